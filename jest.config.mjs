@@ -1,0 +1,14 @@
+/** Tests run against the sources; `test/e2e` runs against what `pnpm build` made. */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' } }] },
+  moduleNameMapper: {
+    '^@tollgate/core$': '<rootDir>/packages/core/src/index.ts',
+    '^@tollgate/core/(http)$': '<rootDir>/packages/core/src/$1/index.ts',
+    '^@tollgate/core/(testing)$': '<rootDir>/packages/core/src/$1.ts',
+    '^@tollgate/(express)$': '<rootDir>/packages/$1/src/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+};

@@ -1,0 +1,28 @@
+/**
+ * Makes `dist/esm` and `dist/cjs` of every package: each source file on its own, so that all entries of a package share
+ * one copy of every module. `tsc -b` has checked the types before and left the declarations in `dist/esm`.
+ */
+import { cp, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = import.meta.dirname;
+const packages = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+
+for (const { name } of packages) {
+  const src = join(root, name, 'src');
+  const esm = join(root, name, 'dist', 'esm');
+  const cjs = join(root, name, 'dist', 'cjs');
+  const files = await readdir(src, { recursive: true });
+  const entryPoints = files.filter((file) => file.endsWith('.ts')).map((file) => join(src, file));
+
+  await rm(cjs, { recursive: true, force: true });
+  for (const [format, outdir] of [
+    ['esm', esm],
+    ['cjs', cjs],
+  ]) {
+    await build({ entryPoints, outdir, outbase: src, format, platform: 'node', target: 'node20', sourcemap: true });
+  }
+  await cp(esm, cjs, { recursive: true, filter: (path) => !/\.(js|js\.map|tsbuildinfo)$/.test(path) });
+  await writeFile(join(cjs, 'package.json'), '{ "type": "commonjs" }\n');
+}

@@ -1,0 +1,203 @@
+/** What a gate decides: an admission to be settled, or a refusal. */
+import { show, TollgateError } from './errors.js';
+import type { Refusal } from './http/problem.js';
+import { type Cost, costIn } from './meters/charges.js';
+import type { LayerState } from './meters/layer-state.js';
+import type { Charge } from './meters/meter.js';
+import type { AdmitRequest, May, TokenCounts } from './request.js';
+import type { Entry } from './store/store.js';
+import { isCost } from './units.js';
+
+/** How the work of an admission ended, and what it used. */
+export interface Outcome {
+  /** `succeeded` and `failed` keep what was charged, or the usage given; `ignored` gives everything back. */
+  outcome?: 'succeeded' | 'failed' | 'ignored' | undefined;
+  /** The tokens used. What is left out stays as estimated. */
+  usage?: TokenCounts | undefined;
+}
+
+export interface SettleOptions {
+  /** One later settle may still correct this one. For who knows only that the response has ended, such as an adapter. */
+  provisional?: boolean;
+}
+
+/** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
+export interface Admission {
+  readonly id: string;
+  /** The model to use; what the request asked for. */
+  readonly model: string | undefined;
+  /** Milliseconds that the request waited before it was charged; 0 while gates have no line. */
+  readonly waitedMs: number;
+  /** Aborts when whoever asked has gone: pass it to what the request sets off. */
+  readonly signal: AbortSignal;
+  /** What is charged for now, all estimates together. */
+  readonly estimate: TokenCounts;
+  /** How the limits stand that it met. */
+  layers(): May<readonly LayerState[]>;
+  /**
+   * Charges for more work under the same admission, such as an agent's next call: all of it or, when refused, nothing.
+   * What was admitted before stays so.
+   *
+   * @throws TollgateError `TOLLGATE_ADMISSION_SETTLED` after settling, `TOLLGATE_REQUEST_INVALID` for a count that is none
+   */
+  extend(estimate: TokenCounts): Promise<Decision>;
+  /** Aborts `signal`: whoever asked has gone. The admission is still to be settled. */
+  abort(reason?: unknown): void;
+  /** Leaves settling to you alone: work goes on after the response. */
+  keepOpen(): void;
+  /**
+   * Puts actual usage in place of the estimate. The first call counts; after a provisional one, one more does.
+   *
+   * @throws TollgateError `TOLLGATE_USAGE_INVALID` for a usage that is none; the admission stays as it was
+   */
+  settle(outcome?: Outcome, options?: SettleOptions): Promise<void>;
+}
+
+export type Decision =
+  | { readonly admitted: true; readonly admission: Admission }
+  | { readonly admitted: false; readonly refusal: Refusal };
+
+/** What an admission needs of its gate. */
+export interface Books {
+  readonly idPrefix: string;
+  extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision>;
+  layers(admission: GateAdmission): May<readonly LayerState[]>;
+  settle(entries: readonly Entry[], actual: readonly number[]): May<void>;
+  settled(admission: GateAdmission, outcome: Outcome, provisional: boolean): void;
+}
+
+/** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
+type State = 'open' | 'kept open' | 'provisional' | 'settled';
+
+/** A class, since one is made for every request and its methods need not be. */
+export class GateAdmission implements Admission {
+  readonly waitedMs = 0;
+  readonly sequence: number;
+  request: AdmitRequest;
+  cost: Cost;
+  /** What it was charged as a whole, before extensions. */
+  charges: readonly Charge[];
+  /** All that is booked: a meter stands here once for the admission and once for each extension. */
+  entries: readonly Entry[];
+  readonly #books: Books;
+  readonly #caller: AbortSignal | undefined;
+  #state: State = 'open';
+  #abort: AbortController | undefined = undefined;
+
+  constructor(
+    books: Books,
+    sequence: number,
+    request: AdmitRequest,
+    cost: Cost,
+    charges: readonly Charge[],
+    entries: readonly Entry[],
+    caller: AbortSignal | undefined,
+  ) {
+    this.#books = books;
+    this.sequence = sequence;
+    this.request = request;
+    this.cost = cost;
+    this.charges = charges;
+    this.entries = entries;
+    this.#caller = caller;
+  }
+
+  get id(): string {
+    return this.#books.idPrefix + this.sequence.toString(36);
+  }
+
+  get model(): string | undefined {
+    return this.request.model;
+  }
+
+  get estimate(): TokenCounts {
+    return { inputTokens: this.cost.inputTokens, outputTokens: this.cost.outputTokens };
+  }
+
+  /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#caller ? AbortSignal.any([this.#caller, this.#abort.signal]) : this.#abort.signal;
+  }
+
+  layers(): May<readonly LayerState[]> {
+    return this.#books.layers(this);
+  }
+
+  abort(reason?: unknown): void {
+    this.#abort ??= new AbortController();
+    this.#abort.abort(reason);
+  }
+
+  keepOpen(): void {
+    if (this.#state === 'open') this.#state = 'kept open';
+  }
+
+  async extend(estimate: TokenCounts): Promise<Decision> {
+    this.assertOpen();
+    return this.#books.extend(this, estimate);
+  }
+
+  assertOpen(): void {
+    if (this.#state === 'open' || this.#state === 'kept open') return;
+    throw new TollgateError(
+      'TOLLGATE_ADMISSION_SETTLED',
+      `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`,
+    );
+  }
+
+  settle(outcome: Outcome = {}, { provisional = false }: SettleOptions = {}): Promise<void> {
+    if (this.#state === 'settled' || (provisional && this.#state !== 'open')) return DONE;
+    try {
+      checkOutcome(outcome);
+      const before = this.#state;
+      this.#state = provisional ? 'provisional' : 'settled';
+      const settling = this.#books.settle(this.entries, actualCosts(this.entries, outcome, this.cost));
+      if (settling instanceof Promise) return this.#finish(settling, before, outcome, provisional);
+      this.#books.settled(this, outcome, provisional);
+      return DONE;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Where the store fails, the admission stays as it was, to be settled again. */
+  async #finish(settling: Promise<void>, before: State, outcome: Outcome, provisional: boolean): Promise<void> {
+    try {
+      await settling;
+    } catch (error) {
+      this.#state = before;
+      throw error;
+    }
+    this.#books.settled(this, outcome, provisional);
+  }
+}
+
+const DONE = Promise.resolve();
+
+/** What each entry comes to. Of several entries of one meter the earlier are filled first; the last takes the rest. */
+function actualCosts(entries: readonly Entry[], { outcome, usage }: Outcome, estimate: Cost): number[] {
+  if (outcome === 'ignored') return entries.map(() => 0);
+  if (usage === undefined) return entries.map(({ cost }) => cost);
+  const { inputTokens = estimate.inputTokens, outputTokens = estimate.outputTokens } = usage;
+  const total = { ...estimate, inputTokens, outputTokens };
+  return entries.map(({ charge: { meter }, cost }, i) => {
+    if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
+    const before = entries.slice(0, i).reduce((sum, other) => sum + (other.charge.meter === meter ? other.cost : 0), 0);
+    const left = Math.max(0, costIn(meter.unit, total) - before);
+    return entries.some((other, j) => j > i && other.charge.meter === meter) ? Math.min(left, cost) : left;
+  });
+}
+
+function checkOutcome({ outcome = 'succeeded', usage = {} }: Outcome): void {
+  const wrong = (field: string, value: unknown, expected: string) =>
+    new TollgateError('TOLLGATE_USAGE_INVALID', `settle: ${field} is ${show(value)}; expected ${expected}.`);
+  if (outcome !== 'succeeded' && outcome !== 'failed' && outcome !== 'ignored') {
+    throw wrong('outcome', outcome, "'succeeded', 'failed' or 'ignored'");
+  }
+  for (const field of ['inputTokens', 'outputTokens'] as const) {
+    if (usage[field] !== undefined && !isCost(usage[field])) {
+      throw wrong(`usage.${field}`, usage[field], 'a finite number from 0 to 2^53 - 1');
+    }
+  }
+}

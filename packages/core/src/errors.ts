@@ -1,0 +1,64 @@
+import { inspect } from 'node:util';
+
+/** One thing wrong with a configuration. */
+export interface Problem {
+  /** Where, such as `limits[0].window`. */
+  readonly path: string;
+  /** What stands there. */
+  readonly value: unknown;
+  /** What would be right there. */
+  readonly expected: string;
+}
+
+/** Every code that a {@link TollgateError} can bear. Codes are stable; messages may get better. */
+export type ErrorCode =
+  | 'TOLLGATE_CONFIG_INVALID'
+  | 'TOLLGATE_REQUEST_INVALID'
+  | 'TOLLGATE_UNKNOWN_TIER'
+  | 'TOLLGATE_UNKNOWN_PLAN'
+  | 'TOLLGATE_UNKNOWN_FEATURE'
+  | 'TOLLGATE_LIMIT_INVALID'
+  | 'TOLLGATE_USAGE_INVALID'
+  | 'TOLLGATE_ADMISSION_SETTLED'
+  | 'TOLLGATE_NO_GATE'
+  | 'TOLLGATE_CLOSED';
+
+/** A fault of the app or its configuration. A refusal is no error: it is a value, see `Decision`. */
+export class TollgateError extends Error {
+  override readonly name = 'TollgateError';
+  readonly code: ErrorCode;
+  readonly #problems: readonly Problem[];
+
+  constructor(code: ErrorCode, message: string, problems: readonly Problem[] = []) {
+    super(message);
+    this.code = code;
+    this.#problems = problems;
+  }
+
+  /** Every problem of a configuration; empty for other codes. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+}
+
+/** A configuration's problems as one error, all at once. */
+export function configError(problems: readonly Problem[]): TollgateError {
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  const lines = problems.map(({ path, value, expected }) => `  ${path}: got ${show(value)}; expected ${expected}`);
+  return new TollgateError(
+    'TOLLGATE_CONFIG_INVALID',
+    `Tollgate's configuration has ${count}:\n${lines.join('\n')}`,
+    problems,
+  );
+}
+
+/** A value as an error message shows it: on one line, cut short, never failing. */
+export function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 5, maxStringLength: 80 });
+}
+
+/** Tells the operator of something that works but will surprise; through Node's own warnings, so it can be silenced. */
+export function warn(code: string, message: string): void {
+  process.emitWarning(message, { type: 'TollgateWarning', code });
+}

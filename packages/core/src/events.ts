@@ -1,0 +1,66 @@
+/** What a gate tells those who listen: for metrics, logs and alerts. */
+import type { TollgateChange } from './config.js';
+import { show, warn } from './errors.js';
+import type { Refusal } from './http/problem.js';
+import type { LayerState } from './meters/layer-state.js';
+import type { AdmitRequest, TokenCounts } from './request.js';
+
+export interface TollgateEvents {
+  /** A request was admitted and charged; again, with the same id, where a later annotation of its route changed the charge. */
+  admitted: { readonly gate: string; readonly id: string; readonly request: AdmitRequest };
+  /** A request was refused; nothing was charged. */
+  refused: { readonly gate: string; readonly request: AdmitRequest; readonly refusal: Refusal };
+  /** A limit in shadow mode would have refused a request that was admitted. */
+  'shadow.refused': {
+    readonly gate: string;
+    readonly id: string;
+    readonly request: AdmitRequest;
+    readonly layer: LayerState;
+  };
+  /** An admission came to its end. A provisional end may be followed by one that is not. */
+  settled: {
+    readonly gate: string;
+    readonly id: string;
+    readonly outcome: 'succeeded' | 'failed' | 'ignored';
+    readonly usage: TokenCounts | undefined;
+    readonly provisional: boolean;
+  };
+  /** The configuration was changed while the gate runs. */
+  updated: { readonly gate: string; readonly change: TollgateChange };
+  /** The store failed; what happened to the request is what its limits say under `onStoreError`. */
+  'store.failed': { readonly gate: string; readonly error: unknown };
+}
+
+export type EventName = keyof TollgateEvents;
+
+export interface Emitter {
+  /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
+  on<E extends EventName>(event: E, listener: (event: TollgateEvents[E]) => void): () => void;
+  /** True if anyone listens: an event that nobody hears need not be put together. */
+  hears(event: EventName): boolean;
+  emit<E extends EventName>(event: E, payload: TollgateEvents[E]): void;
+}
+
+export function createEmitter(): Emitter {
+  const listeners = new Map<EventName, Set<(payload: never) => void>>();
+  return {
+    on(event, listener) {
+      // A function of its own for each registration, so that the same listener can be added twice and ended once.
+      const own = (payload: never) => listener(payload);
+      const added = listeners.get(event) ?? new Set();
+      listeners.set(event, added.add(own));
+      return () => void added.delete(own);
+    },
+    hears: (event) => (listeners.get(event)?.size ?? 0) > 0,
+    emit(event, payload) {
+      for (const listener of listeners.get(event) ?? []) {
+        try {
+          listener(payload as never);
+        } catch (error) {
+          // The request that the event tells of is not to blame, so it goes on.
+          warn('TOLLGATE_LISTENER_FAILED', `A listener of '${event}' threw: ${show(error)}`);
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,161 @@
+/** Refusals: the value that `admit` returns, its words, and its body as RFC 9457 has it. */
+import { type LayerState, stateOf } from '../meters/layer-state.js';
+import type { Unit, Usage } from '../meters/meter.js';
+
+/** Why a request was refused. */
+export type RefusalReason = 'limit' | 'too-costly' | 'store-down';
+
+/** The outcome of a request that was not admitted. Nothing was charged. */
+export interface Refusal {
+  /** The id that the refused request would have been admitted under; the same in events and in `instance`. */
+  readonly id: string;
+  readonly reason: RefusalReason;
+  /** The limit that refused; of several the one that takes longest. `undefined` if none did. */
+  readonly layer: string | undefined;
+  /** The HTTP status. */
+  readonly status: number;
+  readonly title: string;
+  /** A sentence that a person can act on. */
+  readonly detail: string;
+  /** Exact: a request that comes then, alone, is admitted. `undefined` if it never can be. */
+  readonly retryAfterMs: number | undefined;
+  /** The layers that refused, with all their figures: for logs and the app, not for clients. */
+  readonly violated: readonly LayerState[];
+  /** All layers that were asked. */
+  readonly layers: readonly LayerState[];
+}
+
+/** The body of a refusal, as `application/problem+json`. */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly layer?: string;
+  readonly 'violated-policies'?: readonly string[];
+  /** Whole seconds, as in the header `Retry-After`. */
+  readonly retryAfter?: number;
+}
+
+const PROBLEM_TYPES = 'https://iana.org/assignments/http-problem-types';
+
+const KINDS: Record<RefusalReason, { status: number; type: string; title: string }> = {
+  limit: { status: 429, type: `${PROBLEM_TYPES}#quota-exceeded`, title: 'Limit reached' },
+  'too-costly': { status: 422, type: 'about:blank', title: 'Unprocessable Content' },
+  'store-down': { status: 503, type: `${PROBLEM_TYPES}#temporary-reduced-capacity`, title: 'Temporarily unavailable' },
+};
+
+/** Seconds. Above it SDKs that would sleep and retry by themselves are told not to. */
+const LONGEST_SDK_RETRY = 60;
+
+/** What a client is told to wait while the store can't be asked. */
+const STORE_DOWN_MS = 5_000;
+
+const WORDS: Record<Unit, string> = {
+  requests: 'requests',
+  permits: 'permits',
+  tokens: 'tokens',
+  inputTokens: 'input tokens',
+  outputTokens: 'output tokens',
+};
+
+const NUMBER = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+
+/** Milliseconds until an alternative fits: the longest that one of its meters takes. */
+function waitOf(usages: readonly Usage[]): number {
+  return usages.reduce((longest, { charge, waitMs }) => (charge.shadow ? longest : Math.max(longest, waitMs)), 0);
+}
+
+/**
+ * The refusal of a request of which no alternative fits.
+ *
+ * @param alternatives what the meters of each alternative said; the one that will fit first is told of
+ */
+export function refusalOf(id: string, alternatives: readonly (readonly Usage[])[]): Refusal {
+  const usages = alternatives.reduce((best, other) => (waitOf(other) < waitOf(best) ? other : best));
+  const layers = usages.map(stateOf);
+  const violated = layers.filter(({ mode, retryAfterMs }) => mode === 'enforce' && retryAfterMs !== 0);
+  const worst = violated.reduce((a, b) => (waitOfLayer(b) > waitOfLayer(a) ? b : a));
+  const reason = worst.retryAfterMs === undefined ? 'too-costly' : 'limit';
+  return {
+    id,
+    reason,
+    layer: worst.layer,
+    status: KINDS[reason].status,
+    title: KINDS[reason].title,
+    detail: detailOf(worst),
+    retryAfterMs: worst.retryAfterMs,
+    violated,
+    layers,
+  };
+}
+
+function waitOfLayer({ retryAfterMs = Number.POSITIVE_INFINITY }: LayerState): number {
+  return retryAfterMs;
+}
+
+/** The refusal of a request that can't be judged, as the store does not answer and a limit says `closed`. */
+export function storeDownRefusal(id: string): Refusal {
+  return {
+    id,
+    reason: 'store-down',
+    layer: undefined,
+    status: KINDS['store-down'].status,
+    title: KINDS['store-down'].title,
+    detail: `Limits can't be checked at the moment. Try again in ${duration(STORE_DOWN_MS)}.`,
+    retryAfterMs: STORE_DOWN_MS,
+    violated: [],
+    layers: [],
+  };
+}
+
+/** The headers that every refusal has, whatever its body: when to come back, and whether SDKs should retry by themselves. */
+export function retryHeaders({ retryAfterMs }: Refusal): [name: string, value: string][] {
+  const seconds = retryAfterMs === undefined ? undefined : secondsUp(retryAfterMs);
+  const headers: [string, string][] = seconds === undefined ? [] : [['Retry-After', String(seconds)]];
+  if (seconds === undefined || seconds > LONGEST_SDK_RETRY) headers.push(['x-should-retry', 'false']);
+  return headers;
+}
+
+export function problemBody(refusal: Refusal): ProblemBody {
+  const { id, reason, title, status, detail, layer, retryAfterMs, violated } = refusal;
+  return {
+    type: KINDS[reason].type,
+    title,
+    status,
+    detail,
+    instance: `urn:tollgate:${id}`,
+    ...(layer !== undefined && { layer, 'violated-policies': violated.map((one) => one.layer) }),
+    ...(retryAfterMs !== undefined && { retryAfter: secondsUp(retryAfterMs) }),
+  };
+}
+
+function detailOf({ layer, own, unit, cost, used, limit, retryAfterMs }: LayerState): string {
+  if (retryAfterMs === undefined) {
+    return own
+      ? `This request costs ${NUMBER.format(cost)} ${WORDS[unit]}; '${layer}' never allows more than ${NUMBER.format(limit)}.`
+      : `This request costs more than the limit '${layer}' can ever allow.`;
+  }
+  const again = `Try again in ${duration(retryAfterMs)}.`;
+  if (!own) return `The limit '${layer}', which you share with others, is reached. ${again}`;
+  const figures = `${NUMBER.format(used)} of the ${NUMBER.format(limit)} ${WORDS[unit]}`;
+  return `You have used ${figures} that '${layer}' allows; this request costs ${NUMBER.format(cost)}. ${again}`;
+}
+
+/** A length of time for a person, rounded up to two figures or so: whoever waits that long is not early. */
+function duration(ms: number): string {
+  const seconds = secondsUp(ms);
+  if (seconds < 120) return plural(seconds, 'second');
+  if (seconds < 7200) return plural(Math.ceil(seconds / 60), 'minute');
+  if (seconds < 172_800) return plural(Math.ceil(seconds / 3600), 'hour');
+  return plural(Math.ceil(seconds / 86_400), 'day');
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+export function secondsUp(ms: number): number {
+  return Math.ceil(ms / 1000);
+}

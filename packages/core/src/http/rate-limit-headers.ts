@@ -1,0 +1,60 @@
+/**
+ * The header fields that tell a client how it stands: `RateLimit-Policy` and `RateLimit` of
+ * draft-ietf-httpapi-ratelimit-headers-10, an item for each limit that counts this caller alone, or the older
+ * `X-RateLimit-*`, which have room for one limit only: the one that is nearest to its end.
+ */
+import type { LayerState } from '../meters/layer-state.js';
+import type { Unit } from '../meters/meter.js';
+import { secondsUp } from './problem.js';
+
+export type HeaderStyle = 'draft' | 'legacy' | 'both' | false;
+
+/** The units as quotas name them; the draft registers none for tokens, and leaving it out would claim requests. */
+const QUOTA_UNITS: Record<Unit, string> = {
+  requests: '',
+  permits: ';qu="tollgate-permits"',
+  tokens: ';qu="tollgate-tokens"',
+  inputTokens: ';qu="tollgate-input-tokens"',
+  outputTokens: ';qu="tollgate-output-tokens"',
+};
+
+export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderStyle): [name: string, value: string][] {
+  if (style === false) return [];
+  const shown = layers.filter(({ own, mode, limit }) => own && mode === 'enforce' && Number.isFinite(limit));
+  if (shown.length === 0) return [];
+  const headers: [string, string][] = [];
+  if (style !== 'legacy') {
+    headers.push(['RateLimit-Policy', shown.map(policyItem).join(', ')]);
+    headers.push(['RateLimit', shown.map(limitItem).join(', ')]);
+  }
+  if (style !== 'draft') {
+    const nearest = shown.reduce((a, b) => (share(b) < share(a) ? b : a));
+    headers.push(['X-RateLimit-Limit', String(integer(nearest.limit))]);
+    headers.push(['X-RateLimit-Remaining', String(integer(nearest.remaining))]);
+    headers.push(['X-RateLimit-Reset', String(secondsToRoom(nearest))]);
+  }
+  return headers;
+}
+
+function policyItem({ layer, unit, limit, windowMs }: LayerState): string {
+  return `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${integer(secondsUp(windowMs))}`;
+}
+
+function limitItem(state: LayerState): string {
+  return `"${state.layer}";r=${integer(state.remaining)};t=${secondsToRoom(state)}`;
+}
+
+/** Seconds until there is room again: for this request if there is none now, else for more than now. */
+function secondsToRoom({ retryAfterMs, refillMs }: LayerState): number {
+  return secondsUp(retryAfterMs || refillMs);
+}
+
+/** Structured fields know integers of at most 15 digits. */
+function integer(value: number): number {
+  return Math.min(Math.floor(value), 999_999_999_999_999);
+}
+
+/** The part of the limit that is left. */
+function share({ limit, remaining }: LayerState): number {
+  return limit > 0 ? remaining / limit : 0;
+}

@@ -1,0 +1,28 @@
+export type { Admission, Decision, Outcome, SettleOptions } from './admission.js';
+export { type Clock, steadyClock, systemClock } from './clock.js';
+export {
+  DEFAULT_TIERS,
+  type DefaultTier,
+  type Limit,
+  type PerPlan,
+  type SlidingWindow,
+  type SlidingWindowOptions,
+  slidingWindow,
+  type TierCost,
+  type TokenBucket,
+  type TokenBucketOptions,
+  type TollgateChange,
+  type TollgateConfig,
+  tokenBucket,
+} from './config.js';
+export { currentAdmission, runWithAdmission } from './context.js';
+export { type ErrorCode, type Problem, TollgateError } from './errors.js';
+export type { EventName, TollgateEvents } from './events.js';
+export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
+export type { LayerState } from './meters/layer-state.js';
+export type { Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/meter.js';
+export type { AdmitRequest, Dimension, May, Priority, RequestFacts, Subject, TokenCounts } from './request.js';
+export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
+export type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store/store.js';
+export { type AdmitOptions, createTollgate, type Explanation, type Tollgate } from './tollgate.js';
+export type { Count, Duration, Rate } from './units.js';

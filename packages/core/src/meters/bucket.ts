@@ -1,0 +1,102 @@
+/**
+ * The token bucket that can give back. `used` rises by each cost and falls at the refill's rate, but never below `held`:
+ * the part of it that belongs to admissions not yet settled. Settling takes the kept cost out of `held` and the rest out
+ * of both. So what is kept in any interval is at most capacity + rate · length, refunds included (lowering `used` at a
+ * refund without that floor would break it: the refill would already have given the same tokens back).
+ *
+ * An admission that is never settled would stop the refill, so `held` is kept by generations of {@link GENERATION_MS}:
+ * the current one and the one before. Older holds count as kept, and a later refund of theirs is void.
+ *
+ * A row is `used, held, held before, at, rate`: as of the time `at`, with the rate that the last charge came with. All
+ * zero is the initial state: a full bucket, whatever its capacity.
+ */
+export interface BucketRule {
+  readonly kind: 'bucket';
+  /** Refill per millisecond. A raised rate holds at once, a lowered one from the key's next admission. */
+  readonly perMs: number;
+}
+
+/** How long a hold lasts at least; longer than a request to an LLM takes. */
+export const GENERATION_MS = 15 * 60_000;
+
+/** The place of a cost that is no longer held. */
+const RELEASED = -1;
+
+/** Doubles in a row. */
+export const WIDTH = 5;
+
+/** What is missing from a full bucket at `now`. */
+export function used(row: Float64Array, at: number, perMs: number, now: number): number {
+  const left = row[at] - Math.max(perMs, row[at + 4]) * Math.max(0, now - row[at + 3]);
+  return Math.max(left, held(row, at, now));
+}
+
+/** Adds a cost, held until it is settled, and returns its generation: what to name when settling it. */
+export function book(row: Float64Array, at: number, rule: BucketRule, cost: number, now: number): number {
+  advance(row, at, rule.perMs, now);
+  row[at] += cost;
+  row[at + 1] += cost;
+  row[at + 4] = rule.perMs;
+  return generation(row[at + 3]);
+}
+
+/**
+ * Puts `actual` in place of `cost` and ends the hold: less is given back as far as it is still held; more is charged
+ * now, whatever the capacity. Returns the place for a further correction, which can only charge more.
+ */
+export function settle(
+  row: Float64Array,
+  at: number,
+  place: number,
+  cost: number,
+  actual: number,
+  now: number,
+): number {
+  advance(row, at, 0, now);
+  const age = generation(row[at + 3]) - place;
+  const cell = place === RELEASED || age > 1 ? undefined : at + 1 + age;
+  const released = cell === undefined ? 0 : Math.min(cost, row[cell]);
+  if (cell !== undefined) row[cell] -= released;
+  row[at] += actual > cost ? actual - cost : -Math.min(cost - actual, released);
+  return RELEASED;
+}
+
+/** Milliseconds from `now` until `used` is at most `room`, if nothing else comes and what is held is kept. */
+export function wait(row: Float64Array, at: number, rule: BucketRule, room: number, now: number): number {
+  const excess = used(row, at, rule.perMs, now) - room;
+  if (excess <= 0) return 0;
+  const perMs = Math.max(rule.perMs, row[at + 4]);
+  const ms = Math.ceil(excess / perMs);
+  const left = row[at] - perMs * (Math.max(0, now - row[at + 3]) + ms);
+  return left > room ? ms + 1 : ms;
+}
+
+/** True once the row means the same as the initial state. */
+export function drained(row: Float64Array, at: number, now: number): boolean {
+  return used(row, at, 0, now) === 0;
+}
+
+/** Brings the row to `now`. Holds that have run out end first, as if they had been kept at once. */
+function advance(row: Float64Array, at: number, perMs: number, now: number): void {
+  const last = row[at + 3];
+  if (now <= last) return;
+  const level = used(row, at, perMs, now);
+  const ended = generation(now) - generation(last);
+  if (ended > 0) {
+    row[at + 2] = ended === 1 ? row[at + 1] : 0;
+    row[at + 1] = 0;
+  }
+  row[at] = level;
+  row[at + 3] = now;
+}
+
+function held(row: Float64Array, at: number, now: number): number {
+  if (row[at + 1] === 0 && row[at + 2] === 0) return 0;
+  const ended = generation(now) - generation(row[at + 3]);
+  if (ended <= 0) return row[at + 1] + row[at + 2];
+  return ended === 1 ? row[at + 1] : 0;
+}
+
+function generation(ms: number): number {
+  return Math.floor(ms / GENERATION_MS);
+}

@@ -1,0 +1,105 @@
+/**
+ * A meter counts one unit by one rule, and every decision of a gate is the same question put to several meters at
+ * once: `used + cost ≤ limit`? A rule works on a row of doubles, as plain steps with time as an argument; a store
+ * keeps the rows. An all-zero row is the initial state, so a row that has drained may be forgotten at any time.
+ */
+import type { Dimension } from '../request.js';
+import * as bucket from './bucket.js';
+import * as window from './window.js';
+
+/** What a meter counts. `tokens` are input and output tokens together. */
+export type Unit = 'requests' | 'permits' | 'tokens' | 'inputTokens' | 'outputTokens';
+
+export type Rule = window.WindowRule | bucket.BucketRule;
+
+/** The dimensions that a meter is keyed by. Meters of one scope share one record per key. */
+export interface Scope {
+  readonly by: readonly Dimension[];
+}
+
+/** The values of a scope's dimensions, in their order; `undefined` is the one key of all who lack the dimension. */
+export type Key = readonly (string | undefined)[];
+
+export interface Meter {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly scope: Scope;
+}
+
+/** A cost against one key of a meter, with the rule and the limit that hold for this request. */
+export interface Charge {
+  readonly meter: Meter;
+  /** One array for all charges of a scope in a request: stores look a record up once. */
+  readonly key: Key;
+  readonly rule: Rule;
+  /** 0 to 2⁵³ − 1. */
+  readonly cost: number;
+  /** 0 or more; `Infinity` counts without limiting. */
+  readonly limit: number;
+  /** Counted where it fits, but never a reason to refuse. */
+  readonly shadow: boolean;
+}
+
+/** What a meter has to say to a charge. */
+export interface Usage {
+  readonly charge: Charge;
+  readonly used: number;
+  /** Milliseconds until the charge fits: 0 now, `Infinity` never. Exact if nothing else comes. */
+  readonly waitMs: number;
+  /** Milliseconds until there is more room than now; 0 while nothing is used. */
+  readonly refillMs: number;
+}
+
+/** The one rule. */
+export function fits(used: number, cost: number, limit: number): boolean {
+  return used + cost <= limit;
+}
+
+/** Doubles in a row. */
+export function width(rule: Rule): number {
+  return rule.kind === 'window' ? window.width(rule) : bucket.WIDTH;
+}
+
+/** What counts against the limit at `now`. */
+export function used(row: Float64Array, at: number, rule: Rule, now: number): number {
+  return rule.kind === 'window' ? window.used(row, at, rule, now) : bucket.used(row, at, rule.perMs, now);
+}
+
+/** Adds a cost. Returns its place in the row, to be named when it is settled. */
+export function book(row: Float64Array, at: number, rule: Rule, cost: number, now: number): number {
+  return rule.kind === 'window' ? window.book(row, at, rule, cost, now) : bucket.book(row, at, rule, cost, now);
+}
+
+/** Puts `actual` in place of the `cost` charged at `place`. Returns the place for a further correction. */
+export function settle(
+  row: Float64Array,
+  at: number,
+  rule: Rule,
+  place: number,
+  cost: number,
+  actual: number,
+  now: number,
+): number {
+  return rule.kind === 'window'
+    ? window.settle(row, at, rule, place, cost, actual, now)
+    : bucket.settle(row, at, place, cost, actual, now);
+}
+
+/** True once the row means the same as the initial state. */
+export function drained(row: Float64Array, at: number, rule: Rule, now: number): boolean {
+  return rule.kind === 'window' ? window.drained(row, at, rule, now) : bucket.drained(row, at, now);
+}
+
+/** What the meter has to say to a charge at `now`. */
+export function usage(row: Float64Array, at: number, charge: Charge, now: number): Usage {
+  const { rule, cost, limit } = charge;
+  const amount = used(row, at, rule, now);
+  const waitMs = cost > limit ? Number.POSITIVE_INFINITY : waitFor(row, at, rule, limit - cost, now);
+  const refillMs = amount === 0 ? 0 : waitFor(row, at, rule, Math.max(0, amount - 1), now);
+  return { charge, used: amount, waitMs, refillMs };
+}
+
+/** Milliseconds until `used` is at most `room`. */
+function waitFor(row: Float64Array, at: number, rule: Rule, room: number, now: number): number {
+  return rule.kind === 'window' ? window.wait(row, at, rule, room, now) : bucket.wait(row, at, rule, room, now);
+}

@@ -1,0 +1,36 @@
+/** Values that may depend on who asks: one for all, one by plan, or one by a function of the subject. */
+import { show, TollgateError } from '../errors.js';
+import type { Subject } from '../request.js';
+
+/** Gives the value that holds for a subject. Throws a `TollgateError` where there is none. */
+export type PerSubject<T> = (subject: Subject) => T;
+
+export function byPlan<T>(limit: string, plans: ReadonlyMap<string, T>): PerSubject<T> {
+  return ({ plan }) => {
+    const value = (plan === undefined ? undefined : plans.get(plan)) ?? plans.get('default');
+    if (value !== undefined) return value;
+    const known = [...plans.keys()].map((name) => `'${name}'`).join(', ');
+    throw new TollgateError(
+      'TOLLGATE_UNKNOWN_PLAN',
+      `Limit '${limit}' has no value for the plan ${show(plan)}; it knows ${known}. Add the plan to it, or a 'default'.`,
+    );
+  };
+}
+
+/** @param parse gives `undefined` for a value that is none of what was `expected` */
+export function byFunction<T>(
+  limit: string,
+  of: (subject: Subject) => unknown,
+  expected: string,
+  parse: (value: unknown) => T | undefined,
+): PerSubject<T> {
+  return (subject) => {
+    const value = of(subject);
+    const parsed = parse(value);
+    if (parsed !== undefined) return parsed;
+    throw new TollgateError(
+      'TOLLGATE_LIMIT_INVALID',
+      `The function that limit '${limit}' is given by returned ${show(value)}; expected ${expected}.`,
+    );
+  };
+}

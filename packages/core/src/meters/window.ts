@@ -1,0 +1,99 @@
+/**
+ * The strict sliding window. Time is cut into sub-buckets of a `parts`-th of the window, and a record holds the cost
+ * of the newest `parts + 1` of them. All are counted whole, the oldest too, so that every interval of the window's
+ * length, wherever it begins, lies inside what is counted: the limit holds in each of them, and what is lost is at most
+ * a `parts`-th of the window. (Interpolating between two windows, as is common, admits up to twice the limit.)
+ *
+ * A row is `newest, cost 0 … cost parts`: the newest sub-bucket's number, then a ring of costs, where sub-bucket `b`
+ * stands at `b mod (parts + 1)`. All zero is the initial state.
+ */
+export interface WindowRule {
+  readonly kind: 'window';
+  /** The window's length in milliseconds. */
+  readonly ms: number;
+  /** Sub-buckets in a window. */
+  readonly parts: number;
+  /** A sub-bucket's length in milliseconds, rounded up: a window counts at least its length. */
+  readonly partMs: number;
+}
+
+export function windowRule(ms: number, parts: number): WindowRule {
+  return { kind: 'window', ms, parts, partMs: Math.ceil(ms / parts) };
+}
+
+/** Doubles in a row. */
+export function width(rule: WindowRule): number {
+  return rule.parts + 2;
+}
+
+/** Cost that counts at `now`. */
+export function used(row: Float64Array, at: number, rule: WindowRule, now: number): number {
+  const size = rule.parts + 1;
+  const newest = row[at];
+  const oldest = subBucket(rule, now) - rule.parts;
+  let sum = 0;
+  if (oldest + rule.parts <= newest) for (let i = 1; i <= size; i++) sum += row[at + i];
+  else for (let b = oldest; b <= newest; b++) sum += row[at + 1 + cell(b, size)];
+  return sum;
+}
+
+/** Adds a cost and returns the sub-bucket that it went to: what to name when settling it. */
+export function book(row: Float64Array, at: number, rule: WindowRule, cost: number, now: number): number {
+  const size = rule.parts + 1;
+  const current = subBucket(rule, now);
+  const newest = row[at];
+  if (current > newest) {
+    if (current - newest > rule.parts) row.fill(0, at + 1, at + 1 + size);
+    else for (let b = newest + 1; b <= current; b++) row[at + 1 + cell(b, size)] = 0;
+    row[at] = current;
+  }
+  const place = row[at];
+  row[at + 1 + cell(place, size)] += cost;
+  return place;
+}
+
+/**
+ * Puts `actual` in place of `cost`: less is given back to the sub-bucket that was charged, if it still counts; more is
+ * charged now, whatever the limit. Returns the place for a further correction.
+ */
+export function settle(
+  row: Float64Array,
+  at: number,
+  rule: WindowRule,
+  place: number,
+  cost: number,
+  actual: number,
+  now: number,
+): number {
+  if (actual > cost) book(row, at, rule, actual - cost, now);
+  else if (place <= row[at] && place >= row[at] - rule.parts) {
+    const charged = at + 1 + cell(place, rule.parts + 1);
+    row[charged] = Math.max(0, row[charged] - (cost - actual));
+  }
+  return place;
+}
+
+/** Milliseconds from `now` until `used` is at most `room`, if nothing else comes. `room` is 0 or more. */
+export function wait(row: Float64Array, at: number, rule: WindowRule, room: number, now: number): number {
+  let excess = used(row, at, rule, now) - room;
+  if (excess <= 0) return 0;
+  const size = rule.parts + 1;
+  const newest = row[at];
+  let leaving = Math.max(newest, subBucket(rule, now)) - size;
+  while (excess > 0 && leaving < newest) excess -= row[at + 1 + cell(++leaving, size)];
+  return (leaving + size) * rule.partMs - now;
+}
+
+/** True once the row means the same as the initial state. */
+export function drained(row: Float64Array, at: number, rule: WindowRule, now: number): boolean {
+  return used(row, at, rule, now) === 0;
+}
+
+function subBucket(rule: WindowRule, now: number): number {
+  return Math.floor(now / rule.partMs);
+}
+
+/** `b mod size`, by the instructions that a processor has for doubles: `%` on them is a slow call. */
+function cell(b: number, size: number): number {
+  return b - Math.floor(b / size) * size;
+}

@@ -1,0 +1,176 @@
+/** Keeps meters in this process. Everything is synchronous, so every step is atomic by itself. */
+import {
+  book,
+  type Charge,
+  fits,
+  type Key,
+  type Meter,
+  type Scope,
+  settle,
+  type Usage,
+  usage,
+  used,
+} from '../../meters/meter.js';
+import type { Entry, NotTaken, Store, Taken, TakeRequest } from '../store.js';
+import { chunkOf, createTable, find, insert, NONE, offsetOf, startOf, type Table } from './table.js';
+
+export interface MemoryStoreOptions {
+  /**
+   * How many keys of a set of dimensions get a record of their own, such as how many users. While there are more, the
+   * new ones share one record. 100,000 unless given; a key takes some 100 to 300 bytes.
+   */
+  maxKeys?: number;
+}
+
+/** Where a charge is counted. Requests of one gate look alike, so what stands here mostly serves the next one too. */
+interface Row {
+  meter: Meter;
+  table: Table;
+  /** Of the meter's row within a slot. */
+  offset: number;
+  /** `NONE` where the key has no record; the row is then one of zeros, never to be written to. */
+  slot: number;
+  chunk: Float64Array;
+  at: number;
+}
+
+const INITIAL = new Float64Array(1024);
+
+const NO_USAGE: readonly Usage[] = [];
+
+/**
+ * The store of a gate that names none: in this process, without timers, forgotten when the process ends.
+ *
+ * @throws RangeError where `maxKeys` is no whole number of at least 1
+ */
+export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Store {
+  if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) {
+    throw new RangeError(`memoryStore: maxKeys is ${maxKeys}; expected a whole number of at least 1`);
+  }
+  const tables = new Map<Scope, Table>();
+  /** Time as the records know it. A clock that is set back is ignored until it has caught up. */
+  let latest = 0;
+  /** One for each charge at hand, used again for the next request: the hot path allocates only what it returns. */
+  const rows: Row[] = [];
+
+  function take({ alternatives }: TakeRequest, at: number): Taken | NotTaken {
+    const now = tick(at);
+    for (let i = 0; i < alternatives.length; i++) {
+      const { charges } = alternatives[i];
+      if (allFit(charges, now)) return commit(i, charges, now);
+    }
+    return { refused: alternatives.map(({ charges }) => peek(charges, now)) };
+  }
+
+  function allFit(charges: readonly Charge[], now: number): boolean {
+    locate(charges, now);
+    for (let i = 0; i < charges.length; i++) {
+      if (!charges[i].shadow && !rowFits(rows[i], charges[i], now)) return false;
+    }
+    return true;
+  }
+
+  function commit(taken: number, charges: readonly Charge[], now: number): Taken {
+    const entries: Entry[] = [];
+    let shadowRefused = NO_USAGE;
+    for (let i = 0; i < charges.length; i++) {
+      const charge = charges[i];
+      const row = rows[i];
+      if (charge.shadow && !rowFits(row, charge, now)) {
+        shadowRefused = [...shadowRefused, usage(row.chunk, row.at, charge, now)];
+        continue;
+      }
+      if (row.slot === NONE) give(row, charge, now);
+      const place = book(row.chunk, row.at, charge.rule, charge.cost, now);
+      entries.push({ charge, cost: charge.cost, place });
+    }
+    return { taken, receipt: { entries }, shadowRefused };
+  }
+
+  /** Brings the entries up to date. A record that has been forgotten has nothing to give back, but can be charged more. */
+  function correct(entries: readonly Entry[], actual: readonly number[], now: number): void {
+    let key: Key | undefined;
+    let slot = NONE;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i];
+      const { charge, cost, place } = entry;
+      const row = rowFor(i, charge);
+      if (charge.key !== key) {
+        key = charge.key;
+        slot = find(row.table, key, now);
+      }
+      if (slot === NONE && actual[i] > cost) slot = insert(row.table, key, now);
+      point(row, slot);
+      if (slot !== NONE) entry.place = settle(row.chunk, row.at, charge.rule, place, cost, actual[i], now);
+      entry.cost = actual[i];
+    }
+  }
+
+  /** Fills `rows`. Charges of one scope follow each other with the same key array, so each record is looked up once. */
+  function locate(charges: readonly Charge[], now: number): void {
+    let key: Key | undefined;
+    let slot = NONE;
+    for (let i = 0; i < charges.length; i++) {
+      const charge = charges[i];
+      const row = rowFor(i, charge);
+      if (charge.key !== key) {
+        key = charge.key;
+        slot = find(row.table, key, now);
+      }
+      point(row, slot);
+    }
+  }
+
+  function rowFor(i: number, { meter, rule }: Charge): Row {
+    const known = rows[i];
+    if (known !== undefined && known.meter === meter) return known;
+    const table = tableOf(meter.scope);
+    rows[i] = { meter, table, offset: offsetOf(table, meter, rule), slot: NONE, chunk: INITIAL, at: 0 };
+    return rows[i];
+  }
+
+  /** Gives a key a record, unless another charge of the same request already has. */
+  function give(row: Row, { key }: Charge, now: number): void {
+    const found = find(row.table, key, now);
+    point(row, found === NONE ? insert(row.table, key, now) : found);
+  }
+
+  function peek(charges: readonly Charge[], now: number): Usage[] {
+    locate(charges, now);
+    return charges.map((charge, i) => usage(rows[i].chunk, rows[i].at, charge, now));
+  }
+
+  function tableOf(scope: Scope): Table {
+    let table = tables.get(scope);
+    if (table === undefined) {
+      table = createTable(scope, maxKeys);
+      tables.set(scope, table);
+    }
+    return table;
+  }
+
+  function tick(now: number): number {
+    if (now > latest) latest = now;
+    return latest;
+  }
+
+  return {
+    take,
+    settle: (entries, actual, at) => correct(entries, actual, tick(at)),
+    peek: (charges, at) => peek(charges, tick(at)),
+    close() {
+      tables.clear();
+      rows.length = 0;
+    },
+  };
+}
+
+function point(row: Row, slot: number): void {
+  row.slot = slot;
+  row.chunk = slot === NONE ? INITIAL : chunkOf(row.table, slot);
+  row.at = slot === NONE ? 0 : startOf(row.table, slot) + row.offset;
+}
+
+function rowFits(row: Row, { rule, cost, limit }: Charge, now: number): boolean {
+  return fits(used(row.chunk, row.at, rule, now), cost, limit);
+}

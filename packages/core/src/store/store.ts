@@ -1,0 +1,57 @@
+/** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
+import type { Charge, Usage } from '../meters/meter.js';
+import type { May } from '../request.js';
+
+/** One way to serve a request, with all that it would be charged; no meter and key twice. */
+export interface Alternative {
+  /** What is served this way, such as a model. */
+  readonly name: string;
+  readonly charges: readonly Charge[];
+}
+
+export interface TakeRequest {
+  /** Different for each request of a gate: a store that resends tells by it what it has already decided. */
+  readonly sequence: number;
+  /** Best first. The first of which every charge fits is taken. */
+  readonly alternatives: readonly Alternative[];
+}
+
+/** What one charge came to. A store that settles it brings it up to date. */
+export interface Entry {
+  readonly charge: Charge;
+  /** What is booked now: at first the charge's cost. */
+  cost: number;
+  /** Where in the row it is booked; meaningful to the rule alone. */
+  place: number;
+}
+
+/** What an admission was charged and where. Its owner keeps it and settles it. */
+export interface Receipt {
+  readonly entries: Entry[];
+}
+
+/** All charges of one alternative were made. */
+export interface Taken {
+  /** The alternative's index. */
+  readonly taken: number;
+  readonly receipt: Receipt;
+  /** Shadow charges that did not fit, and so were not made. */
+  readonly shadowRefused: readonly Usage[];
+}
+
+/** Nothing was charged. */
+export interface NotTaken {
+  /** For each alternative what each of its meters said; `waitMs` above 0 is a reason. */
+  readonly refused: readonly (readonly Usage[])[];
+}
+
+/** Every step is atomic, also against the same step from elsewhere. `now` is the gate's time, in milliseconds. */
+export interface Store {
+  /** Charges the first alternative that fits as a whole, or nothing. */
+  take(request: TakeRequest, now: number): May<Taken | NotTaken>;
+  /** Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked. */
+  settle(entries: readonly Entry[], actual: readonly number[], now: number): May<void>;
+  /** What the meters would say to these charges. Charges nothing. */
+  peek(charges: readonly Charge[], now: number): May<readonly Usage[]>;
+  close(): May<void>;
+}

@@ -1,0 +1,43 @@
+/** What an app needs to test its own limits without waiting: `import { manualClock } from '@tollgate/core/testing'`. */
+import type { Clock } from './clock.js';
+
+/** A clock that moves when it is told to. */
+export interface ManualClock extends Clock {
+  /** Moves on by `ms` and runs, in order and each at its own time, the timers that are due. */
+  advance(ms: number): void;
+  /** Sets the time, in milliseconds since 1970. Forwards runs the timers that are due; backwards runs none. */
+  set(ms: number): void;
+}
+
+/** @param startMs the time it shows at first, in milliseconds since 1970; 1 January 2026 unless given */
+export function manualClock(startMs: number = Date.UTC(2026, 0, 1)): ManualClock {
+  let now = startMs;
+  const timers = new Set<{ due: number; task: () => void }>();
+
+  function nextDue(until: number) {
+    let next: { due: number; task: () => void } | undefined;
+    for (const timer of timers) if (timer.due <= until && (!next || timer.due < next.due)) next = timer;
+    return next;
+  }
+
+  function set(ms: number) {
+    if (!Number.isFinite(ms)) throw new RangeError(`manualClock: expected a finite time in milliseconds, got ${ms}`);
+    for (let timer = nextDue(ms); timer; timer = nextDue(ms)) {
+      timers.delete(timer);
+      now = Math.max(now, timer.due);
+      timer.task();
+    }
+    now = ms;
+  }
+
+  return {
+    now: () => now,
+    after(ms, task) {
+      const timer = { due: now + Math.max(0, ms), task };
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+    advance: (ms) => set(now + ms),
+    set,
+  };
+}
