@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'TOLLGATE_USAGE_INVALID'
   | 'TOLLGATE_ADMISSION_SETTLED'
   | 'TOLLGATE_NO_GATE'
+  | 'TOLLGATE_TOO_LATE'
   | 'TOLLGATE_CLOSED';
 
 /** A fault of the app or its configuration. A refusal is no error: it is a value, see `Decision`. */

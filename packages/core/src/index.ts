@@ -19,6 +19,8 @@ export { currentAdmission, runWithAdmission } from './context.js';
 export { type ErrorCode, type Problem, TollgateError } from './errors.js';
 export type { EventName, TollgateEvents } from './events.js';
 export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
+export type { HeaderStyle } from './http/rate-limit-headers.js';
+export type { Register } from './http/toll.js';
 export type { LayerState } from './meters/layer-state.js';
 export type { Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/meter.js';
 export type { AdmitRequest, Dimension, May, Priority, RequestFacts, Subject, TokenCounts } from './request.js';

@@ -48,6 +48,8 @@ export interface Tollgate<
   Feature extends string = string,
 > {
   readonly name: string;
+  /** What its limits count by. */
+  readonly dimensions: ReadonlySet<Dimension>;
   /**
    * Decides on a request: all its charges are made, or none and the decision says why.
    *
@@ -227,6 +229,7 @@ export function createTollgate<
 
   return {
     name,
+    dimensions: new Set(checked.limits.flatMap(({ by }) => by)),
     on: emitter.on,
     admit(request, options = {}) {
       try {

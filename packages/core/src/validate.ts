@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { type Clock, systemClock } from './clock.js';
 import { DEFAULT_TIERS, type TollgateConfig } from './config.js';
-import { configError, type Problem } from './errors.js';
+import type { Problem } from './errors.js';
 import type { Layer } from './meters/charges.js';
 import type { Rule, Unit } from './meters/meter.js';
 import { byFunction, byPlan, type PerSubject } from './meters/per-subject.js';
 import { windowRule } from './meters/window.js';
 import type { Dimension, Subject, TokenCounts } from './request.js';
+import { check, field, isRecord, oneOf, type Parse } from './schema.js';
 import { memoryStore } from './store/memory/memory.js';
 import type { Store } from './store/store.js';
 import { isCost, parseCount, parseDuration, parseRate } from './units.js';
@@ -26,8 +27,6 @@ export interface CheckedConfig {
   readonly clock: Clock;
 }
 
-type Parse<T> = (value: unknown) => T | undefined;
-
 const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 const LONGEST_WINDOW = 366 * 86_400_000;
 
@@ -35,25 +34,6 @@ const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginni
 const A_COST = 'a finite number from 0 to 2^53 - 1';
 const A_COUNT = "a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity";
 const A_RATE = "a rate above 0 such as '100/h', '10/s' or '200k/m'";
-
-/** A field that is right where `parse` gives a value, and wrong, with what was expected, where it gives `undefined`. */
-function field<T>(expected: string, parse: Parse<T>) {
-  return z
-    .unknown()
-    .optional()
-    .transform((value, context): T => {
-      const parsed = parse(value);
-      if (parsed !== undefined) return parsed;
-      context.addIssue({ code: 'custom', message: expected });
-      return z.NEVER;
-    });
-}
-
-/** A field with one of a few words; the first unless given. */
-function oneOf<const T extends string>(words: readonly T[], remark = '') {
-  const expected = words.map((word) => `'${word}'`).join(' or ') + remark;
-  return field(expected, (value = words[0]) => words.find((word) => word === value));
-}
 
 /** Reads a map, each value by itself. */
 function readMap<T>(value: unknown, expected: string, parse: Parse<T>, context: z.core.$RefinementCtx): Map<string, T> {
@@ -153,29 +133,8 @@ const config = z.strictObject(
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem
  */
 export function validate(input: TollgateConfig): CheckedConfig {
-  const result = config.safeParse(input);
-  const problems = result.success ? [] : result.error.issues.flatMap((issue) => problemsOf(input, issue));
-  problems.push(...repeatedNames(input));
-  if (!result.success || problems.length > 0) throw configError(problems);
-  const { features, ...rest } = result.data;
+  const { features, ...rest } = check(config, input, repeatedNames(input));
   return { ...rest, features: features && new Set(features) };
-}
-
-function problemsOf(input: unknown, issue: z.core.$ZodIssue): Problem[] {
-  // A wrong `kind` is a problem of the limit, whose value says more.
-  const path = issue.code === 'invalid_union' ? issue.path.slice(0, -1) : issue.path;
-  const value = path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
-  if (issue.code !== 'unrecognized_keys') return [{ path: pathText(path), value, expected: issue.message }];
-  return issue.keys.map((key) => ({
-    path: pathText([...path, key]),
-    value: (value as Record<string, unknown>)[key],
-    expected: 'no such field',
-  }));
-}
-
-function pathText(path: readonly PropertyKey[]): string {
-  const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
-  return text.replace(/^\./, '') || 'config';
 }
 
 function repeatedNames(input: TollgateConfig): Problem[] {
@@ -232,8 +191,4 @@ function hasMethods(value: unknown, methods: readonly string[]): boolean {
   return (
     typeof value === 'object' && value !== null && methods.every((one) => typeof Reflect.get(value, one) === 'function')
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,0 +1,224 @@
+/**
+ * How a gate is conducted over HTTP, the same for every framework: who is it, what does it cost, is it admitted, what
+ * is the client told, how did it end. What differs between frameworks is in their {@link Adapter}.
+ */
+import { z } from 'zod';
+import type { Admission, Decision } from '../admission.js';
+import { show, TollgateError, warn } from '../errors.js';
+import type { LayerState } from '../meters/layer-state.js';
+import type { AdmitRequest, May, Subject } from '../request.js';
+import { check, optionalFunction } from '../schema.js';
+import type { Tollgate } from '../tollgate.js';
+import { addressKey } from './address.js';
+import { retryHeaders } from './problem.js';
+import { type HeaderStyle, rateLimitHeaders } from './rate-limit-headers.js';
+import { makeToll, type TierName, type Toll } from './toll.js';
+
+/** How a response ended. */
+export interface ResponseEnd {
+  readonly status: number;
+  /** False where the client left before the end. */
+  readonly finished: boolean;
+}
+
+/** What is asked of a framework, about a request of its own kind. */
+export interface Adapter<R> {
+  method(request: R): string;
+  /** The client's address, as far as the app trusts its proxies. */
+  ip(request: R): string | undefined;
+  /** The route's pattern, not its path, where it is known: `POST /users/:id`. */
+  route(request: R): string | undefined;
+  /** Whose word on the client's address the app takes. */
+  proxyTrust(request: R): 'none' | 'some' | 'all';
+  header(request: R, name: string): string | readonly string[] | undefined;
+  setHeader(request: R, name: string, value: string): void;
+  isClosed(request: R): boolean;
+  /** Calls `listener` once, when the response is over, whichever way. */
+  onClose(request: R, listener: (end: ResponseEnd) => void): void;
+}
+
+/** Options that all adapters share. */
+export interface ConductOptions<R> {
+  /** On whose behalf a request comes. Where it fails, the request fails as the app's own error. Everybody is one unless given. */
+  identify?: (request: R) => May<Subject | undefined>;
+  /** What a route without an annotation costs. Free unless given. */
+  defaultTier?: TierName;
+  /** Requests to let pass uncharged. */
+  skip?: (request: R) => May<boolean>;
+  /** `draft` for `RateLimit`, `legacy` for `X-RateLimit-*`, `both`, or `false`. `draft` unless given. */
+  headers?: HeaderStyle;
+  /** Responses that give back all that was charged. None unless given, else clients could spend by provoking errors. */
+  refundOn?: (end: ResponseEnd) => boolean;
+  /** Bits of an IPv6 address that tell callers apart, from 32 to 128. 56 unless given. */
+  ipv6Prefix?: number;
+}
+
+/** What became of a request: `undefined` where it passes free, `gone` where nobody waits for an answer any more. */
+export type Passage = Decision | 'gone' | undefined;
+
+/** A gate as it is conducted in one place of an app. */
+export interface Conduct<R> {
+  /** Makes this the gate that the request's tolls are paid at from here on; where there is a default tier, pays it. */
+  enter(request: R): May<Passage>;
+  /** Admits a request, or changes the admission that it has to what this toll says. */
+  pass(request: R, toll: Toll<R>): Promise<Passage>;
+}
+
+/** What is known of a request on its way. */
+interface Exchange {
+  readonly gate: Tollgate;
+  readonly conduct: Conduct<never>;
+  admission: Admission | undefined;
+  /** The end of the response is listened for. */
+  watched: boolean;
+}
+
+// One name for both builds of this file, which may meet in one process.
+const EXCHANGE = Symbol.for('tollgate.exchange');
+
+type Entered = { [EXCHANGE]?: Exchange };
+
+const A_PREFIX = 'a whole number from 32 to 128';
+
+const schema = z.strictObject({
+  identify: optionalFunction('(request) => subject'),
+  defaultTier: z.string({ error: "a tier's name" }).optional(),
+  skip: optionalFunction('(request) => boolean'),
+  headers: z.literal(['draft', 'legacy', 'both', false], { error: "'draft', 'legacy', 'both' or false" }).optional(),
+  refundOn: optionalFunction('({ status, finished }) => boolean'),
+  ipv6Prefix: z.int(A_PREFIX).min(32, A_PREFIX).max(128, A_PREFIX).optional(),
+});
+
+/** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options */
+export function createConduct<R extends object>(
+  gate: Tollgate,
+  adapter: Adapter<R>,
+  options: ConductOptions<R> = {},
+): Conduct<R> {
+  check(schema, options);
+  const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56 } = options;
+  const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
+  const countsIp = gate.dimensions.has('ip');
+  const watchProxy = proxyWatch(adapter);
+
+  async function pass(request: R, toll: Toll<R>): Promise<Passage> {
+    const exchange = (request as Entered)[EXCHANGE] as Exchange;
+    if (adapter.method(request) === 'OPTIONS') return undefined;
+    if (toll.free) return exempt(request, exchange);
+    if (skip && (await skip(request))) return undefined;
+    const subject = subjectOf(request, identify && (await identify(request)));
+    const facts = await toll.facts(request);
+    if (adapter.isClosed(request)) return 'gone';
+    const asked: AdmitRequest = { ...facts, subject, route: adapter.route(request) };
+    const decision = await gate.admit(asked, { extending: exchange.admission });
+    exchange.admission = decision.admitted ? decision.admission : undefined;
+    if (decision.admitted && !(await watch(request, exchange))) return 'gone';
+    await tell(request, decision);
+    return decision;
+  }
+
+  function subjectOf(request: R, identified: Subject | undefined): Subject {
+    if (identified !== undefined && (typeof identified !== 'object' || identified === null)) {
+      const expected = "an object such as { user: 'u1' }, or undefined for somebody unknown";
+      throw new TollgateError('TOLLGATE_REQUEST_INVALID', `identify: got ${show(identified)}; expected ${expected}.`);
+    }
+    if (!countsIp || identified?.ip !== undefined) return identified ?? {};
+    watchProxy(request);
+    return { ...identified, ip: addressKey(adapter.ip(request), ipv6Prefix) };
+  }
+
+  /** Sees to it that the admission is settled when the response ends. False if it has ended already. */
+  async function watch(request: R, exchange: Exchange): Promise<boolean> {
+    if (adapter.isClosed(request)) {
+      await release(exchange);
+      return false;
+    }
+    if (!exchange.watched) adapter.onClose(request, (end) => conclude(exchange.admission, end));
+    exchange.watched = true;
+    return true;
+  }
+
+  /** Gives back what was charged on the way here, and says so to the client. */
+  async function exempt(request: R, exchange: Exchange): Promise<undefined> {
+    const { admission } = exchange;
+    await release(exchange);
+    if (admission) showLayers(request, await admission.layers());
+  }
+
+  async function release(exchange: Exchange): Promise<undefined> {
+    await exchange.admission?.settle({ outcome: 'ignored' });
+    exchange.admission = undefined;
+  }
+
+  /** Provisional, since the handler may know better and say so later. */
+  function conclude(admission: Admission | undefined, end: ResponseEnd): void {
+    if (!admission) return;
+    if (!end.finished) admission.abort(new Error('The client closed the connection.'));
+    const kept = end.finished && end.status < 500 ? 'succeeded' : 'failed';
+    const outcome = refundOn?.(end) ? 'ignored' : kept;
+    admission.settle({ outcome }, { provisional: true }).catch((error) => {
+      warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${show(error)}`);
+    });
+  }
+
+  async function tell(request: R, decision: Decision): Promise<void> {
+    if (headers !== false) {
+      showLayers(request, decision.admitted ? await decision.admission.layers() : decision.refusal.layers);
+    }
+    if (decision.admitted) return;
+    for (const [name, value] of retryHeaders(decision.refusal)) adapter.setHeader(request, name, value);
+  }
+
+  function showLayers(request: R, layers: readonly LayerState[]): void {
+    for (const [name, value] of rateLimitHeaders(layers, headers)) adapter.setHeader(request, name, value);
+  }
+
+  const conduct: Conduct<R> = {
+    pass,
+    enter(request) {
+      const entered = request as Entered;
+      const before = entered[EXCHANGE]?.gate === gate ? entered[EXCHANGE] : undefined;
+      entered[EXCHANGE] = { gate, conduct, admission: before?.admission, watched: before?.watched ?? false };
+      return defaultToll && pass(request, defaultToll);
+    },
+  };
+  return conduct;
+}
+
+/**
+ * Pays a toll at the gate that the request entered last.
+ *
+ * @throws TollgateError `TOLLGATE_NO_GATE` where it has entered none
+ */
+export function passToll<R extends object>(request: R, toll: Toll<R>): Promise<Passage> {
+  const exchange = (request as Entered)[EXCHANGE];
+  if (exchange) return (exchange.conduct as Conduct<R>).pass(request, toll);
+  throw new TollgateError(
+    'TOLLGATE_NO_GATE',
+    'A route with a toll was reached by a request that had entered no gate. Put tollgate(gate) before the route.',
+  );
+}
+
+/** Warns, once each, of settings under which clients choose their own address or share the proxy's. */
+function proxyWatch<R>(adapter: Adapter<R>): (request: R) => void {
+  let quiet = false;
+  return (request) => {
+    if (quiet) return;
+    const trust = adapter.proxyTrust(request);
+    if (trust === 'all') {
+      quiet = true;
+      warn(
+        'TOLLGATE_PROXY_TRUSTED_BLINDLY',
+        "Limits count by 'ip', and the app trusts every proxy: any client can send an X-Forwarded-For of its choice and be " +
+          "counted as somebody new each time. Trust your own proxies alone, by number or by address ('trust proxy').",
+      );
+    } else if (trust === 'none' && adapter.header(request, 'x-forwarded-for') !== undefined) {
+      quiet = true;
+      warn(
+        'TOLLGATE_PROXY_NOT_TRUSTED',
+        "Limits count by 'ip', and a request came with X-Forwarded-For while the app trusts no proxy. Behind a proxy all " +
+          "clients then count as one, with the proxy's address. Trust your proxies, by number or by address ('trust proxy').",
+      );
+    }
+  };
+}

@@ -1,0 +1,13 @@
+/** What an adapter for a framework is made of: `@tollgate/core/http`. */
+export {
+  type Adapter,
+  type Conduct,
+  type ConductOptions,
+  createConduct,
+  type Passage,
+  passToll,
+  type ResponseEnd,
+} from './conduct.js';
+export { problemBody } from './problem.js';
+export type { HeaderStyle } from './rate-limit-headers.js';
+export { type Fact, type FeatureName, FREE, makeToll, type TierName, type Toll, type TollOptions } from './toll.js';
