@@ -5,17 +5,19 @@ import { configError, type Problem } from './errors.js';
 /** Reads a value; `undefined` where it is wrong. */
 export type Parse<T> = (value: unknown) => T | undefined;
 
+/** A field, given or left out, that `read` turns into what is meant, or adds issues to the context. */
+export function reading<T>(read: (value: unknown, context: z.core.$RefinementCtx) => T) {
+  return z.unknown().optional().transform(read);
+}
+
 /** A field that is right where `parse` gives a value, and wrong, with what was expected, where it gives `undefined`. */
 export function field<T>(expected: string, parse: Parse<T>) {
-  return z
-    .unknown()
-    .optional()
-    .transform((value, context): T => {
-      const parsed = parse(value);
-      if (parsed !== undefined) return parsed;
-      context.addIssue({ code: 'custom', message: expected });
-      return z.NEVER;
-    });
+  return reading((value, context): T => {
+    const parsed = parse(value);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: 'custom', message: expected });
+    return z.NEVER;
+  });
 }
 
 /** A field with one of a few words; the first unless given. */

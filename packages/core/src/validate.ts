@@ -8,7 +8,7 @@ import type { Rule, Unit } from './meters/meter.js';
 import { byFunction, byPlan, type PerSubject } from './meters/per-subject.js';
 import { windowRule } from './meters/window.js';
 import type { Dimension, Subject, TokenCounts } from './request.js';
-import { check, field, isRecord, oneOf, type Parse } from './schema.js';
+import { check, field, isRecord, oneOf, type Parse, reading } from './schema.js';
 import { memoryStore } from './store/memory/memory.js';
 import type { Store } from './store/store.js';
 import { isCost, parseCount, parseDuration, parseRate } from './units.js';
@@ -34,11 +34,12 @@ const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginni
 const A_COST = 'a finite number from 0 to 2^53 - 1';
 const A_COUNT = "a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity";
 const A_RATE = "a rate above 0 such as '100/h', '10/s' or '200k/m'";
+const A_TIER = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
 
 /** Reads a map, each value by itself. */
-function readMap<T>(value: unknown, expected: string, parse: Parse<T>, context: z.core.$RefinementCtx): Map<string, T> {
+function readMap<T>(value: object, expected: string, parse: Parse<T>, context: z.core.$RefinementCtx): Map<string, T> {
   const map = new Map<string, T>();
-  for (const [key, one] of isRecord(value) ? Object.entries(value) : []) {
+  for (const [key, one] of Object.entries(value)) {
     const parsed = parse(one);
     if (parsed === undefined) context.addIssue({ code: 'custom', message: expected, path: [key] });
     else map.set(key, parsed);
@@ -48,22 +49,19 @@ function readMap<T>(value: unknown, expected: string, parse: Parse<T>, context: 
 
 /** A field with one value, a map of values by plan, or a function of the subject. Its errors need the limit's name. */
 function perSubject<T>(expected: string, parse: Parse<T>) {
-  return z
-    .unknown()
-    .optional()
-    .transform((value, context): ((limit: string) => PerSubject<T>) => {
-      const one = parse(value);
-      if (one !== undefined) return () => () => one;
-      if (typeof value === 'function') {
-        return (limit) => byFunction(limit, value as (subject: Subject) => unknown, expected, parse);
-      }
-      if (isRecord(value) && Object.keys(value).length > 0) {
-        const plans = readMap(value, expected, parse, context);
-        return (limit) => byPlan(limit, plans);
-      }
-      context.addIssue({ code: 'custom', message: `${expected}; a map of such by plan; or a function of the subject` });
-      return z.NEVER;
-    });
+  return reading((value, context): ((limit: string) => T | PerSubject<T>) => {
+    const one = parse(value);
+    if (one !== undefined) return () => one;
+    if (typeof value === 'function') {
+      return (limit) => byFunction(limit, value as (subject: Subject) => unknown, expected, parse);
+    }
+    if (isRecord(value) && Object.keys(value).length > 0) {
+      const plans = readMap(value, expected, parse, context);
+      return (limit) => byPlan(limit, plans);
+    }
+    context.addIssue({ code: 'custom', message: `${expected}; a map of such by plan; or a function of the subject` });
+    return z.NEVER;
+  });
 }
 
 const limitFields = {
@@ -99,16 +97,11 @@ const tokenBucket = z
     return { name, by, unit, shadow: mode === 'shadow', onStoreError, limit: capacity(name), rule: refill(name) };
   });
 
-const tiers = z
-  .unknown()
-  .optional()
-  .transform((value, context) => {
-    const cost = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
-    const map = readMap(value ?? DEFAULT_TIERS, cost, parseTier, context);
-    if (map.size === 0)
-      context.addIssue({ code: 'custom', message: 'a map from the names of tiers to what they cost' });
-    return map;
-  });
+const tiers = reading((value = DEFAULT_TIERS, context) => {
+  if (isRecord(value) && Object.keys(value).length > 0) return readMap(value, A_TIER, parseTier, context);
+  context.addIssue({ code: 'custom', message: 'a map from the names of tiers to what they cost' });
+  return z.NEVER;
+});
 
 const config = z.strictObject(
   {
