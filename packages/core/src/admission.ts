@@ -1,10 +1,10 @@
 /** What a gate decides: an admission to be settled, or a refusal. */
 import { show, TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
-import { type Cost, costIn } from './meters/charges.js';
+import { costIn } from './meters/charges.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { Charge } from './meters/meter.js';
-import type { AdmitRequest, May, TokenCounts } from './request.js';
+import type { AdmitRequest, Cost, May, TokenCounts } from './request.js';
 import type { Entry } from './store/store.js';
 import { isCost } from './units.js';
 
@@ -30,8 +30,8 @@ export interface Admission {
   readonly waitedMs: number;
   /** Aborts when whoever asked has gone: pass it to what the request sets off. */
   readonly signal: AbortSignal;
-  /** What is charged for now, all estimates together. */
-  readonly estimate: TokenCounts;
+  /** The tokens that it is charged for now, extensions included. */
+  readonly estimate: Pick<Cost, 'inputTokens' | 'outputTokens'>;
   /** How the limits stand that it met. */
   layers(): May<readonly LayerState[]>;
   /**
@@ -83,6 +83,7 @@ export class GateAdmission implements Admission {
   readonly #caller: AbortSignal | undefined;
   #state: State = 'open';
   #abort: AbortController | undefined = undefined;
+  #signal: AbortSignal | undefined = undefined;
 
   constructor(
     books: Books,
@@ -110,14 +111,16 @@ export class GateAdmission implements Admission {
     return this.request.model;
   }
 
-  get estimate(): TokenCounts {
+  get estimate(): Pick<Cost, 'inputTokens' | 'outputTokens'> {
     return { inputTokens: this.cost.inputTokens, outputTokens: this.cost.outputTokens };
   }
 
   /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
   get signal(): AbortSignal {
+    if (this.#signal) return this.#signal;
     this.#abort ??= new AbortController();
-    return this.#caller ? AbortSignal.any([this.#caller, this.#abort.signal]) : this.#abort.signal;
+    this.#signal = this.#caller ? AbortSignal.any([this.#caller, this.#abort.signal]) : this.#abort.signal;
+    return this.#signal;
   }
 
   layers(): May<readonly LayerState[]> {

@@ -3,13 +3,21 @@ import type { TollgateChange } from './config.js';
 import { show, warn } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
-import type { AdmitRequest, TokenCounts } from './request.js';
+import type { AdmitRequest, Cost, TokenCounts } from './request.js';
 
 export interface TollgateEvents {
-  /** A request was admitted and charged; again, with the same id, where a later annotation of its route changed the charge. */
-  admitted: { readonly gate: string; readonly id: string; readonly request: AdmitRequest };
+  /** A request was admitted and charged. */
+  admitted: {
+    readonly gate: string;
+    readonly id: string;
+    readonly request: AdmitRequest;
+    /** What it costs as a whole. */
+    readonly cost: Cost;
+    /** True where an earlier admission with this id was extended or changed, rather than a new one made. */
+    readonly extended: boolean;
+  };
   /** A request was refused; nothing was charged. */
-  refused: { readonly gate: string; readonly request: AdmitRequest; readonly refusal: Refusal };
+  refused: { readonly gate: string; readonly id: string; readonly request: AdmitRequest; readonly refusal: Refusal };
   /** A limit in shadow mode would have refused a request that was admitted. */
   'shadow.refused': {
     readonly gate: string;
@@ -17,12 +25,17 @@ export interface TollgateEvents {
     readonly request: AdmitRequest;
     readonly layer: LayerState;
   };
-  /** An admission came to its end. A provisional end may be followed by one that is not. */
+  /** An admission came to its end. */
   settled: {
     readonly gate: string;
     readonly id: string;
+    readonly request: AdmitRequest;
     readonly outcome: 'succeeded' | 'failed' | 'ignored';
+    /** What it cost as estimated. */
+    readonly cost: Cost;
+    /** What it used, as far as that is known. */
     readonly usage: TokenCounts | undefined;
+    /** True where the response has ended and the handler has not settled; it may still do so, once. */
     readonly provisional: boolean;
   };
   /** The configuration was changed while the gate runs. */

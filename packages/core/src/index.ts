@@ -23,7 +23,7 @@ export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
 export type { LayerState } from './meters/layer-state.js';
 export type { Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/meter.js';
-export type { AdmitRequest, Dimension, May, Priority, RequestFacts, Subject, TokenCounts } from './request.js';
+export type { AdmitRequest, Cost, Dimension, May, Priority, RequestFacts, Subject, TokenCounts } from './request.js';
 export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
 export type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store/store.js';
 export { type AdmitOptions, createTollgate, type Explanation, type Tollgate } from './tollgate.js';

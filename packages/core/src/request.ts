@@ -34,6 +34,14 @@ export interface TokenCounts {
   outputTokens?: number | undefined;
 }
 
+/** What a request costs, in each unit. */
+export interface Cost {
+  readonly requests: number;
+  readonly permits: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
 /** What a request asks to be admitted for. `tier` or `permits` says what it costs; `permits` goes first. */
 export interface AdmitRequest<Tier extends string = string, Feature extends string = string> extends RequestFacts {
   subject?: Subject | undefined;

@@ -6,11 +6,12 @@ import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
 import { type ErrorCode, show, TollgateError, warn } from './errors.js';
 import { createEmitter, type Emitter } from './events.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
-import { type Cost, chargesOf, makePlan } from './meters/charges.js';
+import { chargesOf, makePlan } from './meters/charges.js';
 import { type LayerState, stateOf } from './meters/layer-state.js';
 import type { Charge, Usage } from './meters/meter.js';
 import {
   type AdmitRequest,
+  type Cost,
   type Dimension,
   type May,
   type RequestFacts,
@@ -132,7 +133,7 @@ export function createTollgate<
       admission.cost = cost;
       admission.charges = charges;
       admission.entries = [...kept, ...(result?.receipt.entries ?? [])];
-      return admitted(admission, result);
+      return admitted(admission, result, true);
     });
   }
 
@@ -148,7 +149,7 @@ export function createTollgate<
       outputTokens: cost.outputTokens + more.outputTokens,
     };
     admission.entries = [...admission.entries, ...(result?.receipt.entries ?? [])];
-    return admitted(admission, result);
+    return admitted(admission, result, true);
   }
 
   /** Asks the store for all of it. `undefined` if the store failed. */
@@ -166,24 +167,22 @@ export function createTollgate<
     return result === undefined ? !plan.failsOpen : 'refused' in result;
   }
 
-  function admitted(admission: GateAdmission, result: Taken | undefined): Decision {
+  function admitted(admission: GateAdmission, result: Taken | undefined, extended = false): Decision {
     for (const usage of result?.shadowRefused ?? []) {
-      emitter.emit('shadow.refused', {
-        gate: name,
-        id: admission.id,
-        request: admission.request,
-        layer: stateOf(usage),
-      });
+      const { id, request } = admission;
+      emitter.emit('shadow.refused', { gate: name, id, request, layer: stateOf(usage) });
     }
-    if (emitter.hears('admitted'))
-      emitter.emit('admitted', { gate: name, id: admission.id, request: admission.request });
+    if (emitter.hears('admitted')) {
+      const { id, request, cost } = admission;
+      emitter.emit('admitted', { gate: name, id, request, cost, extended });
+    }
     return { admitted: true, admission };
   }
 
   /** @param usages what the meters said; `undefined` if the store failed */
   function refused(id: string, request: AdmitRequest, usages: readonly Usage[] | undefined): Decision {
     const refusal = usages ? refusalOf(id, [usages]) : storeDownRefusal(id);
-    emitter.emit('refused', { gate: name, request, refusal });
+    emitter.emit('refused', { gate: name, id, request, refusal });
     return { admitted: false, refusal };
   }
 
@@ -191,8 +190,10 @@ export function createTollgate<
     return store.settle(entries, actual, clock.now());
   }
 
-  function settled({ id }: GateAdmission, { outcome = 'succeeded', usage }: Outcome, provisional: boolean): void {
-    emitter.emit('settled', { gate: name, id, outcome, usage, provisional });
+  function settled(admission: GateAdmission, { outcome = 'succeeded', usage }: Outcome, provisional: boolean): void {
+    if (!emitter.hears('settled')) return;
+    const { id, request, cost } = admission;
+    emitter.emit('settled', { gate: name, id, request, outcome, cost, usage, provisional });
   }
 
   /** How the limits stand, or nothing if the store fails: then only figures are lost. */

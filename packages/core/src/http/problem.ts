@@ -139,7 +139,8 @@ function detailOf({ layer, own, unit, cost, used, limit, retryAfterMs }: LayerSt
   }
   const again = `Try again in ${duration(retryAfterMs)}.`;
   if (!own) return `The limit '${layer}', which you share with others, is reached. ${again}`;
-  const figures = `${NUMBER.format(used)} of the ${NUMBER.format(limit)} ${WORDS[unit]}`;
+  // What has partly come back is not there yet: 30.2 used leave no more than 31 used do.
+  const figures = `${NUMBER.format(Math.ceil(used))} of the ${NUMBER.format(limit)} ${WORDS[unit]}`;
   return `You have used ${figures} that '${layer}' allows; this request costs ${NUMBER.format(cost)}. ${again}`;
 }
 

@@ -1,7 +1,7 @@
 /** From limits and a request to charges: whom each limit counts, what this costs them, and how much they may. */
 import { createHash } from 'node:crypto';
 import { show, TollgateError, warn } from '../errors.js';
-import type { AdmitRequest, Dimension, Subject } from '../request.js';
+import type { AdmitRequest, Cost, Dimension, Subject } from '../request.js';
 import type { Charge, Meter, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
@@ -37,14 +37,6 @@ export interface Plan {
   readonly failsOpen: boolean;
   /** The dimensions whose absence has been warned of. */
   readonly warned: Set<Dimension>;
-}
-
-/** What a request costs. */
-export interface Cost {
-  readonly requests: number;
-  readonly permits: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
 }
 
 export const NO_SUBJECT: Subject = Object.freeze({});

@@ -1,0 +1,134 @@
+import { ended, spawnExample } from './example.js';
+
+const ENTRY = 'demo/src/index.ts';
+
+interface Totals {
+  requests: number;
+  admitted: number;
+  refused: number;
+}
+
+interface Summary extends Totals {
+  seed: number;
+  seconds: number;
+  reasons: Record<string, number>;
+  layers: (Totals & { layer: string; mode: string; unit: string; nearest: { used: number; limit: number } })[];
+  users: (Totals & { user: string; plan: string; features: Record<string, Totals> })[];
+  features: (Totals & { feature: string })[];
+  settled: { succeeded: number; failed: number; ignored: number };
+  tokens: { estimated: Tokens; actual: Tokens };
+  clients: { requests: number; inFlight: number; statuses: Record<string, number> };
+  provider: Tokens & { calls: number; failures: number };
+}
+
+interface Tokens {
+  inputTokens: number;
+  outputTokens: number;
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
+
+function total(parts: readonly Totals[]): Totals {
+  return {
+    requests: sum(parts.map(({ requests }) => requests)),
+    admitted: sum(parts.map(({ admitted }) => admitted)),
+    refused: sum(parts.map(({ refused }) => refused)),
+  };
+}
+
+describe('--json', () => {
+  let summary: Summary;
+  let all: Totals;
+
+  beforeAll(async () => {
+    const { code, stdout, stderr } = await ended(spawnExample(ENTRY, ['--seconds', '2', '--seed', '6', '--json']));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    summary = JSON.parse(stdout);
+    all = { requests: summary.requests, admitted: summary.admitted, refused: summary.refused };
+  }, 30_000);
+
+  test('says what was run', () => {
+    expect(summary.seed).toBe(6);
+    expect(summary.seconds).toBeGreaterThanOrEqual(2);
+    expect(summary.layers.map(({ layer }) => layer).sort()).toEqual(['feature', 'global', 'tokens', 'trial', 'user']);
+    expect(summary.features.map(({ feature }) => feature)).toEqual(['chat', 'summarise', 'embed']);
+  });
+
+  test('every request was admitted or refused, however they are counted', () => {
+    expect(all.admitted).toBeGreaterThan(0);
+    expect(all.requests).toBe(all.admitted + all.refused);
+    for (const one of [...summary.layers, ...summary.users, ...summary.features]) {
+      expect(one.requests).toBe(one.admitted + one.refused);
+    }
+    for (const layer of summary.layers) expect(layer.requests).toBe(all.requests);
+    expect(total(summary.users)).toEqual(all);
+    expect(total(summary.features)).toEqual(all);
+    for (const { features, ...user } of summary.users) expect(user).toMatchObject(total(Object.values(features)));
+    expect(sum(Object.values(summary.reasons))).toBe(all.refused);
+  });
+
+  test('what the gate tells is what its clients saw', () => {
+    const { requests, inFlight, statuses } = summary.clients;
+    expect({ requests, inFlight }).toEqual({ requests: all.requests, inFlight: 0 });
+    expect((statuses[200] ?? 0) + (statuses[502] ?? 0)).toBe(all.admitted);
+    expect((statuses[429] ?? 0) + (statuses[422] ?? 0)).toBe(all.refused);
+    expect(sum(Object.values(statuses))).toBe(all.requests);
+  });
+
+  test('what the gate settled is what the provider says it served', () => {
+    const { provider, settled, tokens } = summary;
+    expect(provider.calls).toBe(all.admitted);
+    // With this seed the provider's second call fails, however fast the machine.
+    expect(provider.failures).toBeGreaterThan(0);
+    expect(settled).toEqual({ succeeded: provider.calls - provider.failures, failed: 0, ignored: provider.failures });
+    expect(tokens.actual).toEqual({ inputTokens: provider.inputTokens, outputTokens: provider.outputTokens });
+    expect(tokens.estimated.outputTokens).toBeGreaterThan(tokens.actual.outputTokens);
+  });
+
+  test('the greedy user is refused, and no limit on permits is passed', () => {
+    const greedy = summary.users.find(({ user }) => user === 'greedy');
+    expect(greedy?.admitted).toBeGreaterThan(0);
+    expect(greedy?.refused).toBeGreaterThan(0);
+    for (const { unit, nearest } of summary.layers) {
+      expect(nearest.limit).toBeGreaterThan(0);
+      if (unit === 'permits') expect(nearest.used).toBeLessThanOrEqual(nearest.limit);
+    }
+  });
+});
+
+test('where stdout is no terminal it writes plain lines, and sums up at the end', async () => {
+  const { code, stdout, stderr } = await ended(spawnExample(ENTRY, ['--seconds', '1.5']));
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(/^ +1 s {2}\d+ requests, \d+ admitted, \d+ refused/);
+  expect(stdout).toMatch(/\n\nSummary of [\d.]+ s, seed 1\n/);
+  expect(stdout).not.toContain('\u001b');
+  for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+}, 30_000);
+
+test('ends and sums up when it is interrupted, also more than once', async () => {
+  const child = spawnExample(ENTRY, []);
+  const end = ended(child);
+  child.stdout?.once('data', () => {
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+  });
+  const { code, stdout } = await end;
+  expect(code).toBe(0);
+  expect(stdout).toContain('Summary of');
+}, 30_000);
+
+test.each([
+  [['--help'], 0, 'stdout', '--seconds N'],
+  [['--seconds', 'soon'], 2, 'stderr', "--seconds: got 'soon'"],
+  [['--seconds', '0'], 2, 'stderr', "--seconds: got '0'"],
+  [['--seed', '1.5'], 2, 'stderr', "--seed: got '1.5'"],
+  [['--fast'], 2, 'stderr', '--fast'],
+] as const)(
+  '%j ends with %i and says so on %s',
+  async (args, code, stream, text) => {
+    const end = await ended(spawnExample(ENTRY, args));
+    expect(end.code).toBe(code);
+    expect(end[stream]).toContain(text);
+  },
+  30_000,
+);
