@@ -5,8 +5,9 @@ import { costIn } from './meters/charges.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { Charge } from './meters/meter.js';
 import type { AdmitRequest, Cost, May, TokenCounts } from './request.js';
+import { isRecord } from './schema.js';
 import type { Entry } from './store/store.js';
-import { isCost } from './units.js';
+import { checkTokenCounts } from './token-counts.js';
 
 /** How the work of an admission ended, and what it used. */
 export interface Outcome {
@@ -141,8 +142,12 @@ export class GateAdmission implements Admission {
     return this.#books.extend(this, estimate);
   }
 
+  get isOpen(): boolean {
+    return this.#state === 'open' || this.#state === 'kept open';
+  }
+
   assertOpen(): void {
-    if (this.#state === 'open' || this.#state === 'kept open') return;
+    if (this.isOpen) return;
     throw new TollgateError(
       'TOLLGATE_ADMISSION_SETTLED',
       `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`,
@@ -151,56 +156,64 @@ export class GateAdmission implements Admission {
 
   settle(outcome: Outcome = {}, { provisional = false }: SettleOptions = {}): Promise<void> {
     if (this.#state === 'settled' || (provisional && this.#state !== 'open')) return DONE;
+    const before = this.#state;
+    const after = provisional ? 'provisional' : 'settled';
     try {
       checkOutcome(outcome);
-      const before = this.#state;
-      this.#state = provisional ? 'provisional' : 'settled';
+      this.#state = after;
       const settling = this.#books.settle(this.entries, actualCosts(this.entries, outcome, this.cost));
-      if (settling instanceof Promise) return this.#finish(settling, before, outcome, provisional);
+      if (settling instanceof Promise) {
+        return settling.then(
+          () => this.#books.settled(this, outcome, provisional),
+          (error) => this.#restore(before, after, error),
+        );
+      }
       this.#books.settled(this, outcome, provisional);
       return DONE;
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(error).catch((error) => this.#restore(before, after, error));
     }
   }
 
-  /** Where the store fails, the admission stays as it was, to be settled again. */
-  async #finish(settling: Promise<void>, before: State, outcome: Outcome, provisional: boolean): Promise<void> {
-    try {
-      await settling;
-    } catch (error) {
-      this.#state = before;
-      throw error;
-    }
-    this.#books.settled(this, outcome, provisional);
+  /** Where the store fails, the admission can be settled again, unless that has been done meanwhile. */
+  #restore(before: State, after: State, error: unknown): never {
+    if (this.#state === after) this.#state = before;
+    throw error;
   }
 }
 
 const DONE = Promise.resolve();
 
-/** What each entry comes to. Of several entries of one meter the earlier are filled first; the last takes the rest. */
+/**
+ * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries
+ * of one meter the earlier are filled first; the last takes the rest.
+ */
 function actualCosts(entries: readonly Entry[], { outcome, usage }: Outcome, estimate: Cost): number[] {
   if (outcome === 'ignored') return entries.map(() => 0);
-  if (usage === undefined) return entries.map(({ cost }) => cost);
+  if (usage === undefined) return entries.map(({ charge }) => charge.cost);
   const { inputTokens = estimate.inputTokens, outputTokens = estimate.outputTokens } = usage;
   const total = { ...estimate, inputTokens, outputTokens };
-  return entries.map(({ charge: { meter }, cost }, i) => {
+  return entries.map(({ charge: { meter, cost } }, i) => {
     if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
-    const before = entries.slice(0, i).reduce((sum, other) => sum + (other.charge.meter === meter ? other.cost : 0), 0);
+    const same = (other: Entry) => other.charge.meter === meter;
+    const before = entries
+      .slice(0, i)
+      .filter(same)
+      .reduce((sum, { charge }) => sum + charge.cost, 0);
     const left = Math.max(0, costIn(meter.unit, total) - before);
-    return entries.some((other, j) => j > i && other.charge.meter === meter) ? Math.min(left, cost) : left;
+    return entries.slice(i + 1).some(same) ? Math.min(left, cost) : left;
   });
 }
 
-function checkOutcome({ outcome = 'succeeded', usage = {} }: Outcome): void {
-  const wrong = (field: string, value: unknown, expected: string) =>
-    new TollgateError('TOLLGATE_USAGE_INVALID', `settle: ${field} is ${show(value)}; expected ${expected}.`);
+function checkOutcome(given: Outcome): void {
+  if (!isRecord(given)) throw wrongOutcome('outcome', given, "an object such as { outcome: 'succeeded', usage }");
+  const { outcome = 'succeeded', usage } = given;
   if (outcome !== 'succeeded' && outcome !== 'failed' && outcome !== 'ignored') {
-    throw wrong('outcome', outcome, "'succeeded', 'failed' or 'ignored'");
+    throw wrongOutcome('outcome.outcome', outcome, "'succeeded', 'failed' or 'ignored'");
   }
-  for (const field of ['inputTokens', 'outputTokens'] as const) {
-    if (usage[field] !== undefined && !isCost(usage[field])) {
-      throw wrong(`usage.${field}`, usage[field], 'a finite number from 0 to 2^53 - 1');
-    }
-  }
+  checkTokenCounts('TOLLGATE_USAGE_INVALID', 'outcome.usage', usage);
+}
+
+function wrongOutcome(field: string, value: unknown, expected: string): TollgateError {
+  return new TollgateError('TOLLGATE_USAGE_INVALID', `${field}: got ${show(value)}; expected ${expected}.`);
 }

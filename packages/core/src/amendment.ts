@@ -1,5 +1,5 @@
 /** From what an admission has been charged to what it is to be charged: the difference, so that nothing is charged twice. */
-import type { Charge, Key, Usage } from './meters/meter.js';
+import type { Charge, Key } from './meters/meter.js';
 import type { Entry } from './store/store.js';
 
 export interface Amendment {
@@ -10,8 +10,6 @@ export interface Amendment {
   readonly surplusActual: readonly number[];
   /** Entries that go on, in whole or in part. */
   readonly kept: readonly Entry[];
-  /** What a meter said to a missing part, as said to the whole charge: for a refusal that tells the truth. */
-  asWhole(usage: Usage, index: number): Usage;
 }
 
 export function amendment(entries: readonly Entry[], charges: readonly Charge[]): Amendment {
@@ -32,13 +30,12 @@ export function amendment(entries: readonly Entry[], charges: readonly Charge[])
     surplus,
     surplusActual,
     kept: entries.filter((entry) => charges.some((charge) => isSame(charge, entry.charge))),
-    asWhole(usage, index) {
-      const i = lacking[index];
-      const { cost, limit } = charges[i];
-      const waitMs = cost > limit ? Number.POSITIVE_INFINITY : usage.waitMs;
-      return { ...usage, charge: charges[i], used: Math.max(0, usage.used - (booked[i] ?? 0)), waitMs };
-    },
   };
+}
+
+/** An entry as if what is booked now had been charged from the start. */
+export function asCharged(entry: Entry): Entry {
+  return entry.cost === entry.charge.cost ? entry : { ...entry, charge: { ...entry.charge, cost: entry.cost } };
 }
 
 function bookedFor(charge: Charge, entries: readonly Entry[]): number | undefined {

@@ -27,7 +27,7 @@ export function steadyClock(wall: () => number = Date.now): Clock {
       if (read < lastWall) ahead += lastWall - read;
       else if (ahead > 0) ahead = Math.max(0, ahead - (read - lastWall) * SLEW);
       lastWall = read;
-      return ahead > 0 ? Math.floor(read + ahead) : read;
+      return Math.floor(read + ahead);
     },
     after(ms, task) {
       let timer: NodeJS.Timeout;

@@ -4,7 +4,7 @@ import type { Admission } from './admission.js';
 
 // One for the process, though both the ESM and the CommonJS build may be loaded in it.
 const SLOT = Symbol.for('tollgate.currentAdmission');
-const shared = globalThis as { [SLOT]?: AsyncLocalStorage<Admission> };
+const shared = globalThis as { [SLOT]?: AsyncLocalStorage<Admission | undefined> };
 shared[SLOT] ??= new AsyncLocalStorage();
 const current = shared[SLOT];
 
@@ -13,7 +13,7 @@ export function currentAdmission(): Admission | undefined {
   return current.getStore();
 }
 
-/** Runs `work` under an admission, with all that it sets off. Adapters do so for handlers; jobs and tests may too. */
-export function runWithAdmission<T>(admission: Admission, work: () => T): T {
+/** Runs `work` under an admission, or under none, with all that it sets off. Adapters do so for handlers; jobs may too. */
+export function runWithAdmission<T>(admission: Admission | undefined, work: () => T): T {
   return current.run(admission, work);
 }

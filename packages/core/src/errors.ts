@@ -53,10 +53,21 @@ export function configError(problems: readonly Problem[]): TollgateError {
   );
 }
 
-/** A value as an error message shows it: on one line, cut short, never failing. */
+/** A value as a message shows it: on one line, cut short, and without what is inside an object, which may be secret. */
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function';
-  return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 5, maxStringLength: 80 });
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return inspect(value, { maxStringLength: 80 });
+}
+
+/** What was thrown, as a message shows it: anything may be thrown, and reading it may throw again. */
+export function showThrown(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : show(thrown);
+  } catch {
+    return "something that can't be shown";
+  }
 }
 
 /** Tells the operator of something that works but will surprise; through Node's own warnings, so it can be silenced. */

@@ -1,6 +1,6 @@
 /** What a gate tells those who listen: for metrics, logs and alerts. */
 import type { TollgateChange } from './config.js';
-import { show, warn } from './errors.js';
+import { showThrown, warn } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { AdmitRequest, Cost, TokenCounts } from './request.js';
@@ -48,14 +48,14 @@ export type EventName = keyof TollgateEvents;
 
 export interface Emitter {
   /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
-  on<E extends EventName>(event: E, listener: (event: TollgateEvents[E]) => void): () => void;
+  on<E extends EventName>(event: E, listener: (event: TollgateEvents[E]) => unknown): () => void;
   /** True if anyone listens: an event that nobody hears need not be put together. */
   hears(event: EventName): boolean;
   emit<E extends EventName>(event: E, payload: TollgateEvents[E]): void;
 }
 
 export function createEmitter(): Emitter {
-  const listeners = new Map<EventName, Set<(payload: never) => void>>();
+  const listeners = new Map<EventName, Set<(payload: never) => unknown>>();
   return {
     on(event, listener) {
       // A function of its own for each registration, so that the same listener can be added twice and ended once.
@@ -67,11 +67,14 @@ export function createEmitter(): Emitter {
     hears: (event) => (listeners.get(event)?.size ?? 0) > 0,
     emit(event, payload) {
       for (const listener of listeners.get(event) ?? []) {
+        // The request that the event tells of is not to blame for a listener, and goes on.
+        const failed = (error: unknown) =>
+          warn('TOLLGATE_LISTENER_FAILED', `A listener of '${event}' failed: ${showThrown(error)}`);
         try {
-          listener(payload as never);
+          const done: unknown = listener(payload as never);
+          if (done instanceof Promise) done.catch(failed);
         } catch (error) {
-          // The request that the event tells of is not to blame, so it goes on.
-          warn('TOLLGATE_LISTENER_FAILED', `A listener of '${event}' threw: ${show(error)}`);
+          failed(error);
         }
       }
     },

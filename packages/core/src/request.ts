@@ -55,8 +55,3 @@ export interface AdmitRequest<Tier extends string = string, Feature extends stri
 
 /** A value now or a promise of it: what is known at once need not be awaited. */
 export type May<T> = T | Promise<T>;
-
-/** Goes on with a value at once if it is there, later if it is promised. */
-export function then<T, U>(value: May<T>, next: (value: T) => May<U>): May<U> {
-  return value instanceof Promise ? value.then(next) : next(value);
-}

@@ -1,26 +1,18 @@
 /** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit, what came of it. */
 import { randomBytes } from 'node:crypto';
 import { type Admission, type Books, type Decision, GateAdmission, type Outcome } from './admission.js';
-import { amendment } from './amendment.js';
+import { amendment, asCharged } from './amendment.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
-import { type ErrorCode, show, TollgateError, warn } from './errors.js';
+import { type ErrorCode, show, showThrown, TollgateError, warn } from './errors.js';
 import { createEmitter, type Emitter } from './events.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { chargesOf, makePlan } from './meters/charges.js';
-import { type LayerState, stateOf } from './meters/layer-state.js';
+import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Charge, Usage } from './meters/meter.js';
-import {
-  type AdmitRequest,
-  type Cost,
-  type Dimension,
-  type May,
-  type RequestFacts,
-  type Subject,
-  type TokenCounts,
-  then,
-} from './request.js';
+import type { AdmitRequest, Cost, Dimension, May, RequestFacts, Subject, TokenCounts } from './request.js';
 import type { Entry, NotTaken, Taken } from './store/store.js';
-import { isCost } from './units.js';
+import { checkTokenCounts } from './token-counts.js';
+import { A_COST, isCost } from './units.js';
 import { changed } from './update.js';
 import { validate } from './validate.js';
 
@@ -94,7 +86,7 @@ export function createTollgate<
   const books: Books = { idPrefix, extend, layers, settle, settled };
 
   function decide(request: AdmitRequest, { signal, extending }: AdmitOptions): May<Decision> {
-    if (closed) throw new TollgateError('TOLLGATE_CLOSED', `Gate '${name}' has been closed and admits nothing.`);
+    assertOpen();
     signal?.throwIfAborted();
     const cost = costOf(request);
     const charges = chargesOf(plan, request, cost);
@@ -104,6 +96,10 @@ export function createTollgate<
     return result instanceof Promise
       ? result.then((result) => conclude(result, sequence, request, cost, charges, signal))
       : conclude(result, sequence, request, cost, charges, signal);
+  }
+
+  function assertOpen(): void {
+    if (closed) throw new TollgateError('TOLLGATE_CLOSED', `Gate '${name}' has been closed.`);
   }
 
   function conclude(
@@ -120,21 +116,27 @@ export function createTollgate<
   }
 
   /** Turns an open admission into one for `request`. */
-  function amend(admission: GateAdmission, request: AdmitRequest, cost: Cost, charges: Charge[]): May<Decision> {
+  async function amend(
+    admission: GateAdmission,
+    request: AdmitRequest,
+    cost: Cost,
+    charges: readonly Charge[],
+  ): Promise<Decision> {
     admission.assertOpen();
-    const { missing, surplus, surplusActual, kept, asWhole } = amendment(admission.entries, charges);
-    return then(take(admission.sequence, missing), async (result) => {
-      if (isRefusal(result)) {
-        await admission.settle({ outcome: 'ignored' });
-        return refused(admission.id, request, result?.refused[0].map(asWhole));
-      }
-      if (surplus.length > 0) await settle(surplus, surplusActual);
-      admission.request = request;
-      admission.cost = cost;
-      admission.charges = charges;
-      admission.entries = [...kept, ...(result?.receipt.entries ?? [])];
-      return admitted(admission, result, true);
-    });
+    const { missing, surplus, surplusActual, kept } = amendment(admission.entries, charges);
+    const result = await take(admission.sequence, missing);
+    if (isRefusal(result)) {
+      await attempt(() => admission.settle({ outcome: 'ignored' }));
+      const usages = result && (await attempt(() => store.peek(charges, clock.now())));
+      // Room may have come back meanwhile: then the request is judged afresh.
+      return usages?.every(isFitting) ? decide(request, {}) : refused(admission.id, request, usages);
+    }
+    if (surplus.length > 0) await attempt(() => store.settle(surplus, surplusActual, clock.now(), true));
+    admission.request = request;
+    admission.cost = cost;
+    admission.charges = charges;
+    admission.entries = [...kept.map(asCharged), ...(result?.receipt.entries ?? [])];
+    return admitted(admission, result, true);
   }
 
   async function extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision> {
@@ -142,24 +144,27 @@ export function createTollgate<
     const charges = chargesOf(plan, admission.request, more).filter(({ cost }) => cost > 0);
     const result = await take(count++, charges);
     if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused[0]);
+    const entries = result?.receipt.entries ?? [];
+    if (!admission.isOpen) {
+      await settle(
+        entries,
+        entries.map(() => 0),
+      );
+      admission.assertOpen();
+    }
     const { cost } = admission;
     admission.cost = {
       ...cost,
       inputTokens: cost.inputTokens + more.inputTokens,
       outputTokens: cost.outputTokens + more.outputTokens,
     };
-    admission.entries = [...admission.entries, ...(result?.receipt.entries ?? [])];
+    admission.entries = [...admission.entries, ...entries];
     return admitted(admission, result, true);
   }
 
   /** Asks the store for all of it. `undefined` if the store failed. */
   function take(sequence: number, charges: readonly Charge[]): May<Taken | NotTaken | undefined> {
-    try {
-      const answer = store.take({ sequence, alternatives: [{ name: 'only', charges }] }, clock.now());
-      return answer instanceof Promise ? answer.catch(storeFailed) : answer;
-    } catch (error) {
-      return storeFailed(error);
-    }
+    return attempt(() => store.take({ sequence, alternatives: [{ name: 'only', charges }] }, clock.now()));
   }
 
   /** Where the store fails, the limits say what holds. */
@@ -198,19 +203,23 @@ export function createTollgate<
 
   /** How the limits stand, or nothing if the store fails: then only figures are lost. */
   function layers({ charges }: { readonly charges: readonly Charge[] }): May<readonly LayerState[]> {
+    const usages = attempt(() => store.peek(charges, clock.now()));
+    return usages instanceof Promise ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
+  }
+
+  /** What the store answers, or `undefined` if it fails, which is told to those who listen. */
+  function attempt<T>(ask: () => May<T>): May<T | undefined> {
     try {
-      const answer = store.peek(charges, clock.now());
-      return answer instanceof Promise
-        ? answer.then((usages) => usages.map(stateOf)).catch((error) => storeFailed(error) ?? [])
-        : answer.map(stateOf);
+      const answer = ask();
+      return answer instanceof Promise ? answer.catch(storeFailed) : answer;
     } catch (error) {
-      return storeFailed(error) ?? [];
+      return storeFailed(error);
     }
   }
 
   function storeFailed(error: unknown): undefined {
     if (!emitter.hears('store.failed'))
-      warn('TOLLGATE_STORE_FAILED', `The store of gate '${name}' failed: ${show(error)}`);
+      warn('TOLLGATE_STORE_FAILED', `The store of gate '${name}' failed: ${showThrown(error)}`);
     emitter.emit('store.failed', { gate: name, error });
   }
 
@@ -220,11 +229,12 @@ export function createTollgate<
     if (feature !== undefined && features && !features.has(feature)) {
       throw unknown('TOLLGATE_UNKNOWN_FEATURE', 'feature', feature, features);
     }
+    checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate);
     return {
       requests: 1,
-      permits: checkCost('permits', permits ?? named?.permits, ' (or name a tier)'),
-      inputTokens: checkCost('estimate.inputTokens', estimate?.inputTokens ?? named?.inputTokens ?? 0),
-      outputTokens: checkCost('estimate.outputTokens', estimate?.outputTokens ?? named?.outputTokens ?? 0),
+      permits: permitsOf(permits ?? named?.permits),
+      inputTokens: estimate?.inputTokens ?? named?.inputTokens ?? 0,
+      outputTokens: estimate?.outputTokens ?? named?.outputTokens ?? 0,
     };
   }
 
@@ -240,25 +250,26 @@ export function createTollgate<
       }
     },
     async inspect(subject, facts = {}) {
+      assertOpen();
       const given: Partial<Record<Dimension, unknown>> = { ...subject, ...facts };
-      const groups = plan.groups.filter(({ scope }) => scope.by.every((dimension) => given[dimension] !== undefined));
+      const groups = plan.groups.filter(({ scope }) => scope.by.every((dimension) => isGiven(given[dimension])));
       return layers({ charges: chargesOf({ ...plan, groups }, { ...facts, subject }, NOTHING) });
     },
     async explain(request) {
+      assertOpen();
       const usages = await store.peek(chargesOf(plan, request, costOf(request)), clock.now());
-      const fits = usages.every(({ charge, waitMs }) => charge.shadow || waitMs === 0);
+      const fits = usages.every(isFitting);
       return {
         admitted: fits,
-        layers: usages.map(stateOf),
+        layers: statesOf(usages),
         refusal: fits ? undefined : refusalOf('explain', [usages]),
       };
     },
     update(change) {
       const next = changed(source, change);
-      const { tiers: nextTiers, limits } = validate(next);
-      source = next;
-      tiers = nextTiers;
-      plan = makePlan(limits, plan);
+      source = next.source;
+      tiers = next.checked.tiers;
+      plan = makePlan(next.checked.limits, plan);
       emitter.emit('updated', { gate: name, change });
     },
     async close() {
@@ -268,15 +279,24 @@ export function createTollgate<
   };
 }
 
-const NOTHING: Cost = { requests: 0, permits: 0, inputTokens: 0, outputTokens: 0 };
-
-function checkCost(field: string, value: unknown, remark = ''): number {
-  if (isCost(value)) return value;
-  const expected = `a finite number from 0 to 2^53 - 1${remark}`;
-  throw new TollgateError('TOLLGATE_REQUEST_INVALID', `${field}: got ${show(value)}; expected ${expected}.`);
+/** True where a meter is no reason to refuse. */
+function isFitting({ charge, waitMs }: Usage): boolean {
+  return charge.shadow || waitMs === 0;
 }
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+const NOTHING: Cost = { requests: 0, permits: 0, inputTokens: 0, outputTokens: 0 };
 
 function unknown(code: ErrorCode, field: string, value: unknown, known: Iterable<string>): TollgateError {
   const names = [...known].map((name) => `'${name}'`).join(', ');
   return new TollgateError(code, `${field}: got ${show(value)}; expected one of ${names}.`);
+}
+
+function permitsOf(value: unknown): number {
+  if (isCost(value)) return value;
+  const expected = `${A_COST} (or name a tier)`;
+  throw new TollgateError('TOLLGATE_REQUEST_INVALID', `permits: got ${show(value)}; expected ${expected}.`);
 }

@@ -8,7 +8,8 @@ export type Count = number | `${number}${'k' | 'M'}`;
 export type Rate = `${number}${'' | 'k' | 'M'}/${number | ''}${'s' | 'm' | 'h' | 'd' | 'w'}`;
 
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-const SCALE = { '': 1, k: 1e3, M: 1e6 };
+/** As exponents, so that decimals are read as they are written: '1.004441M' is 1004441. */
+const EXPONENTS = { '': 'e0', k: 'e3', M: 'e6' };
 
 /** The greatest cost or limit that is counted exactly. */
 export const MAX_COUNT = Number.MAX_SAFE_INTEGER;
@@ -25,7 +26,7 @@ export function parseCount(value: unknown): number | undefined {
   if (value === Number.POSITIVE_INFINITY) return value;
   if (typeof value === 'number') return isCost(value) ? value : undefined;
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(k|M)?$/.exec(value) : null;
-  const count = match ? Number(match[1]) * SCALE[(match[2] ?? '') as keyof typeof SCALE] : Number.NaN;
+  const count = match ? Number(match[1] + EXPONENTS[(match[2] ?? '') as keyof typeof EXPONENTS]) : Number.NaN;
   return isCost(count) ? count : undefined;
 }
 
@@ -36,6 +37,9 @@ export function parseRate(value: unknown): number | undefined {
   const period = match ? parseDuration(`${match[2] || 1}${match[3]}`) : undefined;
   return count && period ? count / period : undefined;
 }
+
+/** What {@link isCost} accepts, as messages say it. */
+export const A_COST = 'a finite number from 0 to 2^53 - 1';
 
 /** True for what can be charged: a finite number from 0 to 2⁵³ − 1. */
 export function isCost(value: unknown): value is number {

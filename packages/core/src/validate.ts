@@ -11,7 +11,7 @@ import type { Dimension, Subject, TokenCounts } from './request.js';
 import { check, field, isRecord, oneOf, type Parse, reading } from './schema.js';
 import { memoryStore } from './store/memory/memory.js';
 import type { Store } from './store/store.js';
-import { isCost, parseCount, parseDuration, parseRate } from './units.js';
+import { A_COST, isCost, parseCount, parseDuration, parseRate } from './units.js';
 
 /** What a tier costs, and what it is expected to use. */
 export interface Tier extends TokenCounts {
@@ -31,7 +31,6 @@ const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 const LONGEST_WINDOW = 366 * 86_400_000;
 
 const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit";
-const A_COST = 'a finite number from 0 to 2^53 - 1';
 const A_COUNT = "a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity";
 const A_RATE = "a rate above 0 such as '100/h', '10/s' or '200k/m'";
 const A_TIER = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
@@ -134,7 +133,7 @@ function repeatedNames(input: TollgateConfig): Problem[] {
   const names = Array.isArray(input?.limits) ? input.limits.map((limit) => limit?.name) : [];
   return names.flatMap((value, i) => {
     const first = names.indexOf(value);
-    if (first === i || value === undefined) return [];
+    if (first === i || typeof value !== 'string') return [];
     return [{ path: `limits[${i}].name`, value, expected: `a name of its own: limits[${first}] has this one` }];
   });
 }

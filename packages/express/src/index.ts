@@ -2,6 +2,7 @@
 import { type Admission, type May, type Refusal, runWithAdmission, type Tollgate, TollgateError } from '@tollgate/core';
 import {
   type Adapter,
+  admissionOf,
   type ConductOptions,
   createConduct,
   type Fact,
@@ -20,7 +21,7 @@ declare global {
   namespace Express {
     interface Request {
       /** Of this request, once it has passed a toll. */
-      admission?: Admission;
+      admission?: Admission | undefined;
     }
   }
 }
@@ -75,18 +76,20 @@ function handler(annotation: Toll<Request>, metadata: TollHandler['toll']): Toll
 
 /** Calls `next` once: with what went wrong before the route, or without anything to reach it. */
 async function answer(passing: May<Passage>, req: Request, res: Response, next: NextFunction): Promise<void> {
-  let passage: Passage;
   try {
-    passage = await passing;
-    if (passage !== undefined && passage !== 'gone' && !passage.admitted)
-      return await refuse(passage.refusal, req, res, next);
-  } catch (error) {
-    return next(error);
+    const passage = await passing;
+    if (passage === 'gone') return;
+    req.admission = admissionOf(req);
+    if (passage !== undefined && !passage.admitted) {
+      return await runWithAdmission(undefined, () => refuse(passage.refusal, req, res, next));
+    }
+  } catch (thrown) {
+    // Express takes a falsy error for none, and some strings for directions.
+    return next(
+      thrown instanceof Error ? thrown : new Error('Something other than an error was thrown', { cause: thrown }),
+    );
   }
-  if (passage === 'gone') return;
-  if (passage === undefined) return next();
-  req.admission = passage.admission;
-  runWithAdmission(passage.admission, next);
+  runWithAdmission(req.admission, next);
 }
 
 async function refuse(refusal: Refusal, req: Request, res: Response, next: NextFunction): Promise<void> {
@@ -102,7 +105,8 @@ async function refuse(refusal: Refusal, req: Request, res: Response, next: NextF
 const adapter: Adapter<Request> = {
   method: (req) => req.method,
   ip: (req) => req.ip,
-  route: (req) => (req.route ? `${req.method} ${req.baseUrl}${req.route.path}` : undefined),
+  // Without the path that its router is mounted on: where that has parameters, it is the client's choice.
+  route: (req) => req.route && String(req.route.path),
   proxyTrust(req) {
     const trust: unknown = req.app.get('trust proxy');
     return trust === true ? 'all' : trust ? 'some' : 'none';

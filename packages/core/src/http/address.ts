@@ -8,8 +8,8 @@ import ipaddr from 'ipaddr.js';
  * @param prefix bits of an IPv6 address that tell callers apart
  */
 export function addressKey(ip: string | undefined, prefix: number): string | undefined {
-  if (ip === undefined || !ip.includes(':')) return ip;
-  if (!ipaddr.isValid(ip)) return undefined;
+  if (ip === undefined || ipaddr.IPv4.isValidFourPartDecimal(ip)) return ip;
+  if (!ipaddr.IPv6.isValid(ip)) return undefined;
   const address = ipaddr.process(ip);
   if (address instanceof ipaddr.IPv4) return address.toString();
   const network = ipaddr.IPv6.networkAddressFromCIDR(`${new ipaddr.IPv6(address.parts).toString()}/${prefix}`);

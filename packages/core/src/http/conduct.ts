@@ -4,10 +4,10 @@
  */
 import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
-import { show, TollgateError, warn } from '../errors.js';
+import { show, showThrown, TollgateError, warn } from '../errors.js';
 import type { LayerState } from '../meters/layer-state.js';
 import type { AdmitRequest, May, Subject } from '../request.js';
-import { check, optionalFunction } from '../schema.js';
+import { check, isRecord, optionalFunction } from '../schema.js';
 import type { Tollgate } from '../tollgate.js';
 import { addressKey } from './address.js';
 import { retryHeaders } from './problem.js';
@@ -26,7 +26,7 @@ export interface Adapter<R> {
   method(request: R): string;
   /** The client's address, as far as the app trusts its proxies. */
   ip(request: R): string | undefined;
-  /** The route's pattern, not its path, where it is known: `POST /users/:id`. */
+  /** The route's pattern, such as `/users/:id`, where it is known. Never a path, which clients choose. */
   route(request: R): string | undefined;
   /** Whose word on the client's address the app takes. */
   proxyTrust(request: R): 'none' | 'some' | 'all';
@@ -64,19 +64,21 @@ export interface Conduct<R> {
   pass(request: R, toll: Toll<R>): Promise<Passage>;
 }
 
-/** What is known of a request on its way. */
+/** A request at a gate: one for each of both, wherever and however often the gate is mounted. */
 interface Exchange {
   readonly gate: Tollgate;
-  readonly conduct: Conduct<never>;
+  /** As the gate was entered last. */
+  conduct: Conduct<never>;
   admission: Admission | undefined;
   /** The end of the response is listened for. */
   watched: boolean;
 }
 
 // One name for both builds of this file, which may meet in one process.
-const EXCHANGE = Symbol.for('tollgate.exchange');
+const EXCHANGES = Symbol.for('tollgate.exchanges');
 
-type Entered = { [EXCHANGE]?: Exchange };
+/** The gates that a request has entered; the last one counts. */
+type Entered = { [EXCHANGES]?: Exchange[] };
 
 const A_PREFIX = 'a whole number from 32 to 128';
 
@@ -99,17 +101,19 @@ export function createConduct<R extends object>(
   const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56 } = options;
   const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
   const countsIp = gate.dimensions.has('ip');
+  const countsRoute = gate.dimensions.has('route');
   const watchProxy = proxyWatch(adapter);
 
   async function pass(request: R, toll: Toll<R>): Promise<Passage> {
-    const exchange = (request as Entered)[EXCHANGE] as Exchange;
+    const exchange = exchangeOf(request);
     if (adapter.method(request) === 'OPTIONS') return undefined;
     if (toll.free) return exempt(request, exchange);
     if (skip && (await skip(request))) return undefined;
     const subject = subjectOf(request, identify && (await identify(request)));
     const facts = await toll.facts(request);
     if (adapter.isClosed(request)) return 'gone';
-    const asked: AdmitRequest = { ...facts, subject, route: adapter.route(request) };
+    const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
+    const asked: AdmitRequest = { ...facts, subject, route };
     const decision = await gate.admit(asked, { extending: exchange.admission });
     exchange.admission = decision.admitted ? decision.admission : undefined;
     if (decision.admitted && !(await watch(request, exchange))) return 'gone';
@@ -118,7 +122,7 @@ export function createConduct<R extends object>(
   }
 
   function subjectOf(request: R, identified: Subject | undefined): Subject {
-    if (identified !== undefined && (typeof identified !== 'object' || identified === null)) {
+    if (identified !== undefined && !isRecord(identified)) {
       const expected = "an object such as { user: 'u1' }, or undefined for somebody unknown";
       throw new TollgateError('TOLLGATE_REQUEST_INVALID', `identify: got ${show(identified)}; expected ${expected}.`);
     }
@@ -127,13 +131,20 @@ export function createConduct<R extends object>(
     return { ...identified, ip: addressKey(adapter.ip(request), ipv6Prefix) };
   }
 
+  /** HEAD runs the route of GET. */
+  function routeOf(request: R): string | undefined {
+    const pattern = adapter.route(request);
+    const method = adapter.method(request);
+    return pattern === undefined ? undefined : `${method === 'HEAD' ? 'GET' : method} ${pattern}`;
+  }
+
   /** Sees to it that the admission is settled when the response ends. False if it has ended already. */
   async function watch(request: R, exchange: Exchange): Promise<boolean> {
     if (adapter.isClosed(request)) {
       await release(exchange);
       return false;
     }
-    if (!exchange.watched) adapter.onClose(request, (end) => conclude(exchange.admission, end));
+    if (!exchange.watched) adapter.onClose(request, (end) => void conclude(exchange, end));
     exchange.watched = true;
     return true;
   }
@@ -151,14 +162,24 @@ export function createConduct<R extends object>(
   }
 
   /** Provisional, since the handler may know better and say so later. */
-  function conclude(admission: Admission | undefined, end: ResponseEnd): void {
+  async function conclude({ admission }: Exchange, end: ResponseEnd): Promise<void> {
     if (!admission) return;
     if (!end.finished) admission.abort(new Error('The client closed the connection.'));
+    try {
+      await admission.settle({ outcome: outcomeOf(end) }, { provisional: true });
+    } catch (error) {
+      warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${showThrown(error)}`);
+    }
+  }
+
+  function outcomeOf(end: ResponseEnd): 'succeeded' | 'failed' | 'ignored' {
     const kept = end.finished && end.status < 500 ? 'succeeded' : 'failed';
-    const outcome = refundOn?.(end) ? 'ignored' : kept;
-    admission.settle({ outcome }, { provisional: true }).catch((error) => {
-      warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${show(error)}`);
-    });
+    try {
+      return refundOn?.(end) ? 'ignored' : kept;
+    } catch (error) {
+      warn('TOLLGATE_SETTLE_FAILED', `refundOn threw, so nothing is given back: ${showThrown(error)}`);
+      return kept;
+    }
   }
 
   async function tell(request: R, decision: Decision): Promise<void> {
@@ -177,12 +198,21 @@ export function createConduct<R extends object>(
     pass,
     enter(request) {
       const entered = request as Entered;
-      const before = entered[EXCHANGE]?.gate === gate ? entered[EXCHANGE] : undefined;
-      entered[EXCHANGE] = { gate, conduct, admission: before?.admission, watched: before?.watched ?? false };
+      entered[EXCHANGES] ??= [];
+      const exchanges = entered[EXCHANGES];
+      const i = exchanges.findIndex((one) => one.gate === gate);
+      const [exchange] = i < 0 ? [{ gate, conduct, admission: undefined, watched: false }] : exchanges.splice(i, 1);
+      exchange.conduct = conduct;
+      exchanges.push(exchange);
       return defaultToll && pass(request, defaultToll);
     },
   };
   return conduct;
+}
+
+/** The admission that a request has at the gate it entered last. */
+export function admissionOf(request: object): Admission | undefined {
+  return (request as Entered)[EXCHANGES]?.at(-1)?.admission;
 }
 
 /**
@@ -190,9 +220,13 @@ export function createConduct<R extends object>(
  *
  * @throws TollgateError `TOLLGATE_NO_GATE` where it has entered none
  */
-export function passToll<R extends object>(request: R, toll: Toll<R>): Promise<Passage> {
-  const exchange = (request as Entered)[EXCHANGE];
-  if (exchange) return (exchange.conduct as Conduct<R>).pass(request, toll);
+export async function passToll<R extends object>(request: R, toll: Toll<R>): Promise<Passage> {
+  return (exchangeOf(request).conduct as Conduct<R>).pass(request, toll);
+}
+
+function exchangeOf(request: object): Exchange {
+  const exchange = (request as Entered)[EXCHANGES]?.at(-1);
+  if (exchange) return exchange;
   throw new TollgateError(
     'TOLLGATE_NO_GATE',
     'A route with a toll was reached by a request that had entered no gate. Put tollgate(gate) before the route.',

@@ -1,6 +1,7 @@
 /** What an adapter for a framework is made of: `@tollgate/core/http`. */
 export {
   type Adapter,
+  admissionOf,
   type Conduct,
   type ConductOptions,
   createConduct,

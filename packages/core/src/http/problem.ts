@@ -1,5 +1,5 @@
 /** Refusals: the value that `admit` returns, its words, and its body as RFC 9457 has it. */
-import { type LayerState, stateOf } from '../meters/layer-state.js';
+import { type LayerState, statesOf } from '../meters/layer-state.js';
 import type { Unit, Usage } from '../meters/meter.js';
 
 /** Why a request was refused. */
@@ -53,11 +53,11 @@ const LONGEST_SDK_RETRY = 60;
 const STORE_DOWN_MS = 5_000;
 
 const WORDS: Record<Unit, string> = {
-  requests: 'requests',
-  permits: 'permits',
-  tokens: 'tokens',
-  inputTokens: 'input tokens',
-  outputTokens: 'output tokens',
+  requests: 'request',
+  permits: 'permit',
+  tokens: 'token',
+  inputTokens: 'input token',
+  outputTokens: 'output token',
 };
 
 const NUMBER = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
@@ -74,7 +74,7 @@ function waitOf(usages: readonly Usage[]): number {
  */
 export function refusalOf(id: string, alternatives: readonly (readonly Usage[])[]): Refusal {
   const usages = alternatives.reduce((best, other) => (waitOf(other) < waitOf(best) ? other : best));
-  const layers = usages.map(stateOf);
+  const layers = statesOf(usages);
   const violated = layers.filter(({ mode, retryAfterMs }) => mode === 'enforce' && retryAfterMs !== 0);
   const worst = violated.reduce((a, b) => (waitOfLayer(b) > waitOfLayer(a) ? b : a));
   const reason = worst.retryAfterMs === undefined ? 'too-costly' : 'limit';
@@ -134,13 +134,13 @@ export function problemBody(refusal: Refusal): ProblemBody {
 function detailOf({ layer, own, unit, cost, used, limit, retryAfterMs }: LayerState): string {
   if (retryAfterMs === undefined) {
     return own
-      ? `This request costs ${NUMBER.format(cost)} ${WORDS[unit]}; '${layer}' never allows more than ${NUMBER.format(limit)}.`
+      ? `This request costs ${plural(cost, WORDS[unit])}; '${layer}' never allows more than ${NUMBER.format(limit)}.`
       : `This request costs more than the limit '${layer}' can ever allow.`;
   }
   const again = `Try again in ${duration(retryAfterMs)}.`;
   if (!own) return `The limit '${layer}', which you share with others, is reached. ${again}`;
   // What has partly come back is not there yet: 30.2 used leave no more than 31 used do.
-  const figures = `${NUMBER.format(Math.ceil(used))} of the ${NUMBER.format(limit)} ${WORDS[unit]}`;
+  const figures = `${NUMBER.format(Math.ceil(used))} of the ${plural(limit, WORDS[unit])}`;
   return `You have used ${figures} that '${layer}' allows; this request costs ${NUMBER.format(cost)}. ${again}`;
 }
 
@@ -154,9 +154,10 @@ function duration(ms: number): string {
 }
 
 function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`;
+  return `${NUMBER.format(count)} ${word}${count === 1 ? '' : 's'}`;
 }
 
+/** Whole seconds, no fewer, and of at most the 15 digits that header fields know. */
 export function secondsUp(ms: number): number {
-  return Math.ceil(ms / 1000);
+  return Math.min(Math.ceil(ms / 1000), 999_999_999_999_999);
 }

@@ -37,7 +37,7 @@ export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderSty
 }
 
 function policyItem({ layer, unit, limit, windowMs }: LayerState): string {
-  return `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${integer(secondsUp(windowMs))}`;
+  return `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
 }
 
 function limitItem(state: LayerState): string {

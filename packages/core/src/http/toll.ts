@@ -28,6 +28,8 @@ export type Fact<R, T> = T | ((request: R) => May<T>);
 
 export interface TollOptions<R> {
   feature?: Fact<R, FeatureName | undefined>;
+  /** What limits by `route` count this as: its method and pattern unless given. */
+  route?: Fact<R, string | undefined>;
   priority?: Fact<R, Priority | undefined>;
   model?: Fact<R, string | undefined>;
   /** The tokens that the request is expected to use. */
@@ -37,7 +39,10 @@ export interface TollOptions<R> {
 }
 
 /** What an annotation comes to for a request. */
-export type TollFacts = Pick<AdmitRequest, 'tier' | 'feature' | 'priority' | 'model' | 'estimate' | 'permits'>;
+export type TollFacts = Pick<
+  AdmitRequest,
+  'tier' | 'feature' | 'route' | 'priority' | 'model' | 'estimate' | 'permits'
+>;
 
 /** A route's annotation. */
 export interface Toll<R> {
@@ -48,18 +53,21 @@ export interface Toll<R> {
 
 export const FREE: Toll<unknown> = { free: true, facts: () => ({}) };
 
-const optional = <T>(expected: string, accepts: (value: unknown) => boolean) =>
-  field(`${expected}, or a function of the request`, (value) =>
-    value === undefined || typeof value === 'function' || accepts(value) ? { value: value as T } : undefined,
+const optional = (expected: string, accepts: (value: unknown) => boolean) =>
+  field(
+    `${expected}, or a function of the request`,
+    (value) => value === undefined || typeof value === 'function' || accepts(value) || undefined,
   );
 
 const isText = (value: unknown) => typeof value === 'string' && value !== '';
 
 const schema = z.strictObject({
-  tier: field("a tier's name, or a function of the request", (value) =>
-    isText(value) || typeof value === 'function' ? { value } : undefined,
+  tier: field(
+    "a tier's name, or a function of the request",
+    (value) => isText(value) || typeof value === 'function' || undefined,
   ),
   feature: optional('a name', isText),
+  route: optional('a name', isText),
   priority: optional("'interactive', 'standard', 'batch' or 'background'", (value) =>
     ['interactive', 'standard', 'batch', 'background'].includes(value as string),
   ),

@@ -41,24 +41,30 @@ export function book(row: Float64Array, at: number, rule: BucketRule, cost: numb
 }
 
 /**
- * Puts `actual` in place of `cost` and ends the hold: less is given back as far as it is still held; more is charged
- * now, whatever the capacity. Returns the place for a further correction, which can only charge more.
+ * Puts `actual` in place of `cost`: less is given back as far as it is still held; more is charged now, whatever the
+ * capacity. What is kept stays held where the admission goes on, else the hold ends. Returns the place for a further
+ * correction; of what is no longer held, that can only charge more.
  */
 export function settle(
   row: Float64Array,
   at: number,
+  rule: BucketRule,
   place: number,
   cost: number,
   actual: number,
   now: number,
+  goesOn: boolean,
 ): number {
+  // A record that had been forgotten has no rate yet.
+  if (row[at + 4] === 0) row[at + 4] = rule.perMs;
   advance(row, at, 0, now);
+  const refund = Math.max(0, cost - actual);
   const age = generation(row[at + 3]) - place;
-  const cell = place === RELEASED || age > 1 ? undefined : at + 1 + age;
-  const released = cell === undefined ? 0 : Math.min(cost, row[cell]);
-  if (cell !== undefined) row[cell] -= released;
-  row[at] += actual > cost ? actual - cost : -Math.min(cost - actual, released);
-  return RELEASED;
+  const isHeld = place !== RELEASED && age <= 1;
+  const released = isHeld ? Math.min(goesOn ? refund : cost, row[at + 1 + age]) : 0;
+  if (isHeld) row[at + 1 + age] -= released;
+  row[at] += Math.max(0, actual - cost) - Math.min(refund, released);
+  return goesOn ? place : RELEASED;
 }
 
 /** Milliseconds from `now` until `used` is at most `room`, if nothing else comes and what is held is kept. */
@@ -66,9 +72,12 @@ export function wait(row: Float64Array, at: number, rule: BucketRule, room: numb
   const excess = used(row, at, rule.perMs, now) - room;
   if (excess <= 0) return 0;
   const perMs = Math.max(rule.perMs, row[at + 4]);
+  const elapsed = Math.max(0, now - row[at + 3]);
+  // Rounding may put the quotient a millisecond off, but the answer has to agree with what `used` will say.
+  const isEnough = (ms: number) => row[at] - perMs * (elapsed + ms) <= room;
   const ms = Math.ceil(excess / perMs);
-  const left = row[at] - perMs * (Math.max(0, now - row[at + 3]) + ms);
-  return left > room ? ms + 1 : ms;
+  if (!isEnough(ms)) return ms + 1;
+  return ms > 1 && isEnough(ms - 1) ? ms - 1 : ms;
 }
 
 /** True once the row means the same as the initial state. */

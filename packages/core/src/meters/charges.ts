@@ -1,8 +1,8 @@
 /** From limits and a request to charges: whom each limit counts, what this costs them, and how much they may. */
 import { createHash } from 'node:crypto';
-import { show, TollgateError, warn } from '../errors.js';
+import { show, showThrown, TollgateError, warn } from '../errors.js';
 import type { AdmitRequest, Cost, Dimension, Subject } from '../request.js';
-import type { Charge, Meter, Rule, Scope, Unit } from './meter.js';
+import type { Charge, Key, Meter, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
 /** A limit as it is configured, in numbers. */
@@ -35,8 +35,8 @@ export interface Plan {
   readonly groups: readonly Group[];
   /** Every limit that enforces says so: while the store can't be asked, requests pass. */
   readonly failsOpen: boolean;
-  /** The dimensions whose absence has been warned of. */
-  readonly warned: Set<Dimension>;
+  /** What has been warned of. */
+  readonly warned: Set<string>;
 }
 
 export const NO_SUBJECT: Subject = Object.freeze({});
@@ -61,12 +61,12 @@ const READ: Readonly<Record<string, Read>> = {
 export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
   const known = new Map(previous?.groups.flatMap((group) => group.layers.map(({ name, meter }) => [name, meter])));
   const groups = new Map<string, { scope: Scope; read: Read[]; layers: MeteredLayer[] }>();
-  for (const layer of layers) {
+  for (const [position, layer] of layers.entries()) {
     const { name, unit, by } = layer;
     const id = JSON.stringify(by);
     const meter = known.get(name);
     const group = groups.get(id) ?? { scope: meter?.scope ?? { by }, read: by.map(reader), layers: [] };
-    group.layers.push({ ...layer, meter: meter ?? { name, unit, scope: group.scope } });
+    group.layers.push({ ...layer, meter: meter ?? { name, position, unit, scope: group.scope } });
     groups.set(id, group);
   }
   const failsOpen = layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open');
@@ -88,36 +88,59 @@ export function chargesOf({ groups, warned }: Plan, request: AdmitRequest, cost:
   for (const { scope, read, layers } of groups) {
     const key: (string | undefined)[] = [];
     for (let i = 0; i < read.length; i++) key.push(keyValue(scope.by[i], read[i](subject, request), warned));
-    for (const { meter, unit, rule, limit, shadow } of layers) {
-      charges.push({
-        meter,
-        key,
-        rule: typeof rule === 'function' ? rule(subject) : rule,
-        cost: costIn(unit, cost),
-        limit: typeof limit === 'function' ? limit(subject) : limit,
-        shadow,
-      });
+    for (const layer of layers) {
+      const charge = layer.shadow
+        ? shadowCharge(layer, key, subject, cost, warned)
+        : chargeOf(layer, key, subject, cost);
+      if (charge) charges.push(charge);
     }
   }
   return charges;
 }
 
-function keyValue(dimension: Dimension, value: unknown, warned: Set<Dimension>): string | undefined {
+function chargeOf({ meter, unit, rule, limit, shadow }: MeteredLayer, key: Key, subject: Subject, cost: Cost): Charge {
+  return {
+    meter,
+    key,
+    rule: typeof rule === 'function' ? rule(subject) : rule,
+    cost: costIn(unit, cost),
+    limit: typeof limit === 'function' ? limit(subject) : limit,
+    shadow,
+  };
+}
+
+/** A limit on trial alters no answer, not even where it has no value for a plan. */
+function shadowCharge(layer: MeteredLayer, key: Key, subject: Subject, cost: Cost, warned: Set<string>) {
+  try {
+    return chargeOf(layer, key, subject, cost);
+  } catch (error) {
+    const message = `Limit '${layer.name}', in shadow mode, did not count a request: ${showThrown(error)}`;
+    warnOnce(warned, `limit ${layer.name}`, 'TOLLGATE_SHADOW_FAILED', message);
+    return undefined;
+  }
+}
+
+function keyValue(dimension: Dimension, value: unknown, warned: Set<string>): string | undefined {
   if (typeof value === 'string' && value !== '') return value.length > LONGEST_VALUE ? digest(value) : value;
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (value !== undefined && value !== null && value !== '') {
     const expected = 'a string, a number, or undefined where it is not known';
     throw new TollgateError('TOLLGATE_REQUEST_INVALID', `${dimension}: got ${show(value)}; expected ${expected}.`);
   }
-  if (!warned.has(dimension)) {
-    warned.add(dimension);
-    warn(
-      'TOLLGATE_DIMENSION_MISSING',
-      `A request came without '${dimension}', which limits count by. All such requests are counted together, as one ` +
-        `${dimension}. Tell it who or what this is (in identify, or on the route), or count by something else.`,
-    );
-  }
+  warnOnce(
+    warned,
+    dimension,
+    'TOLLGATE_DIMENSION_MISSING',
+    `A request came without '${dimension}', which limits count by. All such requests are counted together, as one ` +
+      `${dimension}. Say who or what this is (in identify, or on the route), or count by something else.`,
+  );
   return undefined;
+}
+
+function warnOnce(warned: Set<string>, what: string, code: string, message: string): void {
+  if (warned.has(what)) return;
+  warned.add(what);
+  warn(code, message);
 }
 
 /** Longer than any value that is kept as it is, so it can't be mistaken for one. */

@@ -48,3 +48,9 @@ export function stateOf({ charge, used, waitMs, refillMs }: Usage): LayerState {
     windowMs: rule.kind === 'window' ? rule.ms : charge.limit / rule.perMs,
   };
 }
+
+/** In the order of the configuration; stores answer in theirs. */
+export function statesOf(usages: readonly Usage[]): LayerState[] {
+  const ordered = usages.toSorted((a, b) => a.charge.meter.position - b.charge.meter.position);
+  return ordered.map(stateOf);
+}

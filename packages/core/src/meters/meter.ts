@@ -22,6 +22,8 @@ export type Key = readonly (string | undefined)[];
 
 export interface Meter {
   readonly name: string;
+  /** Among the limits of the configuration. */
+  readonly position: number;
   readonly unit: Unit;
   readonly scope: Scope;
 }
@@ -50,9 +52,12 @@ export interface Usage {
   readonly refillMs: number;
 }
 
-/** The one rule. */
+/**
+ * The one rule: `used + cost ≤ limit`. Asked as `used ≤ limit − cost` wherever it is asked, since the two can differ in
+ * the last bit where costs are fractions, and a wait has to end exactly where the rule does.
+ */
 export function fits(used: number, cost: number, limit: number): boolean {
-  return used + cost <= limit;
+  return used <= limit - cost;
 }
 
 /** Doubles in a row. */
@@ -70,7 +75,11 @@ export function book(row: Float64Array, at: number, rule: Rule, cost: number, no
   return rule.kind === 'window' ? window.book(row, at, rule, cost, now) : bucket.book(row, at, rule, cost, now);
 }
 
-/** Puts `actual` in place of the `cost` charged at `place`. Returns the place for a further correction. */
+/**
+ * Puts `actual` in place of the `cost` charged at `place`. Returns the place for a further correction.
+ *
+ * @param goesOn the admission is not at its end: what it keeps can still be given back
+ */
 export function settle(
   row: Float64Array,
   at: number,
@@ -79,10 +88,11 @@ export function settle(
   cost: number,
   actual: number,
   now: number,
+  goesOn: boolean,
 ): number {
   return rule.kind === 'window'
     ? window.settle(row, at, rule, place, cost, actual, now)
-    : bucket.settle(row, at, place, cost, actual, now);
+    : bucket.settle(row, at, rule, place, cost, actual, now, goesOn);
 }
 
 /** True once the row means the same as the initial state. */

@@ -13,12 +13,14 @@ export interface WindowRule {
   readonly ms: number;
   /** Sub-buckets in a window. */
   readonly parts: number;
-  /** A sub-bucket's length in milliseconds, rounded up: a window counts at least its length. */
+  /** A sub-bucket's length in whole milliseconds. */
   readonly partMs: number;
 }
 
+/** @param parts sub-buckets; fewer where the window is too short for so many of whole milliseconds */
 export function windowRule(ms: number, parts: number): WindowRule {
-  return { kind: 'window', ms, parts, partMs: Math.ceil(ms / parts) };
+  const partMs = Math.ceil(ms / parts);
+  return { kind: 'window', ms, parts: Math.ceil(ms / partMs), partMs };
 }
 
 /** Doubles in a row. */
@@ -75,13 +77,15 @@ export function settle(
 
 /** Milliseconds from `now` until `used` is at most `room`, if nothing else comes. `room` is 0 or more. */
 export function wait(row: Float64Array, at: number, rule: WindowRule, room: number, now: number): number {
-  let excess = used(row, at, rule, now) - room;
-  if (excess <= 0) return 0;
-  const size = rule.parts + 1;
   const newest = row[at];
-  let leaving = Math.max(newest, subBucket(rule, now)) - size;
-  while (excess > 0 && leaving < newest) excess -= row[at + 1 + cell(++leaving, size)];
-  return (leaving + size) * rule.partMs - now;
+  let ms = 0;
+  // Room comes back as sub-buckets leave, the oldest first; with the newest gone there is nothing left.
+  let leaving = Math.max(newest, subBucket(rule, now)) - rule.parts;
+  while (used(row, at, rule, now + ms) > room && leaving <= newest) {
+    ms = (leaving + rule.parts + 1) * rule.partMs - now;
+    leaving++;
+  }
+  return ms;
 }
 
 /** True once the row means the same as the initial state. */

@@ -49,8 +49,12 @@ export interface NotTaken {
 export interface Store {
   /** Charges the first alternative that fits as a whole, or nothing. */
   take(request: TakeRequest, now: number): May<Taken | NotTaken>;
-  /** Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked. */
-  settle(entries: readonly Entry[], actual: readonly number[], now: number): May<void>;
+  /**
+   * Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked.
+   *
+   * @param goesOn the admission is not at its end: what it keeps can still be given back
+   */
+  settle(entries: readonly Entry[], actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(charges: readonly Charge[], now: number): May<readonly Usage[]>;
   close(): May<void>;

@@ -88,7 +88,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   }
 
   /** Brings the entries up to date. A record that has been forgotten has nothing to give back, but can be charged more. */
-  function correct(entries: readonly Entry[], actual: readonly number[], now: number): void {
+  function correct(entries: readonly Entry[], actual: readonly number[], now: number, goesOn: boolean): void {
     let key: Key | undefined;
     let slot = NONE;
     for (let i = 0; i < entries.length; i++) {
@@ -101,23 +101,23 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       }
       if (slot === NONE && actual[i] > cost) slot = insert(row.table, key, now);
       point(row, slot);
-      if (slot !== NONE) entry.place = settle(row.chunk, row.at, charge.rule, place, cost, actual[i], now);
+      if (slot !== NONE) entry.place = settle(row.chunk, row.at, charge.rule, place, cost, actual[i], now, goesOn);
       entry.cost = actual[i];
     }
   }
 
   /** Fills `rows`. Charges of one scope follow each other with the same key array, so each record is looked up once. */
   function locate(charges: readonly Charge[], now: number): void {
+    // First, since a meter that is met for the first time widens the records, and that moves them.
+    for (let i = 0; i < charges.length; i++) rowFor(i, charges[i]);
     let key: Key | undefined;
     let slot = NONE;
     for (let i = 0; i < charges.length; i++) {
-      const charge = charges[i];
-      const row = rowFor(i, charge);
-      if (charge.key !== key) {
-        key = charge.key;
-        slot = find(row.table, key, now);
+      if (charges[i].key !== key) {
+        key = charges[i].key;
+        slot = find(rows[i].table, key, now);
       }
-      point(row, slot);
+      point(rows[i], slot);
     }
   }
 
@@ -156,7 +156,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
 
   return {
     take,
-    settle: (entries, actual, at) => correct(entries, actual, tick(at)),
+    settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
     peek: (charges, at) => peek(charges, tick(at)),
     close() {
       tables.clear();

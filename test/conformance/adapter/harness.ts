@@ -1,0 +1,51 @@
+/** What a framework must bring to be put through the contract: a way to build, of a plain description, an app of its own. */
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Admission, May, Refusal, Tollgate } from '@tollgate/core';
+import type { ConductOptions, Fact, TierName, TollOptions } from '@tollgate/core/http';
+
+/** A request as handlers see it. */
+export interface Call {
+  /** Node's own, whatever the framework. */
+  readonly req: IncomingMessage;
+  /** Where the framework exposes it. */
+  readonly admission: Admission | undefined;
+}
+
+/** What to respond. The status is 200 unless given, or what the adapter has set for a refusal. */
+export interface Answer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream is sent as it comes. */
+  readonly body?: string | Readable;
+}
+
+export interface Annotation extends TollOptions<IncomingMessage> {
+  readonly tier: Fact<IncomingMessage, TierName>;
+}
+
+export interface Route {
+  /** GET unless given. */
+  readonly method?: 'GET' | 'POST' | 'OPTIONS';
+  readonly path: string;
+  /** None unless given. */
+  readonly toll?: Annotation | 'free';
+  readonly handler: (call: Call) => May<Answer>;
+}
+
+export interface AppSpec {
+  readonly gate: Tollgate;
+  /** For the adapter, to be asked about Node's request. */
+  readonly options?: ConductOptions<IncomingMessage>;
+  /** The adapter's option of that name. What it throws goes the way of any error. */
+  readonly refuse?: (refusal: Refusal) => May<Answer>;
+  /** The framework's own setting; trusts nobody unless given. */
+  readonly trustProxy?: boolean | number;
+  /** Set on the response by a middleware that stands before the gate. */
+  readonly earlierHeaders?: Readonly<Record<string, string>>;
+  readonly routes: readonly Route[];
+  /** To be called by the app's error handler, which then answers 500 with the body `app error`. */
+  readonly onError: (error: unknown) => void;
+}
+
+export type Harness = (app: AppSpec) => May<RequestListener>;

@@ -1,0 +1,36 @@
+/**
+ * What every adapter promises over HTTP, whatever the framework: one suite, driven through a {@link Harness}. What only
+ * one framework has is tested beside it, in `test/adapters`.
+ */
+import { annotationContract } from './annotations.js';
+import { currentAdmissionContract } from './current-admission.js';
+import { endingContract } from './endings.js';
+import { extendingContract } from './extending.js';
+import type { Harness } from './harness.js';
+import { headerContract } from './headers.js';
+import { hostileInputContract } from './hostile-input.js';
+import { identityContract } from './identity.js';
+import { leavingContract } from './leaving.js';
+import { proxyContract } from './proxies.js';
+import { refusalContract } from './refusals.js';
+import { retryAfterContract } from './retry-after.js';
+import { storeDownContract } from './store-down.js';
+import { workbench } from './workbench.js';
+
+export function adapterContract(name: string, harness: Harness): void {
+  describe(name, () => {
+    const open = workbench(harness);
+    describe('annotations', () => annotationContract(open));
+    describe('identity', () => identityContract(open));
+    describe('refusals', () => refusalContract(open));
+    describe('a store that is down', () => storeDownContract(open));
+    describe('Retry-After', () => retryAfterContract(open));
+    describe('rate-limit headers', () => headerContract(open));
+    describe('the end of a response', () => endingContract(open));
+    describe('extending in the handler', () => extendingContract(open));
+    describe('a client that leaves', () => leavingContract(open));
+    describe('the current admission', () => currentAdmissionContract(open));
+    describe('addresses and proxies', () => proxyContract(open));
+    describe('hostile input', () => hostileInputContract(open));
+  });
+}

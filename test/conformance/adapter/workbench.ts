@@ -1,0 +1,85 @@
+/** The bench that the contract's tests stand on: an app with a gate and a clock, and a client for it. */
+import type { IncomingMessage, Server } from 'node:http';
+import {
+  createTollgate,
+  type Limit,
+  type Store,
+  type Subject,
+  type Tollgate,
+  type TollgateEvents,
+} from '@tollgate/core';
+import { type ManualClock, manualClock } from '@tollgate/core/testing';
+import { closeServers, listen, type Reply, type SendOptions, send } from '../../helpers/http-server.js';
+import type { Annotation, AppSpec, Harness } from './harness.js';
+
+export interface BenchSpec extends Partial<Omit<AppSpec, 'gate' | 'onError'>> {
+  limits: readonly Limit[];
+  store?: Store;
+  features?: readonly string[];
+}
+
+export interface Bench {
+  readonly gate: Tollgate;
+  readonly clock: ManualClock;
+  readonly server: Server;
+  /** What reached the app's error handler. */
+  readonly errors: unknown[];
+  readonly settlements: TollgateEvents['settled'][];
+  send(path: string, options?: SendOptions): Promise<Reply>;
+  /** What a limit has counted for a subject. */
+  used(layer: string, subject?: Subject): Promise<number>;
+}
+
+export type Open = (spec: BenchSpec) => Promise<Bench>;
+
+export function workbench(harness: Harness): Open {
+  afterEach(closeServers);
+  return async ({ limits, store, features, options, routes = [], ...rest }) => {
+    const clock = manualClock();
+    const gate = createTollgate({ limits, clock, ...(store && { store }), ...(features && { features }) });
+    const errors: unknown[] = [];
+    const settlements: TollgateEvents['settled'][] = [];
+    gate.on('settled', (event) => settlements.push(event));
+    const onError = (error: unknown) => void errors.push(error);
+    const listener = await harness({ gate, routes, onError, ...rest, options: { identify: subjectOf, ...options } });
+    const server = await listen(listener, { maxHeaderSize: 1 << 20 });
+    return {
+      gate,
+      clock,
+      server,
+      errors,
+      settlements,
+      send: (path, options) => send(server, path, options),
+      async used(layer, subject = {}) {
+        const state = (await gate.inspect(subject)).find((one) => one.layer === layer);
+        if (!state) throw new Error(`no limit '${layer}' counts ${JSON.stringify(subject)}`);
+        return state.used;
+      },
+    };
+  };
+}
+
+/** Headers that say, for the workbench's `identify`, on whose behalf a request comes: any values, in ASCII. */
+export function as(subject: unknown): Record<string, string> {
+  const json = JSON.stringify(subject);
+  return {
+    'x-subject': json.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  };
+}
+
+export function subjectOf(req: IncomingMessage): Subject {
+  return JSON.parse((req.headers['x-subject'] as string | undefined) ?? '{}');
+}
+
+/** The permits that a request says it costs. */
+export const byHeader: Annotation = { tier: 'small', permits: (req) => Number(req.headers['x-permits']) };
+
+export function costing(permits: number | string, subject: unknown = { user: 'ann' }): SendOptions {
+  return { headers: { ...as(subject), 'x-permits': String(permits) } };
+}
+
+export function problemOf(reply: Reply): Record<string, unknown> {
+  return JSON.parse(reply.text);
+}
+
+export const ok = () => ({ body: 'ok' });

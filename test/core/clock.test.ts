@@ -1,0 +1,257 @@
+import { steadyClock, systemClock } from '@tollgate/core';
+import { manualClock } from '@tollgate/core/testing';
+import fc from 'fast-check';
+
+const NOON = Date.UTC(2026, 5, 1, 12);
+const DAY = 86_400_000;
+
+/** A clock whose wall clock says what it is told to. */
+function steadyAt(start: number) {
+  let wall = start;
+  const clock = steadyClock(() => wall);
+  return {
+    clock,
+    /** Sets the wall clock, and reads the steady one. */
+    at(ms: number) {
+      wall = ms;
+      return clock.now();
+    },
+  };
+}
+
+describe('steadyClock', () => {
+  test('shows the wall clock while that goes forwards', () => {
+    const { at } = steadyAt(NOON);
+    expect([NOON, NOON, NOON + 1, NOON + 500].map(at)).toEqual([NOON, NOON, NOON + 1, NOON + 500]);
+  });
+
+  test('follows a step forwards', () => {
+    const { at } = steadyAt(NOON);
+    expect(at(NOON + DAY)).toBe(NOON + DAY);
+  });
+
+  test('goes on from where it was when the wall clock is set back, a tenth slower', () => {
+    const { at } = steadyAt(NOON);
+    expect(at(NOON - 1000)).toBe(NOON);
+    expect(at(NOON - 1000 + 10)).toBe(NOON + 9);
+    expect(at(NOON - 1000 + 5000)).toBe(NOON + 4500);
+  });
+
+  test('agrees with the wall clock again once ten times the step has passed, and not before', () => {
+    const { at } = steadyAt(NOON);
+    at(NOON - 1000);
+    expect(at(NOON - 1000 + 9990)).toBe(NOON - 1000 + 9990 + 1);
+    expect(at(NOON - 1000 + 10_000)).toBe(NOON - 1000 + 10_000);
+    expect(at(NOON + DAY)).toBe(NOON + DAY);
+  });
+
+  test('several steps back add up', () => {
+    const { at } = steadyAt(NOON);
+    at(NOON - 1000);
+    expect(at(NOON - 4000)).toBe(NOON);
+    expect(at(NOON - 4000 + 39_990)).toBe(NOON - 4000 + 39_990 + 1);
+    expect(at(NOON - 4000 + 40_000)).toBe(NOON - 4000 + 40_000);
+  });
+
+  test('a step forwards after one back repays like any time that passes', () => {
+    const { at } = steadyAt(NOON);
+    at(NOON - 1000);
+    expect(at(NOON + 1000)).toBe(NOON + 1000 + 800);
+  });
+
+  test('never goes back, never stands still for long and is never behind, whatever the wall clock does', () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.integer({ min: 0, max: 5000 }) },
+      { weight: 1, arbitrary: fc.integer({ min: -DAY, max: DAY }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const { at } = steadyAt(NOON);
+        let wall = NOON;
+        let before = NOON;
+        for (const ms of steps) {
+          wall += ms;
+          const now = at(wall);
+          expect(now).toBeGreaterThanOrEqual(before);
+          expect(now).toBeGreaterThanOrEqual(wall);
+          expect(Number.isInteger(now)).toBe(true);
+          if (ms >= 0) {
+            expect(now - before).toBeGreaterThanOrEqual(Math.floor(ms * 0.9) - 1);
+            expect(now - before).toBeLessThanOrEqual(ms + 1);
+          } else expect(now - before).toBeLessThanOrEqual(1);
+          before = now;
+        }
+      }),
+    );
+  });
+
+  test('never goes back where the wall clock tells fractions', () => {
+    const { clock, at } = steadyAt(NOON);
+    const before = at(NOON + 0.9);
+    expect(at(NOON + 0.5)).toBeGreaterThanOrEqual(before);
+    expect(clock.now()).toBeGreaterThanOrEqual(before);
+  });
+});
+
+describe('after', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: NOON });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('runs once, not before its time', () => {
+    const task = jest.fn();
+    steadyClock().after(1000, task);
+    jest.advanceTimersByTime(999);
+    expect(task).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1);
+    jest.advanceTimersByTime(DAY);
+    expect(task).toHaveBeenCalledTimes(1);
+  });
+
+  test.each([25, 24.8551 * 2, 366])('waits %d days, though a timer takes but 24.8', (days) => {
+    const task = jest.fn();
+    steadyClock().after(days * DAY, task);
+    jest.advanceTimersByTime(days * DAY - 1);
+    expect(task).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1);
+    expect(task).toHaveBeenCalledTimes(1);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('no timer is set for longer than a timer takes', () => {
+    const set = jest.spyOn(globalThis, 'setTimeout');
+    steadyClock().after(366 * DAY, () => {});
+    jest.advanceTimersByTime(366 * DAY);
+    for (const [, ms] of set.mock.calls) expect(ms).toBeLessThanOrEqual(2 ** 31 - 1);
+    set.mockRestore();
+  });
+
+  test('can be cancelled, twice, and on the way through a long wait', () => {
+    const task = jest.fn();
+    const cancel = steadyClock().after(30 * DAY, task);
+    jest.advanceTimersByTime(29 * DAY);
+    cancel();
+    cancel();
+    jest.advanceTimersByTime(30 * DAY);
+    expect(task).not.toHaveBeenCalled();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('cancelling after it has run, or one of two, touches nothing else', () => {
+    const task = jest.fn();
+    const clock = steadyClock();
+    const cancel = clock.after(1, () => {});
+    jest.advanceTimersByTime(1);
+    clock.after(10, task);
+    clock.after(10, task)();
+    cancel();
+    jest.advanceTimersByTime(10);
+    expect(task).toHaveBeenCalledTimes(1);
+  });
+
+  test('a time that has passed is the next turn, not this one', () => {
+    const task = jest.fn();
+    steadyClock().after(-5, task);
+    expect(task).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1);
+    expect(task).toHaveBeenCalledTimes(1);
+  });
+
+  test('the system clock shows the time', () => {
+    jest.setSystemTime(NOON + DAY);
+    expect(systemClock.now()).toBeGreaterThanOrEqual(NOON + DAY);
+  });
+});
+
+describe('manualClock', () => {
+  test('shows the time it was given, and moves only when told to', () => {
+    const clock = manualClock(5);
+    expect(clock.now()).toBe(5);
+    clock.advance(10);
+    expect(clock.now()).toBe(15);
+    clock.set(100);
+    expect(clock.now()).toBe(100);
+    expect(manualClock().now()).toBe(Date.UTC(2026, 0, 1));
+  });
+
+  test('runs the timers that are due in their order, each at its own time', () => {
+    const clock = manualClock(0);
+    const ran: [string, number][] = [];
+    const note = (name: string) => () => void ran.push([name, clock.now()]);
+    clock.after(30, note('third'));
+    clock.after(10, note('first'));
+    clock.after(20, note('second'));
+    clock.after(20, note('second too'));
+    clock.after(31, note('not yet'));
+    clock.advance(30);
+    expect(ran).toEqual([
+      ['first', 10],
+      ['second', 20],
+      ['second too', 20],
+      ['third', 30],
+    ]);
+    expect(clock.now()).toBe(30);
+  });
+
+  test('timers set by timers run too, if they are due by then', () => {
+    const clock = manualClock(0);
+    const ran: number[] = [];
+    const tick = () => {
+      ran.push(clock.now());
+      clock.after(10, tick);
+    };
+    clock.after(10, tick);
+    clock.advance(35);
+    expect(ran).toEqual([10, 20, 30]);
+    expect(clock.now()).toBe(35);
+  });
+
+  test('set backwards, it runs none and keeps them for their time', () => {
+    const clock = manualClock(1000);
+    const task = jest.fn();
+    clock.after(100, task);
+    clock.set(500);
+    expect(clock.now()).toBe(500);
+    expect(task).not.toHaveBeenCalled();
+    clock.set(1099);
+    expect(task).not.toHaveBeenCalled();
+    clock.set(1100);
+    expect(task).toHaveBeenCalledTimes(1);
+  });
+
+  test('a cancelled timer does not run, and cancelling twice is safe', () => {
+    const clock = manualClock(0);
+    const task = jest.fn();
+    const cancel = clock.after(10, task);
+    clock.after(5, cancel);
+    clock.advance(20);
+    cancel();
+    expect(task).not.toHaveBeenCalled();
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('refuses %d as a time', (ms) => {
+    const clock = manualClock(7);
+    expect(() => clock.set(ms)).toThrow(RangeError);
+    expect(() => clock.advance(ms)).toThrow(RangeError);
+    expect(clock.now()).toBe(7);
+  });
+
+  test('runs every timer once, in the order of their times, however it is advanced', () => {
+    const delays = fc.array(fc.nat(1000), { maxLength: 30 });
+    fc.assert(
+      fc.property(delays, fc.array(fc.nat(300), { maxLength: 20 }), (delays, advances) => {
+        const clock = manualClock(0);
+        const ran: number[] = [];
+        for (const ms of delays) clock.after(ms, () => ran.push(ms) && expect(clock.now()).toBe(ms));
+        for (const ms of advances) clock.advance(ms);
+        const end = advances.reduce((sum, ms) => sum + ms, 0);
+        // Those due at once wait for the first move.
+        const due = advances.length === 0 ? [] : delays.filter((ms) => ms <= end);
+        expect(ran).toEqual(due.sort((a, b) => a - b));
+      }),
+    );
+  });
+});

@@ -1,0 +1,282 @@
+import type { Charge, Dimension, LayerState, Unit, Usage } from '@tollgate/core';
+import { problemBody, refusalOf, retryHeaders, storeDownRefusal } from '../../packages/core/src/http/problem.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const NEVER = Number.POSITIVE_INFINITY;
+
+interface Said {
+  name?: string;
+  by?: readonly Dimension[];
+  key?: readonly (string | undefined)[];
+  unit?: Unit;
+  cost?: number;
+  used?: number;
+  limit?: number;
+  waitMs?: number;
+  shadow?: boolean;
+}
+
+/** What a meter says. By user, full, and waiting for six minutes, unless told otherwise. */
+function said(it: Said = {}): Usage {
+  const {
+    name = 'user',
+    by = ['user'],
+    key = by.map(() => 'u'),
+    unit = 'permits',
+    cost = 10,
+    used = 100,
+    limit = 100,
+  } = it;
+  const rule = { kind: 'window', ms: HOUR, parts: 10, partMs: HOUR / 10 } as const;
+  const charge: Charge = {
+    meter: { name, position: 0, unit, scope: { by } },
+    key,
+    rule,
+    cost,
+    limit,
+    shadow: it.shadow ?? false,
+  };
+  return { charge, used, waitMs: it.waitMs ?? 6 * MINUTE, refillMs: 0 };
+}
+
+const refusal = (...usages: Said[]) => refusalOf('id-1', [usages.map(said)]);
+
+describe('the sentence', () => {
+  test("of the caller's own limit has its figures", () => {
+    expect(refusal({}).detail).toBe(
+      "You have used 100 of the 100 permits that 'user' allows; this request costs 10. Try again in 6 minutes.",
+    );
+  });
+
+  test('of a shared limit has its name alone', () => {
+    expect(refusal({ name: 'global', by: [] }).detail).toBe(
+      "The limit 'global', which you share with others, is reached. Try again in 6 minutes.",
+    );
+  });
+
+  test('of what can never be admitted says so', () => {
+    const never = { cost: 200, used: 0, waitMs: NEVER };
+    expect(refusal(never).detail).toBe("This request costs 200 permits; 'user' never allows more than 100.");
+    expect(refusal({ ...never, name: 'global', by: [] }).detail).toBe(
+      "This request costs more than the limit 'global' can ever allow.",
+    );
+  });
+
+  test.each<[readonly Dimension[], readonly (string | undefined)[], boolean]>([
+    [['user'], ['u'], true],
+    [['tenant'], ['t'], true],
+    [['key'], ['k'], true],
+    [['ip'], ['192.0.2.1'], true],
+    [['region' as 'user'], ['eu'], true],
+    [['user', 'feature'], ['u', 'f'], true],
+    [['user', 'feature'], ['u', undefined], true],
+    [['user', 'feature'], [undefined, 'f'], false],
+    [['user'], [undefined], false],
+    [['feature'], ['f'], false],
+    [['plan'], ['free'], false],
+    [['route', 'model', 'provider'], ['r', 'm', 'p'], false],
+    [[], [], false],
+  ])('by %j with %j tells figures: %p', (by, key, own) => {
+    for (const waitMs of [5000, NEVER]) {
+      const { detail } = refusal({ by, key, waitMs, cost: 4321, used: 8765, limit: 9753 });
+      expect(/4,?321|8,?765|9,?753/.test(detail)).toBe(own);
+    }
+  });
+
+  test.each<[Unit, string]>([
+    ['requests', 'requests'],
+    ['permits', 'permits'],
+    ['tokens', 'tokens'],
+    ['inputTokens', 'input tokens'],
+    ['outputTokens', 'output tokens'],
+  ])('names the unit %s as %s', (unit, words) => {
+    expect(refusal({ unit }).detail).toContain(`100 of the 100 ${words} that`);
+    expect(refusal({ unit, cost: 200, waitMs: NEVER }).detail).toContain(`costs 200 ${words};`);
+  });
+
+  test('speaks of one permit as one', () => {
+    expect(refusal({ cost: 1, limit: 0, used: 0, waitMs: NEVER }).detail).toBe(
+      "This request costs 1 permit; 'user' never allows more than 0.",
+    );
+    expect(refusal({ cost: 1, limit: 1, used: 1 }).detail).toContain('1 of the 1 permit that');
+  });
+
+  test('groups large figures, and counts what is used in part as used', () => {
+    expect(refusal({ used: 199_998.2, limit: 200_000, cost: 1234.5 }).detail).toContain(
+      "You have used 199,999 of the 200,000 permits that 'user' allows; this request costs 1,234.5.",
+    );
+  });
+
+  test.each([
+    [1, '1 second'],
+    [999, '1 second'],
+    [1000, '1 second'],
+    [1001, '2 seconds'],
+    [59_001, '60 seconds'],
+    [119 * SECOND, '119 seconds'],
+    [119 * SECOND + 1, '2 minutes'],
+    [2 * MINUTE, '2 minutes'],
+    [2 * MINUTE + 1, '3 minutes'],
+    [6 * MINUTE, '6 minutes'],
+    [HOUR, '60 minutes'],
+    [2 * HOUR - SECOND, '120 minutes'],
+    [2 * HOUR, '2 hours'],
+    [2 * HOUR + 1, '3 hours'],
+    [2 * DAY - SECOND, '48 hours'],
+    [2 * DAY, '2 days'],
+    [2 * DAY + 1, '3 days'],
+    [30 * DAY, '30 days'],
+  ])('of a wait of %d ms says %s', (waitMs, words) => {
+    expect(refusal({ waitMs }).detail).toContain(`Try again in ${words}.`);
+  });
+});
+
+describe('of several layers', () => {
+  test('the one that takes longest is named, all that refused are listed', () => {
+    const result = refusal(
+      { name: 'fits', waitMs: 0 },
+      { name: 'short', waitMs: 5 * SECOND },
+      { name: 'long', waitMs: 90 * SECOND },
+      { name: 'shorter', waitMs: SECOND },
+    );
+    expect(result).toMatchObject({ layer: 'long', reason: 'limit', status: 429, retryAfterMs: 90 * SECOND });
+    expect(result.detail).toContain("'long'");
+    const names = (states: readonly LayerState[]) => states.map(({ layer }) => layer);
+    expect(names(result.violated)).toEqual(['short', 'long', 'shorter']);
+    expect(names(result.layers)).toEqual(['fits', 'short', 'long', 'shorter']);
+  });
+
+  test('of those that take equally long, the first is named', () => {
+    expect(refusal({ name: 'a', waitMs: SECOND }, { name: 'b' }, { name: 'c' }).layer).toBe('b');
+  });
+
+  test('any that can never fit goes before all that can', () => {
+    const result = refusal({ name: 'long', waitMs: 300 * DAY }, { name: 'never', cost: 200, waitMs: NEVER });
+    expect(result).toMatchObject({ layer: 'never', reason: 'too-costly', status: 422, retryAfterMs: undefined });
+    expect(result.violated).toHaveLength(2);
+  });
+
+  test('a shadow is neither named nor waited for', () => {
+    const result = refusal(
+      { name: 'never', waitMs: NEVER, shadow: true },
+      { name: 'real', waitMs: SECOND },
+      { name: 'long', waitMs: DAY, shadow: true },
+    );
+    expect(result).toMatchObject({ layer: 'real', retryAfterMs: SECOND, reason: 'limit' });
+    expect(result.violated.map(({ layer }) => layer)).toEqual(['real']);
+  });
+});
+
+describe('of several alternatives', () => {
+  const alternatives = (...lists: Said[][]) =>
+    refusalOf(
+      'id-1',
+      lists.map((list) => list.map(said)),
+    );
+
+  test('the wait is the least of the longest', () => {
+    const result = alternatives(
+      [
+        { name: 'a', waitMs: SECOND },
+        { name: 'b', waitMs: HOUR },
+      ],
+      [
+        { name: 'c', waitMs: MINUTE },
+        { name: 'd', waitMs: 2 * MINUTE },
+      ],
+      [{ name: 'e', waitMs: 3 * MINUTE }],
+    );
+    expect(result).toMatchObject({ layer: 'd', retryAfterMs: 2 * MINUTE });
+  });
+
+  test('one that can never fit does not count where another can', () => {
+    const never = [
+      { name: 'never', waitMs: NEVER },
+      { name: 'short', waitMs: SECOND },
+    ];
+    const late = [{ name: 'late', waitMs: DAY }];
+    expect(alternatives(never, late)).toMatchObject({ layer: 'late', reason: 'limit', retryAfterMs: DAY });
+    expect(alternatives(late, never)).toMatchObject({ layer: 'late', reason: 'limit', retryAfterMs: DAY });
+    expect(alternatives(never, never)).toMatchObject({ layer: 'never', reason: 'too-costly' });
+  });
+
+  test('a shadow lengthens none of them', () => {
+    const first = [
+      { name: 'a', waitMs: SECOND },
+      { name: 's', waitMs: DAY, shadow: true },
+    ];
+    expect(alternatives(first, [{ name: 'b', waitMs: MINUTE }])).toMatchObject({ layer: 'a', retryAfterMs: SECOND });
+  });
+});
+
+describe('the body', () => {
+  test('of a limit', () => {
+    expect(problemBody(refusal({ waitMs: 1001 }, { name: 'global', by: [], waitMs: 1 }))).toEqual({
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      title: 'Limit reached',
+      status: 429,
+      detail: "You have used 100 of the 100 permits that 'user' allows; this request costs 10. Try again in 2 seconds.",
+      instance: 'urn:tollgate:id-1',
+      layer: 'user',
+      'violated-policies': ['user', 'global'],
+      retryAfter: 2,
+    });
+  });
+
+  test('of what is too costly names no time', () => {
+    expect(problemBody(refusal({ cost: 200, waitMs: NEVER }))).toEqual({
+      type: 'about:blank',
+      title: 'Unprocessable Content',
+      status: 422,
+      detail: "This request costs 200 permits; 'user' never allows more than 100.",
+      instance: 'urn:tollgate:id-1',
+      layer: 'user',
+      'violated-policies': ['user'],
+    });
+  });
+
+  test('of a store that is down', () => {
+    expect(problemBody(storeDownRefusal('id-1'))).toEqual({
+      type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+      title: 'Temporarily unavailable',
+      status: 503,
+      detail: "Limits can't be checked at the moment. Try again in 5 seconds.",
+      instance: 'urn:tollgate:id-1',
+      retryAfter: 5,
+    });
+  });
+
+  test('has no figure of a shared limit, nor any key', () => {
+    const shared = { name: 'global', by: [], cost: 4321, used: 8765, limit: 9753 } as const;
+    const own = { name: 'user', key: ['u-secret'], waitMs: SECOND };
+    for (const waitMs of [MINUTE, NEVER]) {
+      const text = JSON.stringify(problemBody(refusal({ ...shared, waitMs }, own)));
+      expect(text).not.toMatch(/4,?321|8,?765|9,?753|u-secret/);
+    }
+  });
+});
+
+describe('the headers', () => {
+  test.each([
+    [1, '1', false],
+    [1000, '1', false],
+    [1001, '2', false],
+    [60_000, '60', false],
+    [60_001, '61', true],
+    [DAY, '86400', true],
+  ])('for a wait of %d ms: Retry-After %s, retries by themselves forbidden: %p', (waitMs, seconds, forbidden) => {
+    const result = refusal({ waitMs });
+    expect(retryHeaders(result)).toEqual([
+      ['Retry-After', seconds],
+      ...(forbidden ? [['x-should-retry', 'false']] : []),
+    ]);
+    expect(String(problemBody(result).retryAfter)).toBe(seconds);
+  });
+
+  test('for what can never be: no time, and no retries', () => {
+    expect(retryHeaders(refusal({ waitMs: NEVER, cost: 200 }))).toEqual([['x-should-retry', 'false']]);
+  });
+});

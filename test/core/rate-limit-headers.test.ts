@@ -1,0 +1,124 @@
+import type { LayerState } from '@tollgate/core';
+import fc from 'fast-check';
+import { rateLimitHeaders } from '../../packages/core/src/http/rate-limit-headers.js';
+
+const state = (more: Partial<LayerState> = {}): LayerState => ({
+  layer: 'user',
+  unit: 'requests',
+  by: ['user'],
+  key: ['u'],
+  own: true,
+  mode: 'enforce',
+  cost: 1,
+  used: 50,
+  limit: 100,
+  remaining: 50,
+  retryAfterMs: 0,
+  refillMs: 30_000,
+  windowMs: 60_000,
+  ...more,
+});
+
+const headersOf = (layers: readonly LayerState[], style: Parameters<typeof rateLimitHeaders>[1] = 'draft') =>
+  Object.fromEntries(rateLimitHeaders(layers, style));
+
+describe('as the draft has them', () => {
+  test('an item for each layer that counts the caller', () => {
+    const layers = [state(), state({ layer: 'burst', limit: 10, remaining: 3, windowMs: 1000, refillMs: 100 })];
+    expect(headersOf(layers)).toEqual({
+      'RateLimit-Policy': '"user";q=100;w=60, "burst";q=10;w=1',
+      RateLimit: '"user";r=50;t=30, "burst";r=3;t=1',
+    });
+  });
+
+  test.each([
+    ['requests', ''],
+    ['permits', ';qu="tollgate-permits"'],
+    ['tokens', ';qu="tollgate-tokens"'],
+    ['inputTokens', ';qu="tollgate-input-tokens"'],
+    ['outputTokens', ';qu="tollgate-output-tokens"'],
+  ] as const)('the unit %s is %j', (unit, text) => {
+    expect(headersOf([state({ unit })])['RateLimit-Policy']).toBe(`"user";q=100${text};w=60`);
+  });
+
+  test.each([
+    ['room now, more later', { retryAfterMs: 0, refillMs: 2001 }, 3],
+    ['untouched', { retryAfterMs: 0, refillMs: 0, used: 0, remaining: 100 }, 0],
+    ['none for this request', { retryAfterMs: 7001, refillMs: 10 }, 8],
+    ['never for this request', { retryAfterMs: undefined, refillMs: 10 }, 1],
+  ])('t, with %s', (_, more, t) => {
+    expect(headersOf([state(more)]).RateLimit).toMatch(new RegExp(`;t=${t}$`));
+  });
+
+  test('whole numbers: what is left is rounded down, the time up', () => {
+    const layer = state({ limit: 10.9, remaining: 3.99, windowMs: 59_001, refillMs: 1 });
+    expect(headersOf([layer])).toEqual({ 'RateLimit-Policy': '"user";q=10;w=60', RateLimit: '"user";r=3;t=1' });
+  });
+});
+
+describe('left out', () => {
+  test.each([
+    ['limits that are shared', { own: false }],
+    ['shadows', { mode: 'shadow' as const }],
+    ['limits without end', { limit: Number.POSITIVE_INFINITY, remaining: Number.POSITIVE_INFINITY }],
+  ])('are %s', (_, more) => {
+    expect(headersOf([state(more)], 'both')).toEqual({});
+    const { RateLimit, ...others } = headersOf([state({ ...more, layer: 'hidden' }), state()], 'both');
+    expect(RateLimit).toBe('"user";r=50;t=30');
+    expect(JSON.stringify(others)).not.toContain('hidden');
+  });
+
+  test('is everything if the style is false, or there is no layer', () => {
+    expect(headersOf([state()], false)).toEqual({});
+    expect(headersOf([], 'both')).toEqual({});
+  });
+});
+
+describe('of the older kind', () => {
+  const layers = [
+    state({ limit: 1000, remaining: 500, refillMs: 60_000 }),
+    state({ layer: 'nearest', limit: 10, remaining: 1, refillMs: 5000 }),
+    state({ layer: 'other', limit: 2, remaining: 1 }),
+  ];
+
+  test('tell of the limit that is nearest to its end', () => {
+    expect(headersOf(layers, 'legacy')).toEqual({
+      'X-RateLimit-Limit': '10',
+      'X-RateLimit-Remaining': '1',
+      'X-RateLimit-Reset': '5',
+    });
+  });
+
+  test('a limit of 0 is at its end', () => {
+    const none = state({ layer: 'none', limit: 0, remaining: 0, refillMs: 0 });
+    expect(headersOf([...layers, none], 'legacy')['X-RateLimit-Limit']).toBe('0');
+  });
+
+  test('both are the two together', () => {
+    expect(headersOf(layers, 'both')).toEqual({ ...headersOf(layers, 'draft'), ...headersOf(layers, 'legacy') });
+  });
+});
+
+test('are structured fields whatever the figures: quoted names, integers of at most 15 digits', () => {
+  const size = fc.oneof(fc.nat(1000), fc.double({ min: 0, max: 2 ** 53 - 1, noNaN: true }));
+  const time = fc.oneof(fc.nat(100_000), fc.double({ min: 0, max: 1e30, noNaN: true }));
+  const layer = fc.record({
+    layer: fc.stringMatching(/^[A-Za-z0-9][\w.:-]{0,63}$/),
+    unit: fc.constantFrom('requests', 'permits', 'tokens', 'inputTokens', 'outputTokens'),
+    limit: size,
+    remaining: size,
+    retryAfterMs: fc.option(time, { nil: undefined }),
+    refillMs: time,
+    windowMs: time,
+  } as const);
+  const policy = /^"[\w.:-]+";q=\d{1,15}(;qu="tollgate-[a-z-]+")?;w=\d{1,15}$/;
+  const limit = /^"[\w.:-]+";r=\d{1,15};t=\d{1,15}$/;
+  fc.assert(
+    fc.property(fc.array(layer, { minLength: 1, maxLength: 4 }), (layers) => {
+      const headers = headersOf(layers.map(state), 'both');
+      for (const item of headers['RateLimit-Policy'].split(', ')) expect(item).toMatch(policy);
+      for (const item of headers.RateLimit.split(', ')) expect(item).toMatch(limit);
+      for (const name of ['Limit', 'Remaining', 'Reset']) expect(headers[`X-RateLimit-${name}`]).toMatch(/^\d{1,15}$/);
+    }),
+  );
+});

@@ -1,0 +1,57 @@
+/** What the tests of the core share: a gate under a clock of its own, and the warnings that it raises. */
+import { createTollgate, type Limit, type TollgateConfig, TollgateError } from '@tollgate/core';
+import { type ManualClock, manualClock } from '@tollgate/core/testing';
+
+/** A whole number of days since 1970, so that sub-buckets of every window here begin at it. */
+export const START = Date.UTC(2026, 0, 1);
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+
+/** A gate with these limits and, unless `more` says otherwise, the default tiers; and the clock it goes by. */
+export function gateOf(limits: readonly Limit[], more: Omit<TollgateConfig, 'limits' | 'clock'> = {}) {
+  const clock: ManualClock = manualClock(START);
+  const gate = createTollgate<string, string, string>({ ...more, limits, clock });
+
+  /** What is used of each limit that counts this request, by name. */
+  async function used(request: Parameters<typeof gate.explain>[0] = {}): Promise<Record<string, number>> {
+    const { layers } = await gate.explain({ permits: 0, ...request });
+    return Object.fromEntries(layers.map(({ layer, used }) => [layer, used]));
+  }
+
+  /** Admits, or fails the test. */
+  async function admission(request: Parameters<typeof gate.admit>[0]) {
+    const decision = await gate.admit(request);
+    if (!decision.admitted) throw new Error(`refused: ${decision.refusal.detail}`);
+    return decision.admission;
+  }
+
+  /** Is refused, or fails the test. */
+  async function refusal(request: Parameters<typeof gate.admit>[0]) {
+    const decision = await gate.admit(request);
+    if (decision.admitted) throw new Error('admitted');
+    return decision.refusal;
+  }
+
+  return { gate, clock, used, admission, refusal };
+}
+
+/** Gathers what is said through `process.emitWarning`, in place of printing it, until the end of the test. */
+export function warnings(): { code: string; message: string }[] {
+  const heard: { code: string; message: string }[] = [];
+  jest.spyOn(process, 'emitWarning').mockImplementation(((message: string, { code }: { code: string }) => {
+    heard.push({ code, message });
+  }) as typeof process.emitWarning);
+  return heard;
+}
+
+/** The error that `work` throws. */
+export function thrownBy(work: () => unknown): TollgateError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof TollgateError) return error;
+    throw new Error(`expected a TollgateError, got ${error}`);
+  }
+  throw new Error('expected a TollgateError, nothing was thrown');
+}

@@ -1,0 +1,111 @@
+/** A store as plain lists of what was charged when: no rows, no rings, no records to forget. */
+import type { Charge, Rule } from '@tollgate/core';
+
+/** Holds are kept by generations of this length, the current one and the one before. */
+const GENERATION_MS = 15 * 60_000;
+
+interface Item {
+  cost: number;
+  time: number;
+}
+
+interface Account {
+  /** Everything that was ever charged to a window, or is held in a bucket. */
+  items: Item[];
+  missing: number;
+  time: number;
+  perMs: number;
+}
+
+/** One charge that was made, to be settled. */
+export interface Made {
+  readonly charge: Charge;
+  readonly item: Item;
+}
+
+function generation(time: number): number {
+  return Math.floor(time / GENERATION_MS);
+}
+
+function sum(items: readonly Item[]): number {
+  return items.reduce((total, { cost }) => total + cost, 0);
+}
+
+function countedFrom(rule: Extract<Rule, { kind: 'window' }>, now: number): number {
+  return (Math.floor(now / rule.partMs) - rule.parts) * rule.partMs;
+}
+
+export function naiveStore() {
+  const accounts = new Map<string, Account>();
+
+  function accountOf({ meter, key }: Charge): Account {
+    const id = JSON.stringify([meter.name, ...key.map((value) => value ?? null)]);
+    const known = accounts.get(id) ?? { items: [], missing: 0, time: 0, perMs: 0 };
+    accounts.set(id, known);
+    return known;
+  }
+
+  /** The bucket as it would be at `now`. */
+  function refilled({ items, missing, time, perMs }: Account, now: number, rate: number): Account {
+    const items2 = items.filter((item) => generation(now) - generation(item.time) <= 1);
+    const left = missing - Math.max(rate, perMs) * Math.max(0, now - time);
+    return { items: items2, missing: Math.max(left, sum(items2)), time: Math.max(now, time), perMs };
+  }
+
+  function used(charge: Charge, now: number): number {
+    const account = accountOf(charge);
+    const { rule } = charge;
+    if (rule.kind === 'bucket') return refilled(account, now, rule.perMs).missing;
+    return sum(account.items.filter(({ time }) => time >= countedFrom(rule, now)));
+  }
+
+  function fits(charge: Charge, now: number): boolean {
+    return used(charge, now) + charge.cost <= charge.limit;
+  }
+
+  function make(charge: Charge, now: number): Made {
+    const account = accountOf(charge);
+    const { rule, cost } = charge;
+    const item = { cost, time: now };
+    if (rule.kind === 'bucket') {
+      Object.assign(account, refilled(account, now, rule.perMs), { perMs: rule.perMs });
+      account.missing += cost;
+    }
+    account.items.push(item);
+    return { charge, item };
+  }
+
+  /** `before` is what it came to until now. */
+  function settle({ charge, item }: Made, before: number, actual: number, now: number): void {
+    const account = accountOf(charge);
+    if (charge.rule.kind === 'window') {
+      if (actual > before) account.items.push({ cost: actual - before, time: now });
+      else item.cost -= before - actual;
+      return;
+    }
+    Object.assign(account, refilled(account, now, 0));
+    const held = account.items.includes(item);
+    account.items = account.items.filter((one) => one !== item);
+    if (actual > before || held) account.missing += actual - before;
+  }
+
+  return {
+    used,
+    fits,
+    /** What is held of a bucket, and so is not refilled by waiting. */
+    held: (charge: Charge, now: number) =>
+      charge.rule.kind === 'bucket' ? sum(refilled(accountOf(charge), now, 0).items) : 0,
+    settle,
+    /** The first alternative that fits, with what was charged and which shadow charges were not. */
+    take(alternatives: readonly (readonly Charge[])[], now: number) {
+      const taken = alternatives.findIndex((charges) => charges.every((charge) => charge.shadow || fits(charge, now)));
+      if (taken < 0) return undefined;
+      const [made, skipped]: [Made[], Charge[]] = [[], []];
+      for (const charge of alternatives[taken]) {
+        if (fits(charge, now)) made.push(make(charge, now));
+        else skipped.push(charge);
+      }
+      return { taken, made, skipped };
+    },
+  };
+}

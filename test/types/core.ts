@@ -1,0 +1,221 @@
+/**
+ * What must not compile, and what must. Checked by `tsc -b` and never run: an error that is expected and does not come
+ * is an error itself.
+ */
+import {
+  type Admission,
+  type Count,
+  createTollgate,
+  type DefaultTier,
+  type Duration,
+  type Limit,
+  type Rate,
+  type Refusal,
+  type Subject,
+  slidingWindow,
+  type Tollgate,
+  tokenBucket,
+} from '@tollgate/core';
+
+/** Compiles where the two types are the same. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(_: Same<A, B>): void => {};
+
+const gate = createTollgate({
+  tiers: { cheap: 1, dear: { permits: 10, outputTokens: 500 } },
+  limits: [
+    slidingWindow({ name: 'global', limit: 600, window: '1m' }),
+    tokenBucket({ name: 'user', by: 'user', capacity: '1k', refill: '100/h' }),
+    slidingWindow({ name: 'feature', by: ['user', 'feature'], limit: { free: 20, pro: '2k' }, window: 60_000 }),
+  ],
+  features: ['chat', 'embed'],
+});
+
+export function names(): void {
+  same<typeof gate, Tollgate<'cheap' | 'dear', 'global' | 'user' | 'feature', 'chat' | 'embed'>>(true);
+
+  void gate.admit({ tier: 'cheap', feature: 'chat' });
+  void gate.admit({ permits: 5 });
+  // @ts-expect-error: no such tier
+  void gate.admit({ tier: 'small' });
+  // @ts-expect-error: no such feature
+  void gate.admit({ tier: 'cheap', feature: 'chatter' });
+  // @ts-expect-error: no such field
+  void gate.admit({ tier: 'cheap', cost: 5 });
+  // @ts-expect-error: no such priority
+  void gate.admit({ tier: 'cheap', priority: 'urgent' });
+  // @ts-expect-error: permits are a number
+  void gate.admit({ permits: '5' });
+  // @ts-expect-error: no such count of tokens
+  void gate.admit({ tier: 'cheap', estimate: { input_tokens: 5 } });
+  // @ts-expect-error: no such tier, here either
+  void gate.explain({ tier: 'small' });
+}
+
+export function defaults(limits: readonly Limit[]): void {
+  const plain = createTollgate({ limits });
+  same<typeof plain, Tollgate<DefaultTier, string, string>>(true);
+  void plain.admit({ tier: 'xlarge', feature: 'anything' });
+  // @ts-expect-error: no such tier among the default ones
+  void plain.admit({ tier: 'huge' });
+  const general: Tollgate = gate;
+  void general.admit({ tier: 'whatever' });
+}
+
+export function updates(): void {
+  gate.update({ limits: { global: { limit: 5, mode: 'shadow' }, user: { capacity: '2k', refill: '5/s' } } });
+  gate.update({ limits: { feature: { limit: { free: 5 } } }, tiers: { cheap: 2 } });
+  gate.update({ limits: { feature: { limit: ({ plan }) => (plan === 'pro' ? 50 : 5) } } });
+  // @ts-expect-error: no such limit
+  gate.update({ limits: { users: { capacity: 5 } } });
+  // @ts-expect-error: a window's length can't change
+  gate.update({ limits: { global: { window: '1h' } } });
+  // @ts-expect-error: what a limit counts by can't change
+  gate.update({ limits: { user: { by: 'tenant' } } });
+  // @ts-expect-error: no such mode
+  gate.update({ limits: { user: { mode: 'off' } } });
+  // @ts-expect-error: no such tier
+  gate.update({ tiers: { small: 5 } });
+  // @ts-expect-error: nothing but limits and tiers can change
+  gate.update({ name: 'other' });
+  // @ts-expect-error: to leave a value as it is, leave it out
+  gate.update({ limits: { user: { capacity: undefined } } });
+}
+
+export function limits(): readonly Limit[] {
+  const name = 'l';
+  return [
+    slidingWindow({ name, by: ['tenant', 'model'], unit: 'tokens', limit: '200k', window: '6h', parts: 60 }),
+    slidingWindow({ name, limit: Number.POSITIVE_INFINITY, window: '1d', mode: 'shadow', onStoreError: 'open' }),
+    tokenBucket({ name, by: [], capacity: ({ plan }) => (plan ? 5 : '1k'), refill: { free: '1/s', pro: '5/10s' } }),
+    // @ts-expect-error: no such dimension
+    slidingWindow({ name, by: 'usr', limit: 5, window: '1m' }),
+    // @ts-expect-error: no such dimension among good ones
+    slidingWindow({ name, by: ['user', 'usr'], limit: 5, window: '1m' }),
+    // @ts-expect-error: no such unit
+    slidingWindow({ name, unit: 'usd', limit: 5, window: '1m' }),
+    // @ts-expect-error: no such field
+    slidingWindow({ name, limit: 5, window: '1m', refill: '1/s' }),
+    // @ts-expect-error: a window has a length
+    slidingWindow({ name, limit: 5 }),
+    // @ts-expect-error: a limit has a name
+    slidingWindow({ limit: 5, window: '1m' }),
+    // @ts-expect-error: a bucket has a capacity
+    tokenBucket({ name, limit: 5, refill: '1/s' }),
+    // @ts-expect-error: a rate is an amount per time
+    tokenBucket({ name, capacity: 5, refill: 1 }),
+    // @ts-expect-error: there is no line to wait in yet
+    tokenBucket({ name, capacity: 5, refill: '1/s', whenFull: 'wait' }),
+    // @ts-expect-error: no shared store to be local of yet
+    tokenBucket({ name, capacity: 5, refill: '1/s', onStoreError: 'local' }),
+    // @ts-expect-error: a bad plan among good ones
+    tokenBucket({ name, capacity: { free: 5, pro: '5x' }, refill: '1/s' }),
+    // @ts-expect-error: a function gives a count
+    slidingWindow({ name, limit: () => 'lots', window: '1m' }),
+  ];
+}
+
+export function configs(): void {
+  // @ts-expect-error: a gate has limits, if only an empty list
+  createTollgate({});
+  // @ts-expect-error: no such field
+  createTollgate({ limits: [], redis: {} });
+  // @ts-expect-error: a tier costs a number
+  createTollgate({ limits: [], tiers: { small: '5' } });
+  // @ts-expect-error: no such field of a tier
+  createTollgate({ limits: [], tiers: { small: { permits: 5, tokens: 5 } } });
+  // @ts-expect-error: a limit is what slidingWindow or tokenBucket returns
+  createTollgate({ limits: [{ name: 'x', limit: 5, window: '1m' }] });
+  // @ts-expect-error: a store has methods
+  createTollgate({ limits: [], store: {} });
+}
+
+export const durations: Duration[] = [
+  1,
+  '30s',
+  '1.5h',
+  '10ms',
+  '2w',
+  // @ts-expect-error: no unit
+  '30',
+  // @ts-expect-error: a word in place of a unit
+  '1 minute',
+  // @ts-expect-error: no such unit
+  '1y',
+  // @ts-expect-error: no number
+  'm',
+];
+
+export const counts: Count[] = [
+  0,
+  '200k',
+  '1.5M',
+  // @ts-expect-error: a number that needs no text
+  '5',
+  // @ts-expect-error: no such scale
+  '5G',
+  // @ts-expect-error: no number
+  'lots',
+  // @ts-expect-error: a big integer
+  5n,
+];
+
+export const rates: Rate[] = [
+  '100/h',
+  '200k/m',
+  '5/10s',
+  '1M/d',
+  // @ts-expect-error: no time
+  '100',
+  // @ts-expect-error: no such unit of time
+  '100/month',
+  // @ts-expect-error: no amount
+  '/s',
+  // @ts-expect-error: a bare number
+  5,
+];
+
+export const subjects: Subject[] = [
+  {},
+  { user: 'u', tenant: 5, key: 'k', plan: 'pro', ip: '192.0.2.1' },
+  { user: undefined },
+  // @ts-expect-error: a plan is a name
+  { plan: 5 },
+  // @ts-expect-error: no such dimension, unless an app adds it
+  { planet: 'mars' },
+];
+
+export async function decisions(): Promise<void> {
+  const decision = await gate.admit({ tier: 'cheap' });
+  // @ts-expect-error: not known to be admitted
+  decision.admission;
+  // @ts-expect-error: not known to be refused
+  decision.refusal;
+  if (decision.admitted) {
+    same<typeof decision.admission, Admission>(true);
+    // @ts-expect-error: admitted, so not refused
+    decision.refusal;
+    await decision.admission.settle({ outcome: 'failed', usage: { inputTokens: 5 } });
+    // @ts-expect-error: no such outcome
+    await decision.admission.settle({ outcome: 'done' });
+    // @ts-expect-error: no such count of tokens
+    await decision.admission.settle({ usage: { total: 5 } });
+    // @ts-expect-error: an id stays as it is
+    decision.admission.id = 'other';
+  } else {
+    same<typeof decision.refusal, Refusal>(true);
+    // @ts-expect-error: refused, so not admitted
+    decision.admission;
+    // @ts-expect-error: it may be that it can never be admitted
+    decision.refusal.retryAfterMs.toFixed();
+  }
+}
+
+export function events(): void {
+  gate.on('refused', ({ refusal }) => same<typeof refusal, Refusal>(true));
+  gate.on('shadow.refused', ({ layer }) => layer.layer.length);
+  // @ts-expect-error: no such event
+  gate.on('refuse', () => {});
+  // @ts-expect-error: nothing was refused
+  gate.on('admitted', ({ refusal }) => refusal);
+}
