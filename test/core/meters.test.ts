@@ -211,8 +211,8 @@ describe('bucket', () => {
       used: (now: number, perMs: number = rule.perMs) => bucket.used(row, AT, perMs, now),
       book: (cost: number, now: number, perMs: number = rule.perMs) =>
         bucket.book(row, AT, { kind: 'bucket', perMs }, cost, now),
-      settle: (place: number, cost: number, actual: number, now: number) =>
-        bucket.settle(row, AT, rule, place, cost, actual, now, false),
+      settle: (place: number, cost: number, actual: number, now: number, goesOn = false) =>
+        bucket.settle(row, AT, rule, place, cost, actual, now, goesOn),
     };
   }
 

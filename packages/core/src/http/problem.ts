@@ -60,7 +60,7 @@ const WORDS: Record<Unit, string> = {
   outputTokens: 'output token',
 };
 
-const NUMBER = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
 
 /** Milliseconds until an alternative fits: the longest that one of its meters takes. */
 function waitOf(usages: readonly Usage[]): number {
@@ -134,14 +134,14 @@ export function problemBody(refusal: Refusal): ProblemBody {
 function detailOf({ layer, own, unit, cost, used, limit, retryAfterMs }: LayerState): string {
   if (retryAfterMs === undefined) {
     return own
-      ? `This request costs ${plural(cost, WORDS[unit])}; '${layer}' never allows more than ${NUMBER.format(limit)}.`
+      ? `This request costs ${plural(cost, WORDS[unit])}; '${layer}' never allows more than ${number(limit)}.`
       : `This request costs more than the limit '${layer}' can ever allow.`;
   }
   const again = `Try again in ${duration(retryAfterMs)}.`;
   if (!own) return `The limit '${layer}', which you share with others, is reached. ${again}`;
   // What has partly come back is not there yet: 30.2 used leave no more than 31 used do.
-  const figures = `${NUMBER.format(Math.ceil(used))} of the ${plural(limit, WORDS[unit])}`;
-  return `You have used ${figures} that '${layer}' allows; this request costs ${NUMBER.format(cost)}. ${again}`;
+  const figures = `${number(Math.ceil(used))} of the ${plural(limit, WORDS[unit])}`;
+  return `You have used ${figures} that '${layer}' allows; this request costs ${number(cost)}. ${again}`;
 }
 
 /** A length of time for a person, rounded up to two figures or so: whoever waits that long is not early. */
@@ -153,8 +153,13 @@ function duration(ms: number): string {
   return plural(Math.ceil(seconds / 86_400), 'day');
 }
 
+/** Small whole numbers need no grouping, and a flood of refusals has little else to show. */
+function number(value: number): string {
+  return Number.isInteger(value) && value < 1000 ? String(value) : GROUPED.format(value);
+}
+
 function plural(count: number, word: string): string {
-  return `${NUMBER.format(count)} ${word}${count === 1 ? '' : 's'}`;
+  return `${number(count)} ${word}${count === 1 ? '' : 's'}`;
 }
 
 /** Whole seconds, no fewer, and of at most the 15 digits that header fields know. */

@@ -1,0 +1,111 @@
+import type { Entry, Store, Usage } from '@tollgate/core';
+import fc from 'fast-check';
+import { check } from '../../helpers/oracle-log.js';
+import { type Made, naiveStore } from '../../helpers/oracle-store.js';
+import { BUCKET, COARSE, charge, makeMeters, START, WINDOW } from './charges.js';
+
+/** Random histories, compared with plain lists of charges. */
+export async function agreesWithPlainLists(makeStore: () => Store | Promise<Store>): Promise<void> {
+  let sequence = 0;
+  const one = fc.record({
+    meter: fc.constantFrom('window', 'bucket', 'coarse', 'other'),
+    cost: fc.nat(8),
+    limit: fc.integer({ min: 5, max: 20 }),
+    shadow: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
+  });
+  const charges = fc.uniqueArray(one, { selector: ({ meter }) => meter, minLength: 1, maxLength: 4 });
+  const alternative = fc.record({
+    user: fc.constantFrom('ann', 'bob'),
+    feature: fc.constantFrom('x', 'y'),
+    charges,
+  });
+  const steps = fc.oneof(
+    fc.constant(0),
+    fc.nat(150),
+    fc.nat(2_000),
+    fc.nat(70_000),
+    fc.nat(2_400_000),
+    fc.integer({ min: -9_999, max: 0 }),
+  );
+  const command = fc.record({
+    ms: steps,
+    alternatives: fc.array(alternative, { minLength: 1, maxLength: 3 }),
+    settle: fc.option(fc.tuple(fc.nat(20), fc.array(fc.nat(12), { minLength: 4, maxLength: 4 })), { freq: 2 }),
+  });
+  await check(
+    fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 40 }), async (commands) => {
+      const real = await makeStore();
+      const naive = naiveStore();
+      const meters = makeMeters();
+      const rules = { window: WINDOW, bucket: BUCKET, coarse: COARSE, other: BUCKET };
+      const open: { entry: Entry; made: Made; raised: boolean }[] = [];
+      let [clock, now] = [START, 0];
+      for (const { ms, alternatives, settle } of commands) {
+        clock += ms;
+        now = Math.max(now, clock);
+        if (settle && open.length > 0) {
+          const from = settle[0] % open.length;
+          const some = open.slice(from, from + 4);
+          // Once raised, no lower: what is given back of overage has its own tests.
+          const actual = some.map(({ entry, raised }, i) =>
+            raised ? Math.max(entry.cost, settle[1][i]) : settle[1][i],
+          );
+          some.forEach((one, i) => {
+            if (actual[i] > one.entry.cost) one.raised = true;
+            naive.settle(one.made, one.entry.cost, actual[i], now);
+          });
+          await real.settle(
+            some.map(({ entry }) => entry),
+            actual,
+            clock,
+          );
+        }
+        const asked = alternatives.map(({ user, feature, charges }) => {
+          const keys = new Map([
+            [meters.window.scope, [user]],
+            [meters.coarse.scope, [user, feature]],
+          ]);
+          const sorted = [...charges].sort((a, b) => meters[a.meter].scope.by.length - meters[b.meter].scope.by.length);
+          return sorted.map(({ meter, cost, limit, shadow }) =>
+            charge(meters[meter], rules[meter], keys.get(meters[meter].scope) ?? [], cost, limit, shadow),
+          );
+        });
+        const wanted = naive.take(asked, now);
+        const got = await real.take(
+          { sequence: sequence++, alternatives: asked.map((charges, i) => ({ name: `${i}`, charges })) },
+          clock,
+        );
+        if ('refused' in got) {
+          expect(wanted).toBeUndefined();
+          expect(got.refused.map((usages) => usages.map((usage) => usage.charge))).toEqual(asked);
+          for (const usage of got.refused.flat()) judge(usage);
+        } else {
+          expect(wanted?.taken).toBe(got.taken);
+          expect(got.shadowRefused.map((usage) => usage.charge)).toEqual(wanted?.skipped);
+          expect(got.receipt.entries.map((entry) => [entry.charge, entry.cost])).toEqual(
+            wanted?.made.map(({ charge }) => [charge, charge.cost]),
+          );
+          got.receipt.entries.forEach((entry, i) => {
+            if (wanted) open.push({ entry, made: wanted.made[i], raised: false });
+          });
+        }
+        for (const usage of await real.peek(asked.flat(), clock)) judge(usage);
+      }
+      await real.close();
+
+      /** Exact: it fits then, and not a millisecond before; of a bucket, as far as nothing is held. */
+      function judge({ charge, used, waitMs, refillMs }: Usage) {
+        expect(used).toBe(naive.used(charge, now));
+        expect(refillMs === 0).toBe(used === 0);
+        if (charge.cost > charge.limit) expect(waitMs).toBe(Number.POSITIVE_INFINITY);
+        else {
+          expect(waitMs === 0).toBe(naive.fits(charge, now));
+          if (waitMs === 0 || naive.held(charge, now) + charge.cost > charge.limit) return;
+          expect(naive.fits(charge, now + waitMs)).toBe(true);
+          expect(naive.fits(charge, now + waitMs - 1)).toBe(false);
+        }
+      }
+    }),
+    300,
+  );
+}

@@ -1,0 +1,171 @@
+/** G9, in the table that keeps the records of one scope: how many keys, slots and values there are. */
+import { book, type Key, type Meter, staysShort } from '../../packages/core/src/meters/meter.js';
+import { windowRule } from '../../packages/core/src/meters/window.js';
+import {
+  chunkOf,
+  columnOf,
+  createTable,
+  find,
+  insert,
+  isLong,
+  move,
+  NONE,
+  rowOf,
+  type Table,
+} from '../../packages/core/src/store/memory/table.js';
+import { createValues } from '../../packages/core/src/store/memory/values.js';
+
+const W = 60_000;
+const PART = 6_000;
+
+describe('G9 bounded: the table of one scope', () => {
+  const rule = windowRule(W, 10);
+
+  function table(maxKeys: number, by: readonly ('user' | 'feature')[] = ['user']) {
+    const meter: Meter = { name: 'm', position: 0, unit: 'permits', scope: { by } };
+    const records = createTable(maxKeys, by.map(createValues));
+    const column = columnOf(records, meter, rule);
+    const stays = (slot: number, now: number) =>
+      isLong(slot) || staysShort(chunkOf(records, slot), rowOf(records, slot, column), rule, now);
+    return {
+      records,
+      column,
+      /** Returns the slot that was charged. */
+      charge(key: Key, now: number): number {
+        const found = find(records, key, now);
+        const before = found === NONE ? insert(records, key, now) : found;
+        const slot = stays(before, now) ? before : move(records, before);
+        book(chunkOf(records, slot), rowOf(records, slot, column), rule, 1, now, isLong(slot));
+        return slot;
+      },
+    };
+  }
+
+  function slotsOf({ short, long }: Table): number {
+    return short.slots + long.slots;
+  }
+
+  /** How many keys the index leads to. */
+  function indexed({ index }: Table): number {
+    return index.filter((cell) => cell !== 0).length;
+  }
+
+  it('never has more keys than its bound, nor slots than one more', () => {
+    const { records, charge } = table(100);
+    const slots = Array.from({ length: 5_000 }, (_, i) => charge([`k${i}`], 1_000));
+    expect(records.keys).toBe(100);
+    expect(indexed(records)).toBe(100);
+    expect(records.values[0].numbers.size).toBe(100);
+    expect(slotsOf(records)).toBe(101);
+    expect(new Set(slots.slice(0, 100)).size).toBe(100);
+    expect(new Set(slots.slice(100)).size).toBe(1);
+    expect(slots.slice(0, 100)).not.toContain(slots[100]);
+  });
+
+  it('uses the slots of drained keys again, wiped', () => {
+    const { records, column, charge } = table(100);
+    for (let round = 1; round <= 20; round++) {
+      const now = round * 10 * W;
+      const slots = new Set<number>();
+      for (let i = 0; i < 100; i++) {
+        const key = [`${round}-${i}`];
+        expect(find(records, key, now)).toBe(NONE);
+        const slot = insert(records, key, now);
+        const start = rowOf(records, slot, column);
+        expect(chunkOf(records, slot).subarray(start, start + 2)).toEqual(new Float64Array(2));
+        expect(charge(key, now)).toBe(slot);
+        slots.add(slot);
+      }
+      expect(slots.size).toBe(100);
+      expect(records.keys).toBeLessThanOrEqual(100);
+      expect(slotsOf(records)).toBeLessThanOrEqual(101);
+    }
+  });
+
+  it('gives back both slots of a record that moved to a longer one', () => {
+    const { records, charge } = table(100);
+    for (let round = 1; round <= 20; round++) {
+      const now = round * 10 * W;
+      for (let i = 0; i < 100; i++) {
+        const slot = charge([`${round}-${i}`], now);
+        expect(isLong(slot)).toBe(false);
+        const moved = charge([`${round}-${i}`], now + PART);
+        expect(isLong(moved)).toBe(true);
+        expect(find(records, [`${round}-${i}`], now + PART)).toBe(moved);
+      }
+      expect(records.keys).toBeLessThanOrEqual(100);
+      expect(indexed(records)).toBe(records.keys);
+      expect(slotsOf(records)).toBeLessThanOrEqual(202);
+    }
+  });
+
+  it('forgets drained keys on the way, long before the bound', () => {
+    const { records, charge } = table(1_000_000);
+    // Ten new keys a second, each live for 66 s: 660 at a time.
+    for (let i = 0; i < 20_000; i++) charge([`k${i}`], i * 100);
+    expect(records.keys).toBeLessThan(3 * 660);
+    expect(slotsOf(records)).toBeLessThan(3 * 660);
+    expect(indexed(records)).toBe(records.keys);
+    expect(records.values[0].numbers.size).toBe(records.keys);
+  });
+
+  it('forgets the values of a dimension that no key has any more', () => {
+    const { records, charge } = table(1_000_000, ['user', 'feature']);
+    for (let i = 0; i < 20_000; i++) charge([`user-${i % 7}`, `feature-${i}`], i * 100);
+    const [users, features] = records.values;
+    expect(indexed(records)).toBe(records.keys);
+    expect(records.keys).toBeLessThan(3 * 660);
+    expect(users.numbers.size).toBe(7);
+    expect(features.numbers.size).toBe(records.keys);
+    expect(features.values.length).toBeLessThan(3 * 660);
+  });
+
+  it('keeps live keys whatever comes and goes', () => {
+    const { records, charge } = table(50);
+    charge(['live'], 0);
+    const slot = charge(['live'], PART);
+    for (let now = PART; now < 100 * W; now += 1_000) {
+      charge([`k${now}`], now);
+      if (now % (W / 2) === 0) expect(charge(['live'], now)).toBe(slot);
+      expect(find(records, ['live'], now)).toBe(slot);
+    }
+  });
+
+  it('knows each combination of values apart, and those who lack one as one', () => {
+    const { records, charge } = table(1_000, ['user', 'feature']);
+    const values = [
+      undefined,
+      '',
+      'a',
+      'b',
+      'a/b',
+      '__proto__',
+      'constructor',
+      'a\u0000b',
+      'undefined',
+      'x'.repeat(50),
+    ];
+    const slots = values.flatMap((user) => values.map((feature) => charge([user, feature], 0)));
+    expect(new Set(slots).size).toBe(values.length ** 2);
+    expect(records.keys).toBe(values.length ** 2);
+    expect(values.flatMap((user) => values.map((feature) => charge([user, feature], 0)))).toEqual(slots);
+  });
+
+  it('leads to the same slots as a map would, through all that comes, moves and goes', () => {
+    const { records, charge } = table(1_000_000, ['user', 'feature']);
+    const live = new Map<string, { slot: number; last: number }>();
+    let seed = 1;
+    const random = (below: number) => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      return (seed >>> 8) % below;
+    };
+    for (let now = 0; now < 40 * W; now += random(600)) {
+      const key = [`u${random(40)}`, `f${random(40)}`];
+      const known = live.get(key.join());
+      const isLive = known !== undefined && Math.floor(now / PART) - Math.floor(known.last / PART) <= 10;
+      if (isLive) expect(find(records, key, now)).toBe(known.slot);
+      live.set(key.join(), { slot: charge(key, now), last: now });
+    }
+    expect(indexed(records)).toBe(records.keys);
+  });
+});
