@@ -151,6 +151,15 @@ describe('G9 bounded: the table of one scope', () => {
     expect(values.flatMap((user) => values.map((feature) => charge([user, feature], 0)))).toEqual(slots);
   });
 
+  it('knows values apart, also where one is forgotten in the moment that it comes back', () => {
+    const { charge } = table(100, ['user', 'feature']);
+    charge(['a', 'old'], 0);
+    const charges = () => ['a', 'b', 'c'].map((user) => charge([user, 'new'], 10 * W));
+    const slots = charges();
+    expect(new Set(slots).size).toBe(3);
+    expect(charges()).toEqual(slots);
+  });
+
   it('leads to the same slots as a map would, through all that comes, moves and goes', () => {
     const { records, charge } = table(1_000_000, ['user', 'feature']);
     const live = new Map<string, { slot: number; last: number }>();

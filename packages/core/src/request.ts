@@ -55,3 +55,13 @@ export interface AdmitRequest<Tier extends string = string, Feature extends stri
 
 /** A value now or a promise of it: what is known at once need not be awaited. */
 export type May<T> = T | Promise<T>;
+
+/** Goes on with a value: at once where it is there, later where it is promised. Promises cost more than decisions. */
+export function then<T, U>(value: May<T>, next: (value: T) => May<U>): May<U> {
+  return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
+}
+
+/** Any thenable: apps have promises of many makes. */
+export function isPromise<T>(value: May<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

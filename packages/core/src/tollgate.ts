@@ -14,7 +14,7 @@ import type { Entry, NotTaken, Taken } from './store/store.js';
 import { checkTokenCounts } from './token-counts.js';
 import { A_COST, isCost } from './units.js';
 import { changed } from './update.js';
-import { validate } from './validate.js';
+import { type Tier, validate } from './validate.js';
 
 export interface AdmitOptions {
   /** Aborts the admission's own signal too. Where it has aborted already, `admit` rejects with its reason. */
@@ -49,6 +49,8 @@ export interface Tollgate<
    * @throws TollgateError for a request that can't be judged: an unknown tier, plan or feature, a cost that is none
    */
   admit(request: AdmitRequest<Tier, Feature>, options?: AdmitOptions): Promise<Decision>;
+  /** What `admit` promises, at once where it need not be awaited. Throws what `admit` rejects with. */
+  decide(request: AdmitRequest<Tier, Feature>, options?: AdmitOptions): May<Decision>;
   /** How the limits stand that count this subject: those whose dimensions are all given. */
   inspect(subject: Subject, facts?: RequestFacts): Promise<readonly LayerState[]>;
   /** Which limits a request would meet, how much room they have, and why it would be refused. Charges nothing. */
@@ -77,7 +79,7 @@ export function createTollgate<
 >(input: TollgateConfig<Tier, LimitName, Feature>): Tollgate<Tier, LimitName, Feature> {
   const { name, store, clock, features, ...checked } = validate(input);
   let source: TollgateConfig = { ...input, store, clock };
-  let tiers = checked.tiers;
+  let tiers = costsOf(checked.tiers);
   let plan = makePlan(checked.limits);
   let closed = false;
   let count = 0;
@@ -229,6 +231,7 @@ export function createTollgate<
     if (feature !== undefined && features && !features.has(feature)) {
       throw unknown('TOLLGATE_UNKNOWN_FEATURE', 'feature', feature, features);
     }
+    if (named && permits === undefined && estimate === undefined) return named;
     checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate);
     return {
       requests: 1,
@@ -242,7 +245,8 @@ export function createTollgate<
     name,
     dimensions: new Set(checked.limits.flatMap(({ by }) => by)),
     on: emitter.on,
-    admit(request, options = {}) {
+    decide: (request, options = NO_OPTIONS) => decide(request, options),
+    admit(request, options = NO_OPTIONS) {
       try {
         return Promise.resolve(decide(request, options));
       } catch (error) {
@@ -268,7 +272,7 @@ export function createTollgate<
     update(change) {
       const next = changed(source, change);
       source = next.source;
-      tiers = next.checked.tiers;
+      tiers = costsOf(next.checked.tiers);
       plan = makePlan(next.checked.limits, plan);
       emitter.emit('updated', { gate: name, change });
     },
@@ -288,11 +292,21 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';
 }
 
+const NO_OPTIONS: AdmitOptions = {};
+
 const NOTHING: Cost = { requests: 0, permits: 0, inputTokens: 0, outputTokens: 0 };
 
 function unknown(code: ErrorCode, field: string, value: unknown, known: Iterable<string>): TollgateError {
   const names = [...known].map((name) => `'${name}'`).join(', ');
   return new TollgateError(code, `${field}: got ${show(value)}; expected one of ${names}.`);
+}
+
+/** What a request costs that says no more than its tier, as most do: made once for each tier. */
+function costsOf(tiers: ReadonlyMap<string, Tier>): ReadonlyMap<string, Cost> {
+  const cost = ({ permits, inputTokens = 0, outputTokens = 0 }: Tier): Cost => {
+    return Object.freeze({ requests: 1, permits, inputTokens, outputTokens });
+  };
+  return new Map([...tiers].map(([name, tier]) => [name, cost(tier)]));
 }
 
 function permitsOf(value: unknown): number {

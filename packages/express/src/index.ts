@@ -1,5 +1,13 @@
 /** Tollgate in an Express app: reads what Express knows, writes refusals, passes on everything else. */
-import { type Admission, type May, type Refusal, runWithAdmission, type Tollgate, TollgateError } from '@tollgate/core';
+import {
+  type Admission,
+  currentAdmission,
+  type May,
+  type Refusal,
+  runWithAdmission,
+  type Tollgate,
+  TollgateError,
+} from '@tollgate/core';
 import {
   type Adapter,
   admissionOf,
@@ -7,6 +15,7 @@ import {
   createConduct,
   type Fact,
   FREE,
+  isPromise,
   makeToll,
   type Passage,
   passToll,
@@ -51,9 +60,7 @@ export function tollgate(gate: Tollgate, { refuse, ...options }: TollgateOptions
   const conduct = createConduct(gate, adapter, options);
   return (req, res, next) => {
     (req as Entered)[REFUSE] = refuse;
-    const passage = conduct.enter(req);
-    if (passage === undefined) next();
-    else answer(passage, req, res, next);
+    answer(() => conduct.enter(req), req, res, next);
   };
 }
 
@@ -70,26 +77,38 @@ export function toll(tier: Fact<Request, TierName>, options: TollOptions<Request
 toll.free = handler(FREE, { tier: 'free' });
 
 function handler(annotation: Toll<Request>, metadata: TollHandler['toll']): TollHandler {
-  const pay: RequestHandler = (req, res, next) => answer(passToll(req, annotation), req, res, next);
+  const pay: RequestHandler = (req, res, next) => answer(() => passToll(req, annotation), req, res, next);
   return Object.assign(pay, { toll: Object.freeze(metadata) });
 }
 
 /** Calls `next` once: with what went wrong before the route, or without anything to reach it. */
-async function answer(passing: May<Passage>, req: Request, res: Response, next: NextFunction): Promise<void> {
+function answer(pass: () => May<Passage>, req: Request, res: Response, next: NextFunction): void {
+  const fail = (thrown: unknown) => next(asError(thrown));
+  let passage: May<Passage>;
   try {
-    const passage = await passing;
-    if (passage === 'gone') return;
-    req.admission = admissionOf(req);
-    if (passage !== undefined && !passage.admitted) {
-      return await runWithAdmission(undefined, () => refuse(passage.refusal, req, res, next));
-    }
+    passage = pass();
   } catch (thrown) {
-    // Express takes a falsy error for none, and some strings for directions.
-    return next(
-      thrown instanceof Error ? thrown : new Error('Something other than an error was thrown', { cause: thrown }),
-    );
+    fail(thrown);
+    return;
   }
-  runWithAdmission(req.admission, next);
+  if (isPromise(passage)) passage.then((passed) => proceed(passed, req, res, next, fail), fail);
+  else proceed(passage, req, res, next, fail);
+}
+
+function proceed(
+  passage: Passage,
+  req: Request,
+  res: Response,
+  next: NextFunction,
+  fail: (thrown: unknown) => void,
+): void {
+  if (passage === 'gone') return;
+  const admission = admissionOf(req);
+  req.admission = admission;
+  if (passage !== undefined && !passage.admitted) {
+    runWithAdmission(undefined, () => refuse(passage.refusal, req, res, next)).catch(fail);
+  } else if (admission === currentAdmission()) next();
+  else runWithAdmission(admission, next);
 }
 
 async function refuse(refusal: Refusal, req: Request, res: Response, next: NextFunction): Promise<void> {
@@ -100,6 +119,11 @@ async function refuse(refusal: Refusal, req: Request, res: Response, next: NextF
   const custom = (req as Entered)[REFUSE];
   if (custom) await custom(refusal, req, res, next);
   else res.setHeader('Content-Type', 'application/problem+json').end(JSON.stringify(problemBody(refusal)));
+}
+
+/** Express takes a falsy error for none, and some strings for directions. */
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('Something other than an error was thrown', { cause: thrown });
 }
 
 const adapter: Adapter<Request> = {

@@ -6,13 +6,13 @@ import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
 import { show, showThrown, TollgateError, warn } from '../errors.js';
 import type { LayerState } from '../meters/layer-state.js';
-import type { AdmitRequest, May, Subject } from '../request.js';
+import { type AdmitRequest, type May, type Subject, then } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
 import type { Tollgate } from '../tollgate.js';
 import { addressKey } from './address.js';
 import { retryHeaders } from './problem.js';
 import { type HeaderStyle, rateLimitHeaders } from './rate-limit-headers.js';
-import { makeToll, type TierName, type Toll } from './toll.js';
+import { makeToll, type TierName, type Toll, type TollFacts } from './toll.js';
 
 /** How a response ended. */
 export interface ResponseEnd {
@@ -61,7 +61,7 @@ export interface Conduct<R> {
   /** Makes this the gate that the request's tolls are paid at from here on; where there is a default tier, pays it. */
   enter(request: R): May<Passage>;
   /** Admits a request, or changes the admission that it has to what this toll says. */
-  pass(request: R, toll: Toll<R>): Promise<Passage>;
+  pass(request: R, toll: Toll<R>): May<Passage>;
 }
 
 /** A request at a gate: one for each of both, wherever and however often the gate is mounted. */
@@ -104,21 +104,33 @@ export function createConduct<R extends object>(
   const countsRoute = gate.dimensions.has('route');
   const watchProxy = proxyWatch(adapter);
 
-  async function pass(request: R, toll: Toll<R>): Promise<Passage> {
+  // Promises are made only where the app, or the store, makes the first one: they cost more than all the rest.
+
+  function pass(request: R, toll: Toll<R>): May<Passage> {
     const exchange = exchangeOf(request);
     if (adapter.method(request) === 'OPTIONS') return undefined;
     if (toll.free) return exempt(request, exchange);
-    if (skip && (await skip(request))) return undefined;
-    const subject = subjectOf(request, identify && (await identify(request)));
-    const facts = await toll.facts(request);
+    if (!skip) return identifyFor(request, exchange, toll);
+    return then(skip(request), (skipped) => (skipped ? undefined : identifyFor(request, exchange, toll)));
+  }
+
+  function identifyFor(request: R, exchange: Exchange, toll: Toll<R>): May<Passage> {
+    return then(identify?.(request), (identified) => {
+      const subject = subjectOf(request, identified);
+      return then(toll.facts(request), (facts) => admit(request, exchange, subject, facts));
+    });
+  }
+
+  function admit(request: R, exchange: Exchange, subject: Subject, facts: TollFacts): May<Passage> {
     if (adapter.isClosed(request)) return 'gone';
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
     const asked: AdmitRequest = { ...facts, subject, route };
-    const decision = await gate.admit(asked, { extending: exchange.admission });
-    exchange.admission = decision.admitted ? decision.admission : undefined;
-    if (decision.admitted && !(await watch(request, exchange))) return 'gone';
-    await tell(request, decision);
-    return decision;
+    return then(gate.decide(asked, { extending: exchange.admission }), (decision) => {
+      exchange.admission = decision.admitted ? decision.admission : undefined;
+      if (decision.admitted && adapter.isClosed(request)) return then(release(exchange), () => 'gone' as const);
+      if (decision.admitted) watch(request, exchange);
+      return then(tell(request, decision), () => decision);
+    });
   }
 
   function subjectOf(request: R, identified: Subject | undefined): Subject {
@@ -138,15 +150,10 @@ export function createConduct<R extends object>(
     return pattern === undefined ? undefined : `${method === 'HEAD' ? 'GET' : method} ${pattern}`;
   }
 
-  /** Sees to it that the admission is settled when the response ends. False if it has ended already. */
-  async function watch(request: R, exchange: Exchange): Promise<boolean> {
-    if (adapter.isClosed(request)) {
-      await release(exchange);
-      return false;
-    }
+  /** Sees to it that the admission is settled when the response ends. */
+  function watch(request: R, exchange: Exchange): void {
     if (!exchange.watched) adapter.onClose(request, (end) => void conclude(exchange, end));
     exchange.watched = true;
-    return true;
   }
 
   /** Gives back what was charged on the way here, and says so to the client. */
@@ -156,7 +163,7 @@ export function createConduct<R extends object>(
     if (admission) showLayers(request, await admission.layers());
   }
 
-  async function release(exchange: Exchange): Promise<undefined> {
+  async function release(exchange: Exchange): Promise<void> {
     await exchange.admission?.settle({ outcome: 'ignored' });
     exchange.admission = undefined;
   }
@@ -182,12 +189,13 @@ export function createConduct<R extends object>(
     }
   }
 
-  async function tell(request: R, decision: Decision): Promise<void> {
-    if (headers !== false) {
-      showLayers(request, decision.admitted ? await decision.admission.layers() : decision.refusal.layers);
+  function tell(request: R, decision: Decision): May<void> {
+    if (!decision.admitted) {
+      showLayers(request, decision.refusal.layers);
+      for (const [name, value] of retryHeaders(decision.refusal)) adapter.setHeader(request, name, value);
+    } else if (headers !== false) {
+      return then(decision.admission.layers(), (layers) => showLayers(request, layers));
     }
-    if (decision.admitted) return;
-    for (const [name, value] of retryHeaders(decision.refusal)) adapter.setHeader(request, name, value);
   }
 
   function showLayers(request: R, layers: readonly LayerState[]): void {
@@ -220,7 +228,7 @@ export function admissionOf(request: object): Admission | undefined {
  *
  * @throws TollgateError `TOLLGATE_NO_GATE` where it has entered none
  */
-export async function passToll<R extends object>(request: R, toll: Toll<R>): Promise<Passage> {
+export function passToll<R extends object>(request: R, toll: Toll<R>): May<Passage> {
   return (exchangeOf(request).conduct as Conduct<R>).pass(request, toll);
 }
 

@@ -1,4 +1,6 @@
 /** What an adapter for a framework is made of: `@tollgate/core/http`. */
+
+export { isPromise, then } from '../request.js';
 export {
   type Adapter,
   admissionOf,

@@ -85,10 +85,9 @@ export function costIn(unit: Unit, cost: Cost): number {
 export function chargesOf({ groups, warned }: Plan, request: AdmitRequest, cost: Cost): Charge[] {
   const subject = request.subject ?? NO_SUBJECT;
   const charges: Charge[] = [];
-  for (const { scope, read, layers } of groups) {
-    const key: (string | undefined)[] = [];
-    for (let i = 0; i < read.length; i++) key.push(keyValue(scope.by[i], read[i](subject, request), warned));
-    for (const layer of layers) {
+  for (const group of groups) {
+    const key = keyOf(group, subject, request, warned);
+    for (const layer of group.layers) {
       const charge = layer.shadow
         ? shadowCharge(layer, key, subject, cost, warned)
         : chargeOf(layer, key, subject, cost);
@@ -96,6 +95,17 @@ export function chargesOf({ groups, warned }: Plan, request: AdmitRequest, cost:
     }
   }
   return charges;
+}
+
+const ALL: Key = Object.freeze([]);
+
+/** Nearly all limits have two dimensions at most, and an array that is born complete takes a fifth of one that grows. */
+function keyOf({ scope, read }: Group, subject: Subject, request: AdmitRequest, warned: Set<string>): Key {
+  const value = (i: number) => keyValue(scope.by[i], read[i](subject, request), warned);
+  if (read.length === 0) return ALL;
+  if (read.length === 1) return [value(0)];
+  if (read.length === 2) return [value(0), value(1)];
+  return read.map((_, i) => value(i));
 }
 
 function chargeOf({ meter, unit, rule, limit, shadow }: MeteredLayer, key: Key, subject: Subject, cost: Cost): Charge {

@@ -60,19 +60,34 @@ export function fits(used: number, cost: number, limit: number): boolean {
   return used <= limit - cost;
 }
 
-/** Doubles in a row. */
-export function width(rule: Rule): number {
-  return rule.kind === 'window' ? window.width(rule) : bucket.WIDTH;
+/** Doubles in a row. A short one is enough as long as {@link staysShort}; what takes a row is told whether it is long. */
+export function width(rule: Rule, long = true): number {
+  return rule.kind === 'window' ? window.width(cells(rule, long)) : bucket.WIDTH;
+}
+
+/** False where a short row has no room for what is booked at `now`. */
+export function staysShort(row: Float64Array, at: number, rule: Rule, now: number): boolean {
+  return rule.kind === 'bucket' || window.staysShort(row, at, rule, now);
+}
+
+/** Copies a short row to a long one that is all zero. */
+export function lengthen(row: Float64Array, at: number, to: Float64Array, toAt: number, rule: Rule): void {
+  if (rule.kind === 'window') window.lengthen(row, at, to, toAt, rule);
+  else to.set(row.subarray(at, at + bucket.WIDTH), toAt);
 }
 
 /** What counts against the limit at `now`. */
-export function used(row: Float64Array, at: number, rule: Rule, now: number): number {
-  return rule.kind === 'window' ? window.used(row, at, rule, now) : bucket.used(row, at, rule.perMs, now);
+export function used(row: Float64Array, at: number, rule: Rule, now: number, long = true): number {
+  return rule.kind === 'window'
+    ? window.used(row, at, rule, now, cells(rule, long))
+    : bucket.used(row, at, rule.perMs, now);
 }
 
 /** Adds a cost. Returns its place in the row, to be named when it is settled. */
-export function book(row: Float64Array, at: number, rule: Rule, cost: number, now: number): number {
-  return rule.kind === 'window' ? window.book(row, at, rule, cost, now) : bucket.book(row, at, rule, cost, now);
+export function book(row: Float64Array, at: number, rule: Rule, cost: number, now: number, long = true): number {
+  return rule.kind === 'window'
+    ? window.book(row, at, rule, cost, now, cells(rule, long))
+    : bucket.book(row, at, rule, cost, now);
 }
 
 /**
@@ -89,27 +104,34 @@ export function settle(
   actual: number,
   now: number,
   goesOn: boolean,
+  long = true,
 ): number {
   return rule.kind === 'window'
-    ? window.settle(row, at, rule, place, cost, actual, now)
+    ? window.settle(row, at, rule, place, cost, actual, now, cells(rule, long))
     : bucket.settle(row, at, rule, place, cost, actual, now, goesOn);
 }
 
 /** True once the row means the same as the initial state. */
-export function drained(row: Float64Array, at: number, rule: Rule, now: number): boolean {
-  return rule.kind === 'window' ? window.drained(row, at, rule, now) : bucket.drained(row, at, now);
+export function drained(row: Float64Array, at: number, rule: Rule, now: number, long = true): boolean {
+  return rule.kind === 'window' ? window.drained(row, at, rule, now, cells(rule, long)) : bucket.drained(row, at, now);
 }
 
 /** What the meter has to say to a charge at `now`. */
-export function usage(row: Float64Array, at: number, charge: Charge, now: number): Usage {
+export function usage(row: Float64Array, at: number, charge: Charge, now: number, long = true): Usage {
   const { rule, cost, limit } = charge;
-  const amount = used(row, at, rule, now);
-  const waitMs = cost > limit ? Number.POSITIVE_INFINITY : waitFor(row, at, rule, limit - cost, now);
-  const refillMs = amount === 0 ? 0 : waitFor(row, at, rule, Math.max(0, amount - 1), now);
+  const amount = used(row, at, rule, now, long);
+  const waitMs = cost > limit ? Number.POSITIVE_INFINITY : waitFor(row, at, rule, limit - cost, now, long);
+  const refillMs = amount === 0 ? 0 : waitFor(row, at, rule, Math.max(0, amount - 1), now, long);
   return { charge, used: amount, waitMs, refillMs };
 }
 
 /** Milliseconds until `used` is at most `room`. */
-function waitFor(row: Float64Array, at: number, rule: Rule, room: number, now: number): number {
-  return rule.kind === 'window' ? window.wait(row, at, rule, room, now) : bucket.wait(row, at, rule, room, now);
+function waitFor(row: Float64Array, at: number, rule: Rule, room: number, now: number, long: boolean): number {
+  return rule.kind === 'window'
+    ? window.wait(row, at, rule, room, now, cells(rule, long))
+    : bucket.wait(row, at, rule, room, now);
+}
+
+function cells(rule: window.WindowRule, long: boolean): number {
+  return long ? rule.parts + 1 : window.SHORT;
 }

@@ -5,7 +5,8 @@
  * a `parts`-th of the window. (Interpolating between two windows, as is common, admits up to twice the limit.)
  *
  * A row is `newest, cost 0 … cost parts`: the newest sub-bucket's number, then a ring of costs, where sub-bucket `b`
- * stands at `b mod (parts + 1)`. All zero is the initial state.
+ * stands at `b mod (parts + 1)`. All zero is the initial state. A short row is a ring with {@link SHORT} cell, and says
+ * the same for as long as no sub-bucket but the newest has a cost that counts: most keys need no more.
  */
 export interface WindowRule {
   readonly kind: 'window';
@@ -23,34 +24,42 @@ export function windowRule(ms: number, parts: number): WindowRule {
   return { kind: 'window', ms, parts: Math.ceil(ms / partMs), partMs };
 }
 
-/** Doubles in a row. */
-export function width(rule: WindowRule): number {
-  return rule.parts + 2;
+/** Cells of a short row. */
+export const SHORT = 1;
+
+/** Doubles in a row with so many cells. */
+export function width(cells: number): number {
+  return cells + 1;
 }
 
 /** Cost that counts at `now`. */
-export function used(row: Float64Array, at: number, rule: WindowRule, now: number): number {
-  const size = rule.parts + 1;
+export function used(row: Float64Array, at: number, rule: WindowRule, now: number, cells = rule.parts + 1): number {
   const newest = row[at];
-  const oldest = subBucket(rule, now) - rule.parts;
-  let sum = 0;
-  if (oldest + rule.parts <= newest) for (let i = 1; i <= size; i++) sum += row[at + i];
-  else for (let b = oldest; b <= newest; b++) sum += row[at + 1 + cell(b, size)];
-  return sum;
+  const oldest = Math.max(subBucket(rule, now) - rule.parts, newest - cells + 1);
+  if (oldest === newest - cells + 1) return sum(row, at + 1, cells);
+  let total = 0;
+  for (let b = oldest; b <= newest; b++) total += row[at + 1 + cell(b, cells)];
+  return total;
 }
 
 /** Adds a cost and returns the sub-bucket that it went to: what to name when settling it. */
-export function book(row: Float64Array, at: number, rule: WindowRule, cost: number, now: number): number {
-  const size = rule.parts + 1;
+export function book(
+  row: Float64Array,
+  at: number,
+  rule: WindowRule,
+  cost: number,
+  now: number,
+  cells = rule.parts + 1,
+): number {
   const current = subBucket(rule, now);
   const newest = row[at];
   if (current > newest) {
-    if (current - newest > rule.parts) row.fill(0, at + 1, at + 1 + size);
-    else for (let b = newest + 1; b <= current; b++) row[at + 1 + cell(b, size)] = 0;
+    if (current - newest >= cells) row.fill(0, at + 1, at + 1 + cells);
+    else for (let b = newest + 1; b <= current; b++) row[at + 1 + cell(b, cells)] = 0;
     row[at] = current;
   }
   const place = row[at];
-  row[at + 1 + cell(place, size)] += cost;
+  row[at + 1 + cell(place, cells)] += cost;
   return place;
 }
 
@@ -66,22 +75,30 @@ export function settle(
   cost: number,
   actual: number,
   now: number,
+  cells = rule.parts + 1,
 ): number {
-  if (actual > cost) book(row, at, rule, actual - cost, now);
-  else if (place <= row[at] && place >= row[at] - rule.parts) {
-    const charged = at + 1 + cell(place, rule.parts + 1);
+  if (actual > cost) book(row, at, rule, actual - cost, now, cells);
+  else if (place <= row[at] && place > row[at] - cells) {
+    const charged = at + 1 + cell(place, cells);
     row[charged] = Math.max(0, row[charged] - (cost - actual));
   }
   return place;
 }
 
 /** Milliseconds from `now` until `used` is at most `room`, if nothing else comes. `room` is 0 or more. */
-export function wait(row: Float64Array, at: number, rule: WindowRule, room: number, now: number): number {
+export function wait(
+  row: Float64Array,
+  at: number,
+  rule: WindowRule,
+  room: number,
+  now: number,
+  cells = rule.parts + 1,
+): number {
   const newest = row[at];
   let ms = 0;
   // Room comes back as sub-buckets leave, the oldest first; with the newest gone there is nothing left.
   let leaving = Math.max(newest, subBucket(rule, now)) - rule.parts;
-  while (used(row, at, rule, now + ms) > room && leaving <= newest) {
+  while (used(row, at, rule, now + ms, cells) > room && leaving <= newest) {
     ms = (leaving + rule.parts + 1) * rule.partMs - now;
     leaving++;
   }
@@ -89,8 +106,25 @@ export function wait(row: Float64Array, at: number, rule: WindowRule, room: numb
 }
 
 /** True once the row means the same as the initial state. */
-export function drained(row: Float64Array, at: number, rule: WindowRule, now: number): boolean {
-  return used(row, at, rule, now) === 0;
+export function drained(row: Float64Array, at: number, rule: WindowRule, now: number, cells = rule.parts + 1): boolean {
+  return used(row, at, rule, now, cells) === 0;
+}
+
+/** False where a short row would lose a cost that counts, if one were booked at `now`. */
+export function staysShort(row: Float64Array, at: number, rule: WindowRule, now: number): boolean {
+  return subBucket(rule, now) <= row[at] || used(row, at, rule, now, SHORT) === 0;
+}
+
+/** Copies a short row to a long one that is all zero. */
+export function lengthen(row: Float64Array, at: number, to: Float64Array, toAt: number, rule: WindowRule): void {
+  to[toAt] = row[at];
+  to[toAt + 1 + cell(row[at], rule.parts + 1)] = row[at + 1];
+}
+
+function sum(row: Float64Array, from: number, count: number): number {
+  let total = 0;
+  for (let i = 0; i < count; i++) total += row[from + i];
+  return total;
 }
 
 function subBucket(rule: WindowRule, now: number): number {

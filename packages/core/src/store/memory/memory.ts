@@ -7,12 +7,27 @@ import {
   type Meter,
   type Scope,
   settle,
+  staysShort,
   type Usage,
   usage,
   used,
 } from '../../meters/meter.js';
+import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Store, Taken, TakeRequest } from '../store.js';
-import { chunkOf, createTable, find, insert, NONE, offsetOf, startOf, type Table } from './table.js';
+import {
+  type Column,
+  chunkOf,
+  columnOf,
+  createTable,
+  find,
+  insert,
+  isLong,
+  move,
+  NONE,
+  rowOf,
+  type Table,
+} from './table.js';
+import { createValues, type Values } from './values.js';
 
 export interface MemoryStoreOptions {
   /**
@@ -26,12 +41,12 @@ export interface MemoryStoreOptions {
 interface Row {
   meter: Meter;
   table: Table;
-  /** Of the meter's row within a slot. */
-  offset: number;
+  column: Column;
   /** `NONE` where the key has no record; the row is then one of zeros, never to be written to. */
   slot: number;
   chunk: Float64Array;
   at: number;
+  long: boolean;
 }
 
 const INITIAL = new Float64Array(1024);
@@ -48,6 +63,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     throw new RangeError(`memoryStore: maxKeys is ${maxKeys}; expected a whole number of at least 1`);
   }
   const tables = new Map<Scope, Table>();
+  const values = new Map<Dimension | undefined, Values>();
   /** Time as the records know it. A clock that is set back is ignored until it has caught up. */
   let latest = 0;
   /** One for each charge at hand, used again for the next request: the hot path allocates only what it returns. */
@@ -71,19 +87,22 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   }
 
   function commit(taken: number, charges: readonly Charge[], now: number): Taken {
-    const entries: Entry[] = [];
+    const entries: Entry[] = new Array(charges.length);
+    let count = 0;
     let shadowRefused = NO_USAGE;
     for (let i = 0; i < charges.length; i++) {
       const charge = charges[i];
       const row = rows[i];
       if (charge.shadow && !rowFits(row, charge, now)) {
-        shadowRefused = [...shadowRefused, usage(row.chunk, row.at, charge, now)];
+        shadowRefused = [...shadowRefused, usage(row.chunk, row.at, charge, now, row.long)];
         continue;
       }
       if (row.slot === NONE) give(row, charge, now);
-      const place = book(row.chunk, row.at, charge.rule, charge.cost, now);
-      entries.push({ charge, cost: charge.cost, place });
+      if (!row.long && !staysShort(row.chunk, row.at, charge.rule, now)) lengthen(row);
+      const place = book(row.chunk, row.at, charge.rule, charge.cost, now, row.long);
+      entries[count++] = { charge, cost: charge.cost, place };
     }
+    entries.length = count;
     return { taken, receipt: { entries }, shadowRefused };
   }
 
@@ -101,7 +120,10 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       }
       if (slot === NONE && actual[i] > cost) slot = insert(row.table, key, now);
       point(row, slot);
-      if (slot !== NONE) entry.place = settle(row.chunk, row.at, charge.rule, place, cost, actual[i], now, goesOn);
+      if (actual[i] > cost && !row.long && !staysShort(row.chunk, row.at, charge.rule, now)) slot = lengthen(row);
+      if (slot !== NONE) {
+        entry.place = settle(row.chunk, row.at, charge.rule, place, cost, actual[i], now, goesOn, row.long);
+      }
       entry.cost = actual[i];
     }
   }
@@ -125,7 +147,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     const known = rows[i];
     if (known !== undefined && known.meter === meter) return known;
     const table = tableOf(meter.scope);
-    rows[i] = { meter, table, offset: offsetOf(table, meter, rule), slot: NONE, chunk: INITIAL, at: 0 };
+    rows[i] = { meter, table, column: columnOf(table, meter, rule), slot: NONE, chunk: INITIAL, at: 0, long: false };
     return rows[i];
   }
 
@@ -135,18 +157,32 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     point(row, found === NONE ? insert(row.table, key, now) : found);
   }
 
+  /** Moves the record to a slot with room for more, for all charges of the request that it counts. */
+  function lengthen({ table, slot }: Row): number {
+    const to = move(table, slot);
+    for (const row of rows) if (row.table === table && row.slot === slot) point(row, to);
+    return to;
+  }
+
   function peek(charges: readonly Charge[], now: number): Usage[] {
     locate(charges, now);
-    return charges.map((charge, i) => usage(rows[i].chunk, rows[i].at, charge, now));
+    return charges.map((charge, i) => usage(rows[i].chunk, rows[i].at, charge, now, rows[i].long));
   }
 
   function tableOf(scope: Scope): Table {
     let table = tables.get(scope);
     if (table === undefined) {
-      table = createTable(scope, maxKeys);
+      // Without dimensions there is one key, whose value is `undefined` like that of any dimension it lacks.
+      table = createTable(maxKeys, scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)]);
       tables.set(scope, table);
     }
     return table;
+  }
+
+  function valuesOf(dimension: Dimension | undefined): Values {
+    const known = values.get(dimension) ?? createValues();
+    values.set(dimension, known);
+    return known;
   }
 
   function tick(now: number): number {
@@ -160,6 +196,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     peek: (charges, at) => peek(charges, tick(at)),
     close() {
       tables.clear();
+      values.clear();
       rows.length = 0;
     },
   };
@@ -168,9 +205,10 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
 function point(row: Row, slot: number): void {
   row.slot = slot;
   row.chunk = slot === NONE ? INITIAL : chunkOf(row.table, slot);
-  row.at = slot === NONE ? 0 : startOf(row.table, slot) + row.offset;
+  row.at = slot === NONE ? 0 : rowOf(row.table, slot, row.column);
+  row.long = slot !== NONE && isLong(slot);
 }
 
 function rowFits(row: Row, { rule, cost, limit }: Charge, now: number): boolean {
-  return fits(used(row.chunk, row.at, rule, now), cost, limit);
+  return fits(used(row.chunk, row.at, rule, now, row.long), cost, limit);
 }

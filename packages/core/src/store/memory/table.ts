@@ -1,199 +1,221 @@
 /**
- * The records of one scope: per key one slot with the rows of all meters of that scope side by side.
+ * The records of one scope: per key one slot with the rows of all meters of that scope side by side. A key is a few
+ * numbers, one for each dimension (see `values.ts`), and an index of numbers leads from it to its slot: no key is built
+ * by concatenation, and no string is hashed twice.
  *
- * Slots live in chunks of doubles, outside the garbage collector's sight, and are found through one level of `Map` per
- * dimension: no key is built by concatenation, since a fresh string costs more than the decision. There are no timers:
- * each new key looks at {@link SWEEP} old ones and forgets those that have drained. At `maxKeys` new keys share one
- * record, the overflow, and go on doing so until it has drained, lest a key get a second helping in a record of its own.
+ * A record begins in a short slot, where rows have room for what most keys ever need, and moves to a long one when it
+ * needs more. There are no timers: each new key looks at {@link SWEEP} old ones and forgets those that have drained. At
+ * `maxKeys` new keys share one record, the overflow, and go on doing so until it has drained, lest a key get a second
+ * helping in a record of its own.
  */
-import { drained, type Key, type Meter, type Rule, type Scope, width } from '../../meters/meter.js';
+import { drained, type Key, lengthen, type Meter, type Rule, width } from '../../meters/meter.js';
+import { chunkAt, createSlab, occupy, type Slab, startAt, vacate, widen } from './slab.js';
+import { need, numberOf, release, UNKNOWN, type Values } from './values.js';
 
-/** A row's place within its slot, and a rule to tell when it has drained. */
-interface Column {
-  readonly offset: number;
+/** Where a meter's row begins within a slot, and a rule to tell when it has drained. */
+export interface Column {
   readonly rule: Rule;
-}
-
-/** From the value of a dimension to the next dimension, or at the last one to the slot. */
-type Index = Map<string | undefined, Index | number>;
-
-interface Found {
-  readonly map: Index;
-  readonly value: string | undefined;
-  readonly slot: number;
+  readonly inShort: number;
+  readonly inLong: number;
 }
 
 export interface Table {
   readonly maxKeys: number;
-  /** The dimensions' positions in a key, those with fewest values first: fewer and larger maps. */
-  readonly order: readonly number[];
+  /** For each dimension. */
+  readonly values: readonly Values[];
   readonly columns: Map<Meter, Column>;
-  readonly index: Index;
-  chunks: Float64Array[];
-  /** Doubles in a slot. */
-  width: number;
-  /** Slots that were ever used; those given back are in `free`. */
-  slots: number;
-  readonly free: number[];
+  readonly short: Slab;
+  readonly long: Slab;
+  /** Open addressing: a slot + 1 or, where it is free, 0. A power of 2 in length, at most two thirds full. */
+  index: Int32Array;
   /** Keys that have a slot of their own. */
   keys: number;
   /** The slot that new keys share while the table is full, else `NONE`. */
   overflow: number;
-  /** Goes through all keys, again and again, in search of drained ones. */
-  walk: Generator<Found, void>;
+  /** The position that the sweep looks at next: short slots first, then long ones. */
+  hand: number;
+  /** The key that is looked for, in numbers. */
+  readonly sought: Int32Array;
 }
 
 /** No slot: the record is absent, which means the initial state. */
 export const NONE = -1;
 
-const CHUNK_BITS = 8;
-const CHUNK_SLOTS = 2 ** CHUNK_BITS;
 const SWEEP = 2;
 
-/** Dimensions with few values by nature. */
-const COARSE = new Set<string>(['plan', 'feature', 'route', 'model', 'provider']);
-
-export function createTable(scope: Scope, maxKeys: number): Table {
-  const fineness = (position: number) => (COARSE.has(scope.by[position]) ? 0 : 1);
-  const order = scope.by.map((_, position) => position).sort((a, b) => fineness(a) - fineness(b));
-  const index: Index = new Map();
+/** @param values for each dimension of the scope; one where it has none, for its one key */
+export function createTable(maxKeys: number, values: readonly Values[]): Table {
   return {
     maxKeys,
-    // Without dimensions there is one key, whose value is `undefined` like that of any dimension it lacks.
-    order: order.length > 0 ? order : [0],
+    values,
     columns: new Map(),
-    index,
-    chunks: [],
-    width: 0,
-    slots: 0,
-    free: [],
+    short: createSlab(values.length),
+    long: createSlab(values.length),
+    index: new Int32Array(16),
     keys: 0,
     overflow: NONE,
-    walk: records(index),
+    hand: 0,
+    sought: new Int32Array(values.length),
   };
+}
+
+// A slot's last bit says in which slab it is, the others where in it.
+
+export function isLong(slot: number): boolean {
+  return (slot & 1) === 1;
 }
 
 /** The chunk that holds a slot. */
 export function chunkOf(table: Table, slot: number): Float64Array {
-  return table.chunks[slot >> CHUNK_BITS];
+  return chunkAt(slabOf(table, slot), slot >> 1);
 }
 
-/** Where a slot begins in its chunk. */
-export function startOf(table: Table, slot: number): number {
-  return (slot & (CHUNK_SLOTS - 1)) * table.width;
+/** Where a meter's row begins in the chunk that holds the slot. */
+export function rowOf(table: Table, slot: number, { inShort, inLong }: Column): number {
+  return startAt(slabOf(table, slot), slot >> 1) + (isLong(slot) ? inLong : inShort);
 }
 
-/** Where a meter's row begins within a slot. A meter that the table has not met yet is given a row in every slot. */
-export function offsetOf(table: Table, meter: Meter, rule: Rule): number {
-  const column = table.columns.get(meter);
-  return column === undefined ? addColumn(table, meter, rule) : column.offset;
+/** The column of a meter. One that the table has not met yet is given a row in every slot. */
+export function columnOf(table: Table, meter: Meter, rule: Rule): Column {
+  const known = table.columns.get(meter);
+  if (known !== undefined) return known;
+  const inShort = widen(table.short, width(rule, false));
+  const column = { rule, inShort, inLong: widen(table.long, width(rule, true)) };
+  table.columns.set(meter, column);
+  return column;
 }
 
 /** The slot that counts for a key: its own, the overflow's while that is open, or `NONE`. */
 export function find(table: Table, key: Key, now: number): number {
-  const slot = lookUp(table, key);
+  const slot = seek(table, key) ? table.index[cellFor(table, table.sought, 0)] - 1 : NONE;
   if (slot !== NONE) return slot;
   if (table.overflow !== NONE && isDrained(table, table.overflow, now)) {
-    release(table, table.overflow);
+    vacate(table.long, table.overflow >> 1);
     table.overflow = NONE;
   }
   if (table.overflow === NONE && table.keys >= table.maxKeys) {
     sweep(table, now, SWEEP);
-    if (table.keys >= table.maxKeys) table.overflow = occupy(table);
+    if (table.keys >= table.maxKeys) table.overflow = (occupy(table.long) << 1) | 1;
   }
   return table.overflow;
 }
 
-/** Gives a key a slot of its own. Only for a key for which `find` found `NONE`. */
+/** Gives a key a slot of its own, a short one. Only for a key for which `find` found `NONE`. */
 export function insert(table: Table, key: Key, now: number): number {
   sweep(table, now, SWEEP);
-  const slot = occupy(table);
-  const { order } = table;
-  let map = table.index;
-  for (let i = 0; i < order.length - 1; i++) {
-    let next = map.get(key[order[i]]);
-    if (next === undefined) {
-      next = new Map();
-      map.set(own(key[order[i]]), next);
-    }
-    map = next as Index;
-  }
-  map.set(own(key[order[order.length - 1]]), slot);
+  if ((table.keys + 1) * 3 > table.index.length * 2) growIndex(table);
+  const { short, values } = table;
+  const slot = occupy(short);
+  const ids = slot * values.length;
+  for (let i = 0; i < values.length; i++) short.ids[ids + i] = need(values[i], key[i]) + 1;
+  table.index[cellFor(table, short.ids, ids)] = (slot << 1) + 1;
   table.keys++;
-  return slot;
+  return slot << 1;
 }
 
-function lookUp(table: Table, key: Key): number {
-  const { order, index } = table;
-  let next: Index | number | undefined = index.get(key[order[0]]);
-  for (let i = 1; i < order.length && next !== undefined; i++) next = (next as Index).get(key[order[i]]);
-  return next === undefined ? NONE : (next as number);
+/** Moves a record from its short slot to a long one. Returns that. */
+export function move(table: Table, from: number): number {
+  const { short, long, values, columns } = table;
+  const ids = (from >> 1) * values.length;
+  const cell = cellFor(table, short.ids, ids);
+  const to = (occupy(long) << 1) | 1;
+  long.ids.set(short.ids.subarray(ids, ids + values.length), (to >> 1) * values.length);
+  for (const column of columns.values()) {
+    const [before, after] = [chunkOf(table, from), chunkOf(table, to)];
+    lengthen(before, rowOf(table, from, column), after, rowOf(table, to, column), column.rule);
+  }
+  table.index[cell] = to + 1;
+  vacate(short, from >> 1);
+  return to;
 }
 
-/** A slot whose rows are all zero. */
-function occupy(table: Table): number {
-  const given = table.free.pop();
-  if (given !== undefined) return given;
-  if (table.slots === table.chunks.length * CHUNK_SLOTS) table.chunks.push(new Float64Array(CHUNK_SLOTS * table.width));
-  return table.slots++;
+function slabOf(table: Table, slot: number): Slab {
+  return isLong(slot) ? table.long : table.short;
 }
 
-function release(table: Table, slot: number): void {
-  const start = startOf(table, slot);
-  chunkOf(table, slot).fill(0, start, start + table.width);
-  table.free.push(slot);
-}
-
-function isDrained(table: Table, slot: number, now: number): boolean {
-  const chunk = chunkOf(table, slot);
-  const start = startOf(table, slot);
-  for (const { offset, rule } of table.columns.values()) {
-    if (!drained(chunk, start + offset, rule, now)) return false;
+/** Puts a key's numbers into `sought`. False where one of its values is in no record: then the key has none either. */
+function seek({ values, sought }: Table, key: Key): boolean {
+  for (let i = 0; i < values.length; i++) {
+    const number = numberOf(values[i], key[i]);
+    if (number === UNKNOWN) return false;
+    sought[i] = number + 1;
   }
   return true;
 }
 
-/** Looks at the next `count` keys and forgets those that have drained. */
+/** The cell that leads to the record with these numbers, or the free one where it would stand. */
+function cellFor(table: Table, ids: Int32Array, from: number): number {
+  const { index } = table;
+  const last = index.length - 1;
+  let cell = home(ids, from, table.values.length) & last;
+  while (index[cell] !== 0 && !isAt(table, index[cell] - 1, ids, from)) cell = (cell + 1) & last;
+  return cell;
+}
+
+function isAt(table: Table, slot: number, ids: Int32Array, from: number): boolean {
+  const own = slabOf(table, slot).ids;
+  const width = table.values.length;
+  const at = (slot >> 1) * width;
+  for (let i = 0; i < width; i++) if (own[at + i] !== ids[from + i]) return false;
+  return true;
+}
+
+/** Where a record's cell would be in an endless index. Numbers are dense, so one alone needs no mixing. */
+function home(ids: Int32Array, from: number, width: number): number {
+  let hash = ids[from];
+  for (let i = 1; i < width; i++) {
+    hash = Math.imul(hash, 0x9e3779b1) + ids[from + i];
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    hash ^= hash >>> 13;
+  }
+  return hash;
+}
+
+function growIndex(table: Table): void {
+  const slots = table.index.filter((cell) => cell !== 0);
+  table.index = new Int32Array(table.index.length * 2);
+  for (const cell of slots) {
+    const slot = cell - 1;
+    table.index[cellFor(table, slabOf(table, slot).ids, (slot >> 1) * table.values.length)] = cell;
+  }
+}
+
+/** Frees a cell. Those behind it move up, so that every record is still met on the way from its home. */
+function unlink(table: Table, cell: number): void {
+  const { index, values } = table;
+  const last = index.length - 1;
+  let hole = cell;
+  for (let next = (hole + 1) & last; index[next] !== 0; next = (next + 1) & last) {
+    const slot = index[next] - 1;
+    const wish = home(slabOf(table, slot).ids, (slot >> 1) * values.length, values.length);
+    if (((next - wish) & last) < ((next - hole) & last)) continue;
+    index[hole] = index[next];
+    hole = next;
+  }
+  index[hole] = 0;
+}
+
+function isDrained(table: Table, slot: number, now: number): boolean {
+  const chunk = chunkOf(table, slot);
+  for (const column of table.columns.values()) {
+    if (!drained(chunk, rowOf(table, slot, column), column.rule, now, isLong(slot))) return false;
+  }
+  return true;
+}
+
+/** Looks at the next `count` slots and forgets the keys of those that have drained. */
 function sweep(table: Table, now: number, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const { value: found } = table.walk.next();
-    if (!found) table.walk = records(table.index);
-    else if (isDrained(table, found.slot, now)) {
-      found.map.delete(found.value);
-      release(table, found.slot);
-      table.keys--;
-    }
+  const { short, long, values } = table;
+  for (let i = 0; i < count && table.keys > 0; i++) {
+    if (table.hand >= short.slots + long.slots) table.hand = 0;
+    const position = table.hand++;
+    const slot = position < short.slots ? position << 1 : ((position - short.slots) << 1) | 1;
+    const { ids } = slabOf(table, slot);
+    const at = (slot >> 1) * values.length;
+    if (ids[at] === 0 || !isDrained(table, slot, now)) continue;
+    unlink(table, cellFor(table, ids, at));
+    for (let j = 0; j < values.length; j++) release(values[j], ids[at + j] - 1);
+    vacate(slabOf(table, slot), slot >> 1);
+    table.keys--;
   }
-}
-
-/** Every key, those included that come or go on the way; a `Map` may change while it is iterated. */
-function* records(map: Index): Generator<Found, void> {
-  for (const [value, next] of map) {
-    if (typeof next === 'number') yield { map, value, slot: next };
-    else {
-      yield* records(next);
-      if (next.size === 0) map.delete(value);
-    }
-  }
-}
-
-/** Strings shorter than this are never slices of others in V8. */
-const SHORTEST_SLICE = 13;
-
-/** A string of its own: a slice of a long header would keep all of that header in memory. */
-function own(value: string | undefined): string | undefined {
-  return value === undefined || value.length < SHORTEST_SLICE ? value : JSON.parse(JSON.stringify(value));
-}
-
-function addColumn(table: Table, meter: Meter, rule: Rule): number {
-  const before = table.width;
-  const offset = before;
-  table.width += width(rule);
-  table.columns.set(meter, { offset, rule });
-  table.chunks = table.chunks.map((narrow) => {
-    const wide = new Float64Array(CHUNK_SLOTS * table.width);
-    for (let i = 0; i < CHUNK_SLOTS; i++) wide.set(narrow.subarray(i * before, (i + 1) * before), i * table.width);
-    return wide;
-  });
-  return offset;
 }

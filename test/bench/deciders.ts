@@ -1,0 +1,146 @@
+/** What is measured against each other: each decides on batches of callers, and refuses none. */
+import {
+  type Charge,
+  createTollgate,
+  type Dimension,
+  type Key,
+  memoryStore,
+  type NotTaken,
+  type Rule,
+  slidingWindow,
+  type Taken,
+  type TakeRequest,
+  tokenBucket,
+} from '@tollgate/core';
+import { MemoryStore, type Options } from 'express-rate-limit';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { Caller } from './load.js';
+
+/** Decides on all of them, one after the other. Resolves with the nanoseconds that the decisions took. */
+export type Decide = (callers: readonly Caller[]) => Promise<number>;
+
+const HUGE = Number.MAX_SAFE_INTEGER;
+const HOUR_S = 3600;
+
+export const DECIDERS = {
+  'rlf ×1': () => rlfOne(),
+  'rlf ×1 (A/A)': () => rlfOne(),
+  'rlf ×5': () => rlfFive(),
+  'express-rate-limit store ×1': () => expressRateLimit(),
+  'tollgate admit, 3 layers': (users: number) => admit(users, false),
+  'tollgate admit + settle, 3 layers': (users: number) => admit(users, true),
+  'tollgate store ×5': (users: number) => storeFive(users),
+} satisfies Record<string, (users: number) => Decide>;
+
+export type DeciderName = keyof typeof DECIDERS;
+
+function rlfOne(): Decide {
+  const limiter = new RateLimiterMemory({ keyPrefix: 'user', points: HUGE, duration: HOUR_S });
+  return timed(async (callers) => {
+    for (const { user } of callers) await limiter.consume(user, 1);
+  });
+}
+
+function rlfFive(): Decide {
+  const [all, byUser, byFeature, byTenant, byModel] = ['all', 'user', 'feature', 'tenant', 'model'].map(
+    (keyPrefix) => new RateLimiterMemory({ keyPrefix, points: HUGE, duration: HOUR_S }),
+  );
+  return timed(async (callers) => {
+    for (const { user, feature, tenant, model } of callers) {
+      await all.consume('all', 1);
+      await byUser.consume(user, 1);
+      await byFeature.consume(`${user}:${feature}`, 1);
+      await byTenant.consume(tenant, 1);
+      await byModel.consume(`${tenant}:${model}`, 1);
+    }
+  });
+}
+
+function expressRateLimit(): Decide {
+  const store = new MemoryStore();
+  store.init({ windowMs: HOUR_S * 1000 } as Options);
+  return timed(async (callers) => {
+    for (const { user } of callers) await store.increment(user);
+  });
+}
+
+function admit(users: number, settling: boolean): Decide {
+  const gate = createTollgate({
+    limits: [
+      slidingWindow({ name: 'global', limit: HUGE, window: '1h' }),
+      tokenBucket({ name: 'user', by: 'user', capacity: HUGE, refill: '100/h' }),
+      slidingWindow({ name: 'feature', by: ['user', 'feature'], limit: HUGE, window: '1h' }),
+    ],
+    store: memoryStore({ maxKeys: 2 * users }),
+  });
+  return timed(async (callers) => {
+    for (const { user, feature } of callers) {
+      const decision = await gate.admit({ subject: { user }, feature, tier: 'small' });
+      if (!decision.admitted) throw new Error('refused');
+      if (settling) await decision.admission.settle();
+    }
+  });
+}
+
+/** Few enough to stay in the processor's cache: the requests are made before, and only the store's part is timed. */
+const BATCH = 64;
+
+function storeFive(users: number): Decide {
+  const store = memoryStore({ maxKeys: 2 * users });
+  const window: Rule = { kind: 'window', ms: HOUR_S * 1000, parts: 10, partMs: HOUR_S * 100 };
+  const bucket: Rule = { kind: 'bucket', perMs: 100 / (HOUR_S * 1000) };
+  const layer = (name: string, by: readonly Dimension[], rule: Rule): Layer => ({
+    meter: { name, position: 0, unit: 'permits', scope: { by } },
+    rule,
+  });
+  const all = layer('all', [], window);
+  const byUser = layer('user', ['user'], bucket);
+  const byFeature = layer('feature', ['user', 'feature'], window);
+  const byTenant = layer('tenant', ['tenant'], window);
+  const byModel = layer('model', ['tenant', 'model'], window);
+  let sequence = 0;
+  const requestOf = ({ user, feature, tenant, model }: Caller): TakeRequest => ({
+    sequence: sequence++,
+    alternatives: [
+      {
+        name: 'only',
+        charges: [
+          chargeTo(all, []),
+          chargeTo(byUser, [user]),
+          chargeTo(byFeature, [user, feature]),
+          chargeTo(byTenant, [tenant]),
+          chargeTo(byModel, [tenant, model]),
+        ],
+      },
+    ],
+  });
+  return async (callers) => {
+    let ns = 0;
+    for (let from = 0; from < callers.length; from += BATCH) {
+      const requests = callers.slice(from, from + BATCH).map(requestOf);
+      const now = Date.now();
+      const begin = process.hrtime.bigint();
+      for (const request of requests) {
+        const result = store.take(request, now) as Taken | NotTaken;
+        if ('refused' in result) throw new Error('refused');
+      }
+      ns += Number(process.hrtime.bigint() - begin);
+    }
+    return ns;
+  };
+}
+
+type Layer = Pick<Charge, 'meter' | 'rule'>;
+
+/** All charges are of one shape, as a gate's are. */
+function chargeTo({ meter, rule }: Layer, key: Key): Charge {
+  return { meter, key, rule, cost: 1, limit: HUGE, shadow: false };
+}
+
+function timed(work: (callers: readonly Caller[]) => Promise<void>): Decide {
+  return async (callers) => {
+    const begin = process.hrtime.bigint();
+    await work(callers);
+    return Number(process.hrtime.bigint() - begin);
+  };
+}

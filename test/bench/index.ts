@@ -1,0 +1,34 @@
+/** `pnpm bench [--quick] [decisions | http]`: the gate beside its peers, in one run. */
+import { writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { measureDecisions } from './decisions.js';
+import { isMet, tableOf } from './goals.js';
+import { measureHttp } from './http.js';
+
+const args = process.argv.slice(2);
+const quick = args.includes('--quick');
+const wanted = (part: string) => args.includes(part) || !['decisions', 'http'].some((one) => args.includes(one));
+
+const decisions = quick
+  ? { users: [10_000], rounds: 7, decisions: 40_000 }
+  : { users: [1, 10_000, 1_000_000], rounds: 9, decisions: 70_000 };
+const http = quick ? { rounds: 3, seconds: 1 } : { rounds: 9, seconds: 1.5 };
+
+const lines = [
+  ...(wanted('decisions') ? await measureDecisions(decisions) : []),
+  ...(wanted('http') ? await measureHttp(http) : []),
+];
+
+const results = {
+  node: process.version,
+  cpu: cpus()[0]?.model,
+  quick,
+  lines: lines.map((line) => ({ ...line, met: isMet(line) })),
+};
+const file = new URL('../../bench-results.json', import.meta.url);
+await writeFile(file, `${JSON.stringify(results, undefined, 2)}\n`);
+
+console.log(`Medians of interleaved rounds, ratios of the same round; A/A is the same contender twice: the noise.
+rlf: rate-limiter-flexible's memory limiter, ×5: five of them, one after the other. Node ${process.version}.
+`);
+console.log(tableOf(lines));
