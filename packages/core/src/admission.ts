@@ -2,7 +2,7 @@
 import { show, TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import { costIn } from './meters/charges.js';
-import type { LayerState } from './meters/layer-state.js';
+import { isOwn, type LayerState } from './meters/layer-state.js';
 import type { Charge } from './meters/meter.js';
 import type { AdmitRequest, Cost, May, TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
@@ -33,8 +33,8 @@ export interface Admission {
   readonly signal: AbortSignal;
   /** The tokens that it is charged for now, extensions included. */
   readonly estimate: Pick<Cost, 'inputTokens' | 'outputTokens'>;
-  /** How the limits stand that it met. */
-  layers(): May<readonly LayerState[]>;
+  /** How the limits stand that it met: all, unless only those are asked for that count this caller alone. */
+  layers(which?: 'all' | 'own'): May<readonly LayerState[]>;
   /**
    * Charges for more work under the same admission, such as an agent's next call: all of it or, when refused, nothing.
    * What was admitted before stays so.
@@ -62,7 +62,7 @@ export type Decision =
 export interface Books {
   readonly idPrefix: string;
   extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision>;
-  layers(admission: GateAdmission): May<readonly LayerState[]>;
+  layers(charges: readonly Charge[]): May<readonly LayerState[]>;
   settle(entries: readonly Entry[], actual: readonly number[]): May<void>;
   settled(admission: GateAdmission, outcome: Outcome, provisional: boolean): void;
 }
@@ -85,6 +85,7 @@ export class GateAdmission implements Admission {
   #state: State = 'open';
   #abort: AbortController | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
+  #gone: { readonly reason: unknown } | undefined = undefined;
 
   constructor(
     books: Books,
@@ -119,18 +120,19 @@ export class GateAdmission implements Admission {
   /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
   get signal(): AbortSignal {
     if (this.#signal) return this.#signal;
-    this.#abort ??= new AbortController();
+    this.#abort = new AbortController();
+    if (this.#gone) this.#abort.abort(this.#gone.reason);
     this.#signal = this.#caller ? AbortSignal.any([this.#caller, this.#abort.signal]) : this.#abort.signal;
     return this.#signal;
   }
 
-  layers(): May<readonly LayerState[]> {
-    return this.#books.layers(this);
+  layers(which: 'all' | 'own' = 'all'): May<readonly LayerState[]> {
+    return this.#books.layers(which === 'all' ? this.charges : this.charges.filter(isOwn));
   }
 
   abort(reason?: unknown): void {
-    this.#abort ??= new AbortController();
-    this.#abort.abort(reason);
+    this.#gone ??= { reason };
+    this.#abort?.abort(reason);
   }
 
   keepOpen(): void {

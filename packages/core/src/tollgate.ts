@@ -204,7 +204,7 @@ export function createTollgate<
   }
 
   /** How the limits stand, or nothing if the store fails: then only figures are lost. */
-  function layers({ charges }: { readonly charges: readonly Charge[] }): May<readonly LayerState[]> {
+  function layers(charges: readonly Charge[]): May<readonly LayerState[]> {
     const usages = attempt(() => store.peek(charges, clock.now()));
     return usages instanceof Promise ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
   }
@@ -257,7 +257,7 @@ export function createTollgate<
       assertOpen();
       const given: Partial<Record<Dimension, unknown>> = { ...subject, ...facts };
       const groups = plan.groups.filter(({ scope }) => scope.by.every((dimension) => isGiven(given[dimension])));
-      return layers({ charges: chargesOf({ ...plan, groups }, { ...facts, subject }, NOTHING) });
+      return layers(chargesOf({ ...plan, groups }, { ...facts, subject }, NOTHING));
     },
     async explain(request) {
       assertOpen();

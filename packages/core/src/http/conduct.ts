@@ -78,7 +78,9 @@ interface Exchange {
 const EXCHANGES = Symbol.for('tollgate.exchanges');
 
 /** The gates that a request has entered; the last one counts. */
-type Entered = { [EXCHANGES]?: Exchange[] };
+type Entered = { [EXCHANGES]?: readonly Exchange[] };
+
+const NONE: readonly Exchange[] = [];
 
 const A_PREFIX = 'a whole number from 32 to 128';
 
@@ -123,8 +125,9 @@ export function createConduct<R extends object>(
 
   function admit(request: R, exchange: Exchange, subject: Subject, facts: TollFacts): May<Passage> {
     if (adapter.isClosed(request)) return 'gone';
+    const { tier, permits, feature, priority, model, estimate } = facts;
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
-    const asked: AdmitRequest = { ...facts, subject, route };
+    const asked: AdmitRequest = { subject, tier, permits, feature, route, priority, model, estimate };
     return then(gate.decide(asked, { extending: exchange.admission }), (decision) => {
       exchange.admission = decision.admitted ? decision.admission : undefined;
       if (decision.admitted && adapter.isClosed(request)) return then(release(exchange), () => 'gone' as const);
@@ -160,7 +163,7 @@ export function createConduct<R extends object>(
   async function exempt(request: R, exchange: Exchange): Promise<undefined> {
     const { admission } = exchange;
     await release(exchange);
-    if (admission) showLayers(request, await admission.layers());
+    if (admission) showLayers(request, await admission.layers('own'));
   }
 
   async function release(exchange: Exchange): Promise<void> {
@@ -194,7 +197,7 @@ export function createConduct<R extends object>(
       showLayers(request, decision.refusal.layers);
       for (const [name, value] of retryHeaders(decision.refusal)) adapter.setHeader(request, name, value);
     } else if (headers !== false) {
-      return then(decision.admission.layers(), (layers) => showLayers(request, layers));
+      return then(decision.admission.layers('own'), (layers) => showLayers(request, layers));
     }
   }
 
@@ -206,12 +209,11 @@ export function createConduct<R extends object>(
     pass,
     enter(request) {
       const entered = request as Entered;
-      entered[EXCHANGES] ??= [];
-      const exchanges = entered[EXCHANGES];
-      const i = exchanges.findIndex((one) => one.gate === gate);
-      const [exchange] = i < 0 ? [{ gate, conduct, admission: undefined, watched: false }] : exchanges.splice(i, 1);
+      const others = entered[EXCHANGES]?.filter((one) => one.gate !== gate) ?? NONE;
+      const before = entered[EXCHANGES]?.find((one) => one.gate === gate);
+      const exchange: Exchange = before ?? { gate, conduct, admission: undefined, watched: false };
       exchange.conduct = conduct;
-      exchanges.push(exchange);
+      entered[EXCHANGES] = others.length === 0 ? [exchange] : [...others, exchange];
       return defaultToll && pass(request, defaultToll);
     },
   };

@@ -36,8 +36,16 @@ export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderSty
   return headers;
 }
 
-function policyItem({ layer, unit, limit, windowMs }: LayerState): string {
-  return `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
+/** By limit, as it was told of last: policies change seldom, and are told of in every response. */
+const policies = new Map<string, { readonly state: LayerState; readonly item: string }>();
+
+function policyItem(state: LayerState): string {
+  const { layer, unit, limit, windowMs } = state;
+  const last = policies.get(layer);
+  if (last?.state.limit === limit && last.state.windowMs === windowMs && last.state.unit === unit) return last.item;
+  const item = `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
+  policies.set(layer, { state, item });
+  return item;
 }
 
 function limitItem(state: LayerState): string {

@@ -1,6 +1,6 @@
 /** How a limit stands for one caller, as the app is told. */
 import type { Dimension } from '../request.js';
-import type { Unit, Usage } from './meter.js';
+import type { Charge, Unit, Usage } from './meter.js';
 
 export interface LayerState {
   /** The limit's name. */
@@ -29,6 +29,11 @@ export interface LayerState {
 /** Dimensions that don't say who the caller is. */
 const SHARED_DIMENSIONS = new Set<Dimension>(['plan', 'feature', 'route', 'model', 'provider']);
 
+/** True where a charge's meter counts this caller alone. */
+export function isOwn({ meter, key }: Charge): boolean {
+  return meter.scope.by.some((dimension, i) => !SHARED_DIMENSIONS.has(dimension) && key[i] !== undefined);
+}
+
 export function stateOf({ charge, used, waitMs, refillMs }: Usage): LayerState {
   const { meter, key, rule } = charge;
   const { by } = meter.scope;
@@ -37,7 +42,7 @@ export function stateOf({ charge, used, waitMs, refillMs }: Usage): LayerState {
     unit: meter.unit,
     by,
     key,
-    own: by.some((dimension, i) => !SHARED_DIMENSIONS.has(dimension) && key[i] !== undefined),
+    own: isOwn(charge),
     mode: charge.shadow ? 'shadow' : 'enforce',
     cost: charge.cost,
     used,
@@ -51,6 +56,11 @@ export function stateOf({ charge, used, waitMs, refillMs }: Usage): LayerState {
 
 /** In the order of the configuration; stores answer in theirs. */
 export function statesOf(usages: readonly Usage[]): LayerState[] {
-  const ordered = usages.toSorted((a, b) => a.charge.meter.position - b.charge.meter.position);
+  const isOrdered = usages.every(({ charge }, i) => i === 0 || positionOf(usages[i - 1].charge) < positionOf(charge));
+  const ordered = isOrdered ? usages : usages.toSorted((a, b) => positionOf(a.charge) - positionOf(b.charge));
   return ordered.map(stateOf);
+}
+
+function positionOf({ meter }: Charge): number {
+  return meter.position;
 }

@@ -97,8 +97,9 @@ export function wait(
   const newest = row[at];
   let ms = 0;
   // Room comes back as sub-buckets leave, the oldest first; with the newest gone there is nothing left.
-  let leaving = Math.max(newest, subBucket(rule, now)) - rule.parts;
-  while (used(row, at, rule, now + ms, cells) > room && leaving <= newest) {
+  let leaving = Math.max(subBucket(rule, now) - rule.parts, newest - cells + 1);
+  while (leaving <= newest && used(row, at, rule, now + ms, cells) > room) {
+    while (leaving < newest && row[at + 1 + cell(leaving, cells)] === 0) leaving++;
     ms = (leaving + rule.parts + 1) * rule.partMs - now;
     leaving++;
   }
