@@ -4,7 +4,7 @@ import type { Refusal } from './http/problem.js';
 import { costIn } from './meters/charges.js';
 import { isOwn, type LayerState } from './meters/layer-state.js';
 import type { Charge } from './meters/meter.js';
-import type { AdmitRequest, Cost, May, TokenCounts } from './request.js';
+import { type AdmitRequest, type Cost, isPromise, type May, type TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import type { Entry } from './store/store.js';
 import { checkTokenCounts } from './token-counts.js';
@@ -52,6 +52,8 @@ export interface Admission {
    * @throws TollgateError `TOLLGATE_USAGE_INVALID` for a usage that is none; the admission stays as it was
    */
   settle(outcome?: Outcome, options?: SettleOptions): Promise<void>;
+  /** Settles provisionally, and promises nothing where the store doesn't: for adapters, at the end of every response. */
+  conclude(outcome?: Outcome): May<void>;
 }
 
 export type Decision =
@@ -156,25 +158,29 @@ export class GateAdmission implements Admission {
     );
   }
 
-  settle(outcome: Outcome = {}, { provisional = false }: SettleOptions = {}): Promise<void> {
-    if (this.#state === 'settled' || (provisional && this.#state !== 'open')) return DONE;
+  async settle(outcome: Outcome = {}, { provisional = false }: SettleOptions = {}): Promise<void> {
+    return this.#end(outcome, provisional);
+  }
+
+  conclude(outcome: Outcome = {}): May<void> {
+    return this.#end(outcome, true);
+  }
+
+  #end(outcome: Outcome, provisional: boolean): May<void> {
+    if (this.#state === 'settled' || (provisional && this.#state !== 'open')) return;
+    checkOutcome(outcome);
     const before = this.#state;
     const after = provisional ? 'provisional' : 'settled';
+    this.#state = after;
+    const restore = (error: unknown) => this.#restore(before, after, error);
+    let settling: May<void>;
     try {
-      checkOutcome(outcome);
-      this.#state = after;
-      const settling = this.#books.settle(this.entries, actualCosts(this.entries, outcome, this.cost));
-      if (settling instanceof Promise) {
-        return settling.then(
-          () => this.#books.settled(this, outcome, provisional),
-          (error) => this.#restore(before, after, error),
-        );
-      }
-      this.#books.settled(this, outcome, provisional);
-      return DONE;
+      settling = this.#books.settle(this.entries, actualCosts(this.entries, outcome, this.cost));
     } catch (error) {
-      return Promise.reject(error).catch((error) => this.#restore(before, after, error));
+      return restore(error);
     }
+    if (isPromise(settling)) return settling.then(() => this.#books.settled(this, outcome, provisional), restore);
+    this.#books.settled(this, outcome, provisional);
   }
 
   /** Where the store fails, the admission can be settled again, unless that has been done meanwhile. */
@@ -183,8 +189,6 @@ export class GateAdmission implements Admission {
     throw error;
   }
 }
-
-const DONE = Promise.resolve();
 
 /**
  * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries

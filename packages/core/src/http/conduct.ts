@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
 import { show, showThrown, TollgateError, warn } from '../errors.js';
 import type { LayerState } from '../meters/layer-state.js';
-import { type AdmitRequest, type May, type Subject, then } from '../request.js';
+import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
 import type { Tollgate } from '../tollgate.js';
 import { addressKey } from './address.js';
@@ -155,7 +155,7 @@ export function createConduct<R extends object>(
 
   /** Sees to it that the admission is settled when the response ends. */
   function watch(request: R, exchange: Exchange): void {
-    if (!exchange.watched) adapter.onClose(request, (end) => void conclude(exchange, end));
+    if (!exchange.watched) adapter.onClose(request, (end) => conclude(exchange, end));
     exchange.watched = true;
   }
 
@@ -172,13 +172,16 @@ export function createConduct<R extends object>(
   }
 
   /** Provisional, since the handler may know better and say so later. */
-  async function conclude({ admission }: Exchange, end: ResponseEnd): Promise<void> {
+  function conclude({ admission }: Exchange, end: ResponseEnd): void {
     if (!admission) return;
+    const failed = (error: unknown) =>
+      warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${showThrown(error)}`);
     if (!end.finished) admission.abort(new Error('The client closed the connection.'));
     try {
-      await admission.settle({ outcome: outcomeOf(end) }, { provisional: true });
+      const concluding = admission.conclude({ outcome: outcomeOf(end) });
+      if (isPromise(concluding)) concluding.catch(failed);
     } catch (error) {
-      warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${showThrown(error)}`);
+      failed(error);
     }
   }
 
