@@ -1,8 +1,11 @@
 /** How a summary looks: a frame of the live view, a line of the log, and the page at the end. Pure, but for colours. */
-import pc from 'picocolors';
+import picocolors from 'picocolors';
 import type { LayerSummary, Summary, Totals } from './summary.js';
 import { type Cell, type Column, type Paint, table, wrap } from './table.js';
 import type { Tokens } from './tally.js';
+
+// Left to itself it colours in CI too, where nobody may be looking at a terminal.
+const pc = picocolors.createColors(process.stdout.isTTY === true && picocolors.isColorSupported);
 
 /** The screen that a frame has to fit, in characters. */
 export interface Screen {
