@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { type Admission, type Books, type Decision, GateAdmission, type Outcome } from './admission.js';
 import { amendment, asCharged } from './amendment.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
-import { type ErrorCode, show, showThrown, TollgateError, warn } from './errors.js';
+import { costsBy } from './costs.js';
+import { showThrown, TollgateError, warn } from './errors.js';
 import { createEmitter, type Emitter } from './events.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { chargesOf, makePlan } from './meters/charges.js';
@@ -11,10 +12,8 @@ import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Charge, Usage } from './meters/meter.js';
 import type { AdmitRequest, Cost, Dimension, May, RequestFacts, Subject, TokenCounts } from './request.js';
 import type { Entry, NotTaken, Taken } from './store/store.js';
-import { checkTokenCounts } from './token-counts.js';
-import { A_COST, isCost } from './units.js';
 import { changed } from './update.js';
-import { type Tier, validate } from './validate.js';
+import { validate } from './validate.js';
 
 export interface AdmitOptions {
   /** Aborts the admission's own signal too. Where it has aborted already, `admit` rejects with its reason. */
@@ -79,7 +78,7 @@ export function createTollgate<
 >(input: TollgateConfig<Tier, LimitName, Feature>): Tollgate<Tier, LimitName, Feature> {
   const { name, store, clock, features, ...checked } = validate(input);
   let source: TollgateConfig = { ...input, store, clock };
-  let tiers = costsOf(checked.tiers);
+  let costOf = costsBy(checked.tiers, features);
   let plan = makePlan(checked.limits);
   let closed = false;
   let count = 0;
@@ -225,22 +224,6 @@ export function createTollgate<
     emitter.emit('store.failed', { gate: name, error });
   }
 
-  function costOf({ tier, permits, estimate, feature }: AdmitRequest): Cost {
-    const named = tier === undefined ? undefined : tiers.get(tier);
-    if (tier !== undefined && !named) throw unknown('TOLLGATE_UNKNOWN_TIER', 'tier', tier, tiers.keys());
-    if (feature !== undefined && features && !features.has(feature)) {
-      throw unknown('TOLLGATE_UNKNOWN_FEATURE', 'feature', feature, features);
-    }
-    if (named && permits === undefined && estimate === undefined) return named;
-    checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate);
-    return {
-      requests: 1,
-      permits: permitsOf(permits ?? named?.permits),
-      inputTokens: estimate?.inputTokens ?? named?.inputTokens ?? 0,
-      outputTokens: estimate?.outputTokens ?? named?.outputTokens ?? 0,
-    };
-  }
-
   return {
     name,
     dimensions: new Set(checked.limits.flatMap(({ by }) => by)),
@@ -272,7 +255,7 @@ export function createTollgate<
     update(change) {
       const next = changed(source, change);
       source = next.source;
-      tiers = costsOf(next.checked.tiers);
+      costOf = costsBy(next.checked.tiers, features);
       plan = makePlan(next.checked.limits, plan);
       emitter.emit('updated', { gate: name, change });
     },
@@ -295,22 +278,3 @@ function isGiven(value: unknown): boolean {
 const NO_OPTIONS: AdmitOptions = {};
 
 const NOTHING: Cost = { requests: 0, permits: 0, inputTokens: 0, outputTokens: 0 };
-
-function unknown(code: ErrorCode, field: string, value: unknown, known: Iterable<string>): TollgateError {
-  const names = [...known].map((name) => `'${name}'`).join(', ');
-  return new TollgateError(code, `${field}: got ${show(value)}; expected one of ${names}.`);
-}
-
-/** What a request costs that says no more than its tier, as most do: made once for each tier. */
-function costsOf(tiers: ReadonlyMap<string, Tier>): ReadonlyMap<string, Cost> {
-  const cost = ({ permits, inputTokens = 0, outputTokens = 0 }: Tier): Cost => {
-    return Object.freeze({ requests: 1, permits, inputTokens, outputTokens });
-  };
-  return new Map([...tiers].map(([name, tier]) => [name, cost(tier)]));
-}
-
-function permitsOf(value: unknown): number {
-  if (isCost(value)) return value;
-  const expected = `${A_COST} (or name a tier)`;
-  throw new TollgateError('TOLLGATE_REQUEST_INVALID', `permits: got ${show(value)}; expected ${expected}.`);
-}

@@ -9,33 +9,12 @@ import type { LayerState } from '../meters/layer-state.js';
 import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
 import type { Tollgate } from '../tollgate.js';
+import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
 import { retryHeaders } from './problem.js';
+import { proxyWatch } from './proxy.js';
 import { type HeaderStyle, rateLimitHeaders } from './rate-limit-headers.js';
 import { makeToll, type TierName, type Toll, type TollFacts } from './toll.js';
-
-/** How a response ended. */
-export interface ResponseEnd {
-  readonly status: number;
-  /** False where the client left before the end. */
-  readonly finished: boolean;
-}
-
-/** What is asked of a framework, about a request of its own kind. */
-export interface Adapter<R> {
-  method(request: R): string;
-  /** The client's address, as far as the app trusts its proxies. */
-  ip(request: R): string | undefined;
-  /** The route's pattern, such as `/users/:id`, where it is known. Never a path, which clients choose. */
-  route(request: R): string | undefined;
-  /** Whose word on the client's address the app takes. */
-  proxyTrust(request: R): 'none' | 'some' | 'all';
-  header(request: R, name: string): string | readonly string[] | undefined;
-  setHeader(request: R, name: string, value: string): void;
-  isClosed(request: R): boolean;
-  /** Calls `listener` once, when the response is over, whichever way. */
-  onClose(request: R, listener: (end: ResponseEnd) => void): void;
-}
 
 /** Options that all adapters share. */
 export interface ConductOptions<R> {
@@ -244,28 +223,4 @@ function exchangeOf(request: object): Exchange {
     'TOLLGATE_NO_GATE',
     'A route with a toll was reached by a request that had entered no gate. Put tollgate(gate) before the route.',
   );
-}
-
-/** Warns, once each, of settings under which clients choose their own address or share the proxy's. */
-function proxyWatch<R>(adapter: Adapter<R>): (request: R) => void {
-  let quiet = false;
-  return (request) => {
-    if (quiet) return;
-    const trust = adapter.proxyTrust(request);
-    if (trust === 'all') {
-      quiet = true;
-      warn(
-        'TOLLGATE_PROXY_TRUSTED_BLINDLY',
-        "Limits count by 'ip', and the app trusts every proxy: any client can send an X-Forwarded-For of its choice and be " +
-          "counted as somebody new each time. Trust your own proxies alone, by number or by address ('trust proxy').",
-      );
-    } else if (trust === 'none' && adapter.header(request, 'x-forwarded-for') !== undefined) {
-      quiet = true;
-      warn(
-        'TOLLGATE_PROXY_NOT_TRUSTED',
-        "Limits count by 'ip', and a request came with X-Forwarded-For while the app trusts no proxy. Behind a proxy all " +
-          "clients then count as one, with the proxy's address. Trust your proxies, by number or by address ('trust proxy').",
-      );
-    }
-  };
 }

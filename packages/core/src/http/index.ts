@@ -1,15 +1,14 @@
 /** What an adapter for a framework is made of: `@tollgate/core/http`. */
 
 export { isPromise, then } from '../request.js';
+export type { Adapter, ResponseEnd } from './adapter.js';
 export {
-  type Adapter,
   admissionOf,
   type Conduct,
   type ConductOptions,
   createConduct,
   type Passage,
   passToll,
-  type ResponseEnd,
 } from './conduct.js';
 export { problemBody } from './problem.js';
 export type { HeaderStyle } from './rate-limit-headers.js';
