@@ -18,6 +18,7 @@ export {
 export { currentAdmission, runWithAdmission } from './context.js';
 export { type ErrorCode, type Problem, TollgateError } from './errors.js';
 export type { EventName, TollgateEvents } from './events.js';
+export type { AdmitOptions, Explanation, Tollgate } from './gate.js';
 export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
 export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
@@ -26,5 +27,5 @@ export type { Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/mete
 export type { AdmitRequest, Cost, Dimension, May, Priority, RequestFacts, Subject, TokenCounts } from './request.js';
 export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
 export type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store/store.js';
-export { type AdmitOptions, createTollgate, type Explanation, type Tollgate } from './tollgate.js';
+export { createTollgate } from './tollgate.js';
 export type { Count, Duration, Rate } from './units.js';

@@ -5,10 +5,10 @@
 import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
 import { show, showThrown, TollgateError, warn } from '../errors.js';
+import type { Tollgate } from '../gate.js';
 import type { LayerState } from '../meters/layer-state.js';
 import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
-import type { Tollgate } from '../tollgate.js';
 import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
 import { retryHeaders } from './problem.js';

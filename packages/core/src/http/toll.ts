@@ -1,9 +1,9 @@
 /** Annotations: what a route says that a request to it costs. */
 import { z } from 'zod';
 import type { DefaultTier } from '../config.js';
+import type { Tollgate } from '../gate.js';
 import type { AdmitRequest, May, Priority, TokenCounts } from '../request.js';
 import { check, field } from '../schema.js';
-import type { Tollgate } from '../tollgate.js';
 import { isCost } from '../units.js';
 
 /**
