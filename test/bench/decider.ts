@@ -1,7 +1,7 @@
 /** The process of one contender: `decider.ts <name> <users>`. Meets every user once, then reports what that took. */
 import { DECIDERS, type DeciderName } from './deciders.js';
 import { serve } from './harness.js';
-import { callers, someCallers } from './load.js';
+import { type Caller, callers, someCallers } from './load.js';
 
 export interface Filled {
   /** Bytes for each user, all its records together. */
@@ -13,12 +13,12 @@ const STEP = 10_000;
 const [name, count] = process.argv.slice(2);
 const users = Number(count);
 const make = DECIDERS[name as DeciderName];
-// Code is compiled before the counting begins, for one user alone, who doesn't count whether kept or forgotten.
-await make(users)(someCallers(1, STEP));
+// Code is compiled before the counting begins. What is met here and kept or forgotten is so before and after it.
+await make(users)(callersFrom(0, STEP));
 const before = bytes();
 const decide = make(users);
 for (let from = 0; from < users; from += STEP) {
-  await decide(callers(Array.from({ length: Math.min(STEP, users - from) }, (_, i) => from + i)));
+  await decide(callersFrom(from, Math.min(STEP, users - from)));
 }
 const ready: Filled = { bytesPerUser: (bytes() - before) / users };
 
@@ -27,6 +27,11 @@ serve(ready, async (decisions: number) => {
   globalThis.gc?.();
   return (await decide(load)) / decisions;
 });
+
+/** Callers with `count` numbers in a row, each of another user. */
+function callersFrom(from: number, count: number): Caller[] {
+  return callers(Array.from({ length: count }, (_, i) => from + i));
+}
 
 function bytes(): number {
   for (let i = 0; i < 3; i++) globalThis.gc?.();

@@ -1,6 +1,6 @@
 /** What is measured against each other: each decides on batches of callers, and refuses none. */
 import {
-  type Charge,
+  type Bill,
   createTollgate,
   type Dimension,
   type Key,
@@ -89,10 +89,11 @@ function storeFive(users: number): Decide {
   const store = memoryStore({ maxKeys: 2 * users });
   const window: Rule = { kind: 'window', ms: HOUR_S * 1000, parts: 10, partMs: HOUR_S * 100 };
   const bucket: Rule = { kind: 'bucket', perMs: 100 / (HOUR_S * 1000) };
-  const layer = (name: string, by: readonly Dimension[], rule: Rule): Layer => ({
-    meter: { name, position: 0, unit: 'permits', scope: { by } },
-    rule,
-  });
+  const layer = (name: string, by: readonly Dimension[], rule: Rule): Layer => {
+    const scope = { by };
+    const meter = { name, position: 0, unit: 'permits', scope } as const;
+    return { scope, charges: [{ meter, rule, cost: 1, limit: HUGE, shadow: false }] };
+  };
   const all = layer('all', [], window);
   const byUser = layer('user', ['user'], bucket);
   const byFeature = layer('feature', ['user', 'feature'], window);
@@ -104,12 +105,12 @@ function storeFive(users: number): Decide {
     alternatives: [
       {
         name: 'only',
-        charges: [
-          chargeTo(all, []),
-          chargeTo(byUser, [user]),
-          chargeTo(byFeature, [user, feature]),
-          chargeTo(byTenant, [tenant]),
-          chargeTo(byModel, [tenant, model]),
+        bills: [
+          billTo(all, []),
+          billTo(byUser, [user]),
+          billTo(byFeature, [user, feature]),
+          billTo(byTenant, [tenant]),
+          billTo(byModel, [tenant, model]),
         ],
       },
     ],
@@ -130,11 +131,11 @@ function storeFive(users: number): Decide {
   };
 }
 
-type Layer = Pick<Charge, 'meter' | 'rule'>;
+type Layer = Pick<Bill, 'scope' | 'charges'>;
 
-/** All charges are of one shape, as a gate's are. */
-function chargeTo({ meter, rule }: Layer, key: Key): Charge {
-  return { meter, key, rule, cost: 1, limit: HUGE, shadow: false };
+/** All bills are of one shape, and requests that are charged alike share their charges, as a gate's do. */
+function billTo({ scope, charges }: Layer, key: Key): Bill {
+  return { scope, key, charges };
 }
 
 function timed(work: (callers: readonly Caller[]) => Promise<void>): Decide {

@@ -34,7 +34,7 @@ describe('each event tells its whole story', () => {
     const { id } = open;
     expect(heard).toEqual([['admitted', { gate: 'api', id, request, cost, extended: false }]]);
     const usage = { inputTokens: 5 };
-    await open.settle({}, { provisional: true });
+    await open.conclude();
     await open.settle({ outcome: 'failed', usage });
     await open.settle();
     const settled = { gate: 'api', id, request, cost };

@@ -1,7 +1,20 @@
 /** The meters' steps by themselves: rows of doubles, with time as an argument. */
 import fc from 'fast-check';
 import * as bucket from '../../packages/core/src/meters/bucket.js';
-import { type Charge, fits, type Rule, usage, width } from '../../packages/core/src/meters/meter.js';
+import {
+  book,
+  type Charge,
+  drained,
+  fits,
+  lengthen,
+  NO_ROOM,
+  type Rule,
+  settle,
+  type Usage,
+  usage,
+  used,
+  width,
+} from '../../packages/core/src/meters/meter.js';
 import * as window from '../../packages/core/src/meters/window.js';
 import { check } from '../helpers/oracle-log.js';
 
@@ -17,12 +30,15 @@ function rowOf(rule: Rule): Float64Array {
 function chargeOf(rule: Rule, cost: number, limit: number): Charge {
   return {
     meter: { name: 'm', position: 0, unit: 'permits', scope: { by: [] } },
-    key: [],
     rule,
     cost,
     limit,
     shadow: false,
   };
+}
+
+function usageAt(row: Float64Array, charge: Charge, now: number): Usage {
+  return usage(row, AT, charge, [], now);
 }
 
 function expectNeighboursKept(row: Float64Array): void {
@@ -50,7 +66,7 @@ describe('window', () => {
       places,
       used: (now: number) => window.used(row, AT, rule, now),
       /** Until a cost of 1 fits, where there must be no more than `room` used for it. */
-      wait: (room: number, now: number) => usage(row, AT, chargeOf(rule, 1, room + 1), now).waitMs,
+      wait: (room: number, now: number) => usageAt(row, chargeOf(rule, 1, room + 1), now).waitMs,
       settle: (i: number, cost: number, actual: number, now: number) =>
         window.settle(row, AT, rule, places[i], cost, actual, now),
     };
@@ -163,7 +179,7 @@ describe('window', () => {
           }
           now += later;
           const limit = cost + Math.floor(used(now) * share * 10) / 10;
-          const ms = usage(row, AT, chargeOf(rule, cost, limit), now).waitMs;
+          const ms = usageAt(row, chargeOf(rule, cost, limit), now).waitMs;
           expect(fits(used(now + ms), cost, limit)).toBe(true);
           if (ms > 0) expect(fits(used(now + ms - 1), cost, limit)).toBe(false);
         },
@@ -348,7 +364,7 @@ describe('bucket', () => {
         const { row, book, settle, used } = start();
         settle(book(cost, 1_000_000, perMs), cost, cost, 1_000_000);
         const now = 1_000_000 + since;
-        const ms = usage(row, AT, chargeOf({ kind: 'bucket', perMs }, 1, room + 1), now).waitMs;
+        const ms = usageAt(row, chargeOf({ kind: 'bucket', perMs }, 1, room + 1), now).waitMs;
         expect(used(now + ms, perMs)).toBeLessThanOrEqual(room);
         if (ms > 0) expect(used(now + ms - 1, perMs)).toBeGreaterThan(room);
       }),
@@ -357,18 +373,78 @@ describe('bucket', () => {
   });
 });
 
+describe('a short row', () => {
+  const rule = window.windowRule(100, 4);
+  const shortRow = () => rowOf(rule).fill(NEIGHBOUR, AT + width(rule, false));
+
+  it('says the same as a long one, or has no room for a cost and stays as it is', async () => {
+    const step = fc.record({
+      ms: fc.oneof(fc.nat(30), fc.nat(300)),
+      cost: fc.nat(3),
+      settle: fc.option(fc.nat(10)),
+    });
+    let refused = 0;
+    await check(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const [short, long] = [shortRow(), rowOf(rule)];
+        const open: { short: number; long: number; cost: number }[] = [];
+        let now = 5_000;
+        for (const { ms, cost, settle: nth } of steps) {
+          now += ms;
+          const before = [...short];
+          const one = nth === null ? undefined : open[nth];
+          const place = one
+            ? settle(short, AT, rule, one.short, one.cost, cost, now, false, false)
+            : book(short, AT, rule, cost, now, false);
+          if (place === NO_ROOM) {
+            refused++;
+            expect([...short]).toEqual(before);
+          } else if (one) {
+            one.long = settle(long, AT, rule, one.long, one.cost, cost, now, false);
+            Object.assign(one, { short: place, cost });
+          } else open.push({ short: place, long: book(long, AT, rule, cost, now), cost });
+          const copy = rowOf(rule);
+          lengthen(short, AT, copy, AT, rule);
+          for (const at of [now, now + 1, now + 60, now + 200]) {
+            const wanted = [used(long, AT, rule, at), drained(long, AT, rule, at)];
+            expect([used(short, AT, rule, at, false), drained(short, AT, rule, at, false)]).toEqual(wanted);
+            expect([used(copy, AT, rule, at), drained(copy, AT, rule, at)]).toEqual(wanted);
+            const charge = chargeOf(rule, 1, 2);
+            expect(usage(short, AT, charge, [], at, false)).toEqual(usageAt(long, charge, at));
+          }
+        }
+        expect([...short.subarray(AT + width(rule, false))]).toEqual(
+          new Array(short.length - AT - width(rule, false)).fill(NEIGHBOUR),
+        );
+        expectNeighboursKept(long);
+      }),
+      500,
+    );
+    expect(refused).toBeGreaterThan(0);
+  });
+
+  it.each([0, 4, 10, 25])('of a bucket always has room, also to settle at %i', (actual) => {
+    const bucketRule = { kind: 'bucket', perMs: 0.01 } as const;
+    const row = rowOf(bucketRule);
+    const place = book(row, AT, bucketRule, 10, 1_000, false);
+    expect(place).not.toBe(NO_ROOM);
+    expect(settle(row, AT, bucketRule, place, 10, actual, 1_000, false, false)).not.toBe(NO_ROOM);
+    expect(used(row, AT, bucketRule, 1_000, false)).toBe(actual);
+  });
+});
+
 describe('what a meter says to a charge', () => {
   const rule = window.windowRule(100, 4);
   it('never, for what costs more than the limit; no wait, for what fits', () => {
     const row = rowOf(rule);
-    expect(usage(row, AT, chargeOf(rule, 11, 10), 1_000)).toMatchObject({
+    expect(usageAt(row, chargeOf(rule, 11, 10), 1_000)).toMatchObject({
       waitMs: Number.POSITIVE_INFINITY,
       used: 0,
     });
-    expect(usage(row, AT, chargeOf(rule, 10, 10), 1_000)).toMatchObject({ waitMs: 0, refillMs: 0 });
+    expect(usageAt(row, chargeOf(rule, 10, 10), 1_000)).toMatchObject({ waitMs: 0, refillMs: 0 });
     window.book(row, AT, rule, 10, 1_000);
-    expect(usage(row, AT, chargeOf(rule, 0, 10), 1_000)).toMatchObject({ waitMs: 0, refillMs: 125 });
-    expect(usage(row, AT, chargeOf(rule, 1, 10), 1_000)).toMatchObject({ waitMs: 125, refillMs: 125 });
-    expect(usage(row, AT, chargeOf(rule, 1, Number.POSITIVE_INFINITY), 1_000)).toMatchObject({ waitMs: 0 });
+    expect(usageAt(row, chargeOf(rule, 0, 10), 1_000)).toMatchObject({ waitMs: 0, refillMs: 125 });
+    expect(usageAt(row, chargeOf(rule, 1, 10), 1_000)).toMatchObject({ waitMs: 125, refillMs: 125 });
+    expect(usageAt(row, chargeOf(rule, 1, Number.POSITIVE_INFINITY), 1_000)).toMatchObject({ waitMs: 0 });
   });
 });

@@ -33,13 +33,12 @@ function said(it: Said = {}): Usage {
   const rule = { kind: 'window', ms: HOUR, parts: 10, partMs: HOUR / 10 } as const;
   const charge: Charge = {
     meter: { name, position: 0, unit, scope: { by } },
-    key,
     rule,
     cost,
     limit,
     shadow: it.shadow ?? false,
   };
-  return { charge, used, waitMs: it.waitMs ?? 6 * MINUTE, refillMs: 0 };
+  return { charge, key, used, waitMs: it.waitMs ?? 6 * MINUTE, refillMs: 0 };
 }
 
 const refusal = (...usages: Said[]) => refusalOf('id-1', [usages.map(said)]);

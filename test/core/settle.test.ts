@@ -62,7 +62,7 @@ describe('settling', () => {
     await open.settle({ usage: { inputTokens: 4 } });
     await open.settle({ outcome: 'ignored' });
     await open.settle({ usage: { inputTokens: 100 } });
-    await open.settle({ outcome: 'ignored' }, { provisional: true });
+    await open.conclude({ outcome: 'ignored' });
     expect(await used()).toEqual(counts(1, 3, 4, 20));
   });
 
@@ -111,25 +111,23 @@ describe('settling', () => {
 });
 
 describe('a provisional settle', () => {
-  const PROVISIONAL = { provisional: true };
-
   test('counts where no other comes, once', async () => {
     const { admission, used } = gateOf(LIMITS);
     const open = await admission(REQUEST);
-    await open.settle({ outcome: 'ignored' }, PROVISIONAL);
-    await open.settle({ usage: { inputTokens: 100 } }, PROVISIONAL);
+    await open.conclude({ outcome: 'ignored' });
+    await open.conclude({ usage: { inputTokens: 100 } });
     expect(await used()).toEqual(counts(0, 0, 0, 0));
   });
 
   test('is superseded by one that is not, and that one by none', async () => {
     const { admission, used } = gateOf(LIMITS);
     const open = await admission(REQUEST);
-    await open.settle({ outcome: 'succeeded' }, PROVISIONAL);
+    await open.conclude({ outcome: 'succeeded' });
     expect(await used()).toEqual(counts(1, 3, 10, 20));
     await open.settle({ usage: { inputTokens: 4, outputTokens: 50 } });
     expect(await used()).toEqual(counts(1, 3, 4, 50));
     await open.settle({ outcome: 'ignored' });
-    await open.settle({ outcome: 'ignored' }, PROVISIONAL);
+    await open.conclude({ outcome: 'ignored' });
     expect(await used()).toEqual(counts(1, 3, 4, 50));
   });
 
@@ -137,7 +135,7 @@ describe('a provisional settle', () => {
     const { admission, used } = gateOf(LIMITS);
     const open = await admission(REQUEST);
     await open.settle({ usage: { inputTokens: 4, outputTokens: 5 } });
-    await open.settle({ outcome: 'ignored' }, PROVISIONAL);
+    await open.conclude({ outcome: 'ignored' });
     expect(await used()).toEqual(counts(1, 3, 4, 5));
   });
 
@@ -148,7 +146,7 @@ describe('a provisional settle', () => {
   ])('that gave everything back leaves no trace once it turns out as %s', async (_, outcome) => {
     const { admission, used } = gateOf(LIMITS);
     const open = await admission(REQUEST);
-    await open.settle({ outcome: 'ignored' }, PROVISIONAL);
+    await open.conclude({ outcome: 'ignored' });
     await open.settle(outcome);
     const { inputTokens = 10, outputTokens = 20 } = outcome.usage ?? {};
     expect(await used()).toEqual(counts(1, 3, inputTokens, outputTokens));
@@ -163,7 +161,7 @@ describe('a provisional settle', () => {
         const { admission, used } = gateOf(LIMITS);
         const open = await admission(REQUEST);
         for (const more of extensions) await open.extend(more);
-        await open.settle({ usage: guessed }, PROVISIONAL);
+        await open.conclude({ usage: guessed });
         expect(await used()).toEqual(counts(1, 3, guessed.inputTokens, guessed.outputTokens));
         await open.settle({ usage: known });
         expect(await used()).toEqual(counts(1, 3, known.inputTokens, known.outputTokens));
@@ -175,7 +173,7 @@ describe('a provisional settle', () => {
     const { admission, used } = gateOf(LIMITS);
     const open = await admission(REQUEST);
     open.keepOpen();
-    await open.settle({ outcome: 'ignored' }, PROVISIONAL);
+    await open.conclude({ outcome: 'ignored' });
     expect(await used()).toEqual(counts(1, 3, 10, 20));
     expect(await open.extend({ inputTokens: 5 })).toMatchObject({ admitted: true });
     await open.settle({ usage: { inputTokens: 1, outputTokens: 1 } });
@@ -188,7 +186,7 @@ describe('a provisional settle', () => {
   test('keepOpen after it leaves the one correction that is due', async () => {
     const { admission, used } = gateOf(LIMITS);
     const open = await admission(REQUEST);
-    await open.settle({}, PROVISIONAL);
+    await open.conclude({});
     open.keepOpen();
     await open.settle({ usage: { inputTokens: 1, outputTokens: 1 } });
     expect(await used()).toEqual(counts(1, 3, 1, 1));
@@ -270,10 +268,10 @@ describe('extending by an estimate', () => {
     },
   );
 
-  test.each([true, false])('after settling throws (provisional: %p)', async (provisional) => {
+  test.each(['settle', 'conclude'] as const)('after %s throws', async (end) => {
     const { admission, used } = gateOf(LIMITS);
     const open = await admission(REQUEST);
-    await open.settle({ outcome: 'ignored' }, { provisional });
+    await open[end]({ outcome: 'ignored' });
     await expect(open.extend({ inputTokens: 5 })).rejects.toMatchObject({ code: 'TOLLGATE_ADMISSION_SETTLED' });
     expect(await used()).toEqual(counts(0, 0, 0, 0));
   });
@@ -474,9 +472,9 @@ describe('where the store fails', () => {
     const settled: boolean[] = [];
     gate.on('settled', ({ provisional }) => settled.push(provisional));
     const open = await admission(REQUEST);
-    await expect(open.settle({}, { provisional: true })).rejects.toThrow('down');
+    await expect((async () => open.conclude())()).rejects.toThrow('down');
     expect(settled).toEqual([]);
-    await open.settle({ outcome: 'ignored' }, { provisional: true });
+    await open.conclude({ outcome: 'ignored' });
     await open.settle({ usage: { inputTokens: 4, outputTokens: 50 } });
     expect(settled).toEqual([true, false]);
     expect((await used()).inputTokens).toBe(4);
@@ -498,7 +496,7 @@ describe('where the store fails', () => {
     };
     const { admission, used } = gateOf(LIMITS, { store });
     const open = await admission(REQUEST);
-    const provisional = open.settle({}, { provisional: true }).catch(() => {});
+    const provisional = (async () => open.conclude())().catch(() => {});
     await open.settle({ usage: { inputTokens: 4, outputTokens: 5 } });
     fail();
     await provisional;

@@ -2,7 +2,7 @@
 import {
   type Admission,
   type AdmitRequest,
-  type Charge,
+  type Bill,
   createTollgate,
   type Decision,
   type Meter,
@@ -260,17 +260,18 @@ describe('G1 atomic: alternatives', () => {
   const bucket = { kind: 'bucket', perMs: 1 / 3_600_000 } as const;
   const now = 1_000_000;
 
-  function chargesOf(costs: readonly number[], model: string, limit: number): Charge[] {
-    const user = ['ann'];
-    const keys = [user, user, [model]];
-    return meters.map((meter, i) => ({
+  function billsOf(costs: readonly number[], model: string, limit: number): Bill[] {
+    const charges = meters.map((meter, i) => ({
       meter,
-      key: keys[i],
       rule: i === 1 ? bucket : window,
       cost: costs[i],
       limit,
       shadow: false,
     }));
+    return [
+      { scope: scopes[0], key: ['ann'], charges: charges.slice(0, 2) },
+      { scope: scopes[1], key: [model], charges: charges.slice(2) },
+    ];
   }
 
   it('charges the first that fits as a whole, and nothing of the others', async () => {
@@ -291,7 +292,7 @@ describe('G1 atomic: alternatives', () => {
         for (const [sequence, request] of requests.entries()) {
           const alternatives = request.map(([costs, model]) => ({
             name: model,
-            charges: chargesOf(costs, model, limit),
+            bills: billsOf(costs, model, limit),
           }));
           const result = await store.take({ sequence, alternatives }, now);
           const fitting = request.findIndex(([costs, model]) =>
@@ -303,7 +304,7 @@ describe('G1 atomic: alternatives', () => {
             for (const [one, sums] of used) for (const i of [0, 1, 2]) sums[i] += i < 2 || one === model ? costs[i] : 0;
           }
           for (const [model, sums] of used) {
-            const usages = await store.peek(chargesOf([0, 0, 0], model, limit), now);
+            const usages = await store.peek(billsOf([0, 0, 0], model, limit), now);
             expect(usages.map((usage) => usage.used)).toEqual(sums);
           }
         }

@@ -152,8 +152,8 @@ describe('G9 bounded', () => {
     const store: Store = {
       ...inner,
       take(request, now) {
-        for (const { charges } of request.alternatives) {
-          for (const { key } of charges) longest.push(...key.map((value) => value?.length ?? 0));
+        for (const { bills } of request.alternatives) {
+          for (const { key } of bills) longest.push(...key.map((value) => value?.length ?? 0));
         }
         return inner.take(request, now);
       },

@@ -1,5 +1,5 @@
 /** G9, in the table that keeps the records of one scope: how many keys, slots and values there are. */
-import { book, type Key, type Meter, staysShort } from '../../packages/core/src/meters/meter.js';
+import { book, type Key, type Meter, NO_ROOM } from '../../packages/core/src/meters/meter.js';
 import { windowRule } from '../../packages/core/src/meters/window.js';
 import {
   chunkOf,
@@ -23,20 +23,22 @@ describe('G9 bounded: the table of one scope', () => {
 
   function table(maxKeys: number, by: readonly ('user' | 'feature')[] = ['user']) {
     const meter: Meter = { name: 'm', position: 0, unit: 'permits', scope: { by } };
-    const records = createTable(maxKeys, by.map(createValues));
+    const records = createTable(meter.scope, maxKeys, by.map(createValues));
     const column = columnOf(records, meter, rule);
-    const stays = (slot: number, now: number) =>
-      isLong(slot) || staysShort(chunkOf(records, slot), rowOf(records, slot, column), rule, now);
+    const bookAt = (slot: number, now: number) =>
+      book(chunkOf(records, slot), rowOf(records, slot, column), rule, 1, now, isLong(slot));
     return {
       records,
       column,
       /** Returns the slot that was charged. */
       charge(key: Key, now: number): number {
         const found = find(records, key, now);
-        const before = found === NONE ? insert(records, key, now) : found;
-        const slot = stays(before, now) ? before : move(records, before);
-        book(chunkOf(records, slot), rowOf(records, slot, column), rule, 1, now, isLong(slot));
-        return slot;
+        const slot = found === NONE ? insert(records, key, now) : found;
+        if (bookAt(slot, now) !== NO_ROOM) return slot;
+        expect(isLong(slot)).toBe(false);
+        const moved = move(records, slot);
+        expect(bookAt(moved, now)).not.toBe(NO_ROOM);
+        return moved;
       },
     };
   }

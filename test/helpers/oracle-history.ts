@@ -1,5 +1,5 @@
 /** Random histories of a gate with one limit on output tokens by user, and what came of them as an exact log. */
-import type { Admission, AdmitRequest, Refusal, Tollgate } from '@tollgate/core';
+import type { Admission, AdmitRequest, Outcome, Refusal, Tollgate } from '@tollgate/core';
 import type { ManualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
 import { correct, type Lot } from './oracle-log.js';
@@ -114,8 +114,8 @@ export async function play<Change>(
 
   async function settle({ admission, account, lots }: Open, actual: number | 'ignored', provisional: boolean) {
     const time = now();
-    if (actual === 'ignored') await admission.settle({ outcome: 'ignored' }, { provisional });
-    else await admission.settle({ usage: { outputTokens: actual } }, { provisional });
+    const outcome: Outcome = actual === 'ignored' ? { outcome: 'ignored' } : { usage: { outputTokens: actual } };
+    await (provisional ? admission.conclude(outcome) : admission.settle(outcome));
     const overage = correct(lots, actual === 'ignored' ? 0 : actual, time);
     if (overage === undefined) return;
     account.lots.push(overage);

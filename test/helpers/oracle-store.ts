@@ -1,5 +1,5 @@
 /** A store as plain lists of what was charged when: no rows, no rings, no records to forget. */
-import type { Charge, Rule } from '@tollgate/core';
+import type { Charge, Key, Rule } from '@tollgate/core';
 
 /** Holds are kept by generations of this length, the current one and the one before. */
 const GENERATION_MS = 15 * 60_000;
@@ -17,9 +17,14 @@ interface Account {
   perMs: number;
 }
 
-/** One charge that was made, to be settled. */
-export interface Made {
+/** A charge with the key that it is for. */
+export interface Keyed {
   readonly charge: Charge;
+  readonly key: Key;
+}
+
+/** One charge that was made, to be settled. */
+export interface Made extends Keyed {
   readonly item: Item;
 }
 
@@ -38,8 +43,8 @@ function countedFrom(rule: Extract<Rule, { kind: 'window' }>, now: number): numb
 export function naiveStore() {
   const accounts = new Map<string, Account>();
 
-  function accountOf({ meter, key }: Charge): Account {
-    const id = JSON.stringify([meter.name, ...key.map((value) => value ?? null)]);
+  function accountOf({ charge, key }: Keyed): Account {
+    const id = JSON.stringify([charge.meter.name, ...key.map((value) => value ?? null)]);
     const known = accounts.get(id) ?? { items: [], missing: 0, time: 0, perMs: 0 };
     accounts.set(id, known);
     return known;
@@ -52,32 +57,34 @@ export function naiveStore() {
     return { items: items2, missing: Math.max(left, sum(items2)), time: Math.max(now, time), perMs };
   }
 
-  function used(charge: Charge, now: number): number {
-    const account = accountOf(charge);
-    const { rule } = charge;
+  function used(keyed: Keyed, now: number): number {
+    const account = accountOf(keyed);
+    const { rule } = keyed.charge;
     if (rule.kind === 'bucket') return refilled(account, now, rule.perMs).missing;
     return sum(account.items.filter(({ time }) => time >= countedFrom(rule, now)));
   }
 
-  function fits(charge: Charge, now: number): boolean {
-    return used(charge, now) + charge.cost <= charge.limit;
+  function fits(keyed: Keyed, now: number): boolean {
+    const { cost, limit } = keyed.charge;
+    return used(keyed, now) + cost <= limit;
   }
 
-  function make(charge: Charge, now: number): Made {
-    const account = accountOf(charge);
-    const { rule, cost } = charge;
+  function make(keyed: Keyed, now: number): Made {
+    const account = accountOf(keyed);
+    const { rule, cost } = keyed.charge;
     const item = { cost, time: now };
     if (rule.kind === 'bucket') {
       Object.assign(account, refilled(account, now, rule.perMs), { perMs: rule.perMs });
       account.missing += cost;
     }
     account.items.push(item);
-    return { charge, item };
+    return { ...keyed, item };
   }
 
   /** `before` is what it came to until now. */
-  function settle({ charge, item }: Made, before: number, actual: number, now: number): void {
-    const account = accountOf(charge);
+  function settle(made: Made, before: number, actual: number, now: number): void {
+    const account = accountOf(made);
+    const { charge, item } = made;
     if (charge.rule.kind === 'window') {
       if (actual > before) account.items.push({ cost: actual - before, time: now });
       else item.cost -= before - actual;
@@ -93,17 +100,17 @@ export function naiveStore() {
     used,
     fits,
     /** What is held of a bucket, and so is not refilled by waiting. */
-    held: (charge: Charge, now: number) =>
-      charge.rule.kind === 'bucket' ? sum(refilled(accountOf(charge), now, 0).items) : 0,
+    held: (keyed: Keyed, now: number) =>
+      keyed.charge.rule.kind === 'bucket' ? sum(refilled(accountOf(keyed), now, 0).items) : 0,
     settle,
     /** The first alternative that fits, with what was charged and which shadow charges were not. */
-    take(alternatives: readonly (readonly Charge[])[], now: number) {
-      const taken = alternatives.findIndex((charges) => charges.every((charge) => charge.shadow || fits(charge, now)));
+    take(alternatives: readonly (readonly Keyed[])[], now: number) {
+      const taken = alternatives.findIndex((all) => all.every((one) => one.charge.shadow || fits(one, now)));
       if (taken < 0) return undefined;
-      const [made, skipped]: [Made[], Charge[]] = [[], []];
-      for (const charge of alternatives[taken]) {
-        if (fits(charge, now)) made.push(make(charge, now));
-        else skipped.push(charge);
+      const [made, skipped]: [Made[], Keyed[]] = [[], []];
+      for (const keyed of alternatives[taken]) {
+        if (fits(keyed, now)) made.push(make(keyed, now));
+        else skipped.push(keyed);
       }
       return { taken, made, skipped };
     },

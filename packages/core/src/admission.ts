@@ -3,10 +3,10 @@ import { show, TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import { costIn } from './meters/charges.js';
 import { isOwn, type LayerState } from './meters/layer-state.js';
-import type { Charge } from './meters/meter.js';
+import type { Bill, Meter } from './meters/meter.js';
 import { type AdmitRequest, type Cost, isPromise, type May, type TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
-import type { Entry } from './store/store.js';
+import type { Entry, Receipt } from './store/store.js';
 import { checkTokenCounts } from './token-counts.js';
 
 /** How the work of an admission ended, and what it used. */
@@ -15,11 +15,6 @@ export interface Outcome {
   outcome?: 'succeeded' | 'failed' | 'ignored' | undefined;
   /** The tokens used. What is left out stays as estimated. */
   usage?: TokenCounts | undefined;
-}
-
-export interface SettleOptions {
-  /** One later settle may still correct this one. For who knows only that the response has ended, such as an adapter. */
-  provisional?: boolean;
 }
 
 /** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
@@ -51,8 +46,11 @@ export interface Admission {
    *
    * @throws TollgateError `TOLLGATE_USAGE_INVALID` for a usage that is none; the admission stays as it was
    */
-  settle(outcome?: Outcome, options?: SettleOptions): Promise<void>;
-  /** Settles provisionally, and promises nothing where the store doesn't: for adapters, at the end of every response. */
+  settle(outcome?: Outcome): Promise<void>;
+  /**
+   * Settles provisionally: one later `settle` still counts. For who knows only that the response has ended, such as an
+   * adapter. Does nothing once settled or kept open, and makes no promise where the store makes none.
+   */
   conclude(outcome?: Outcome): May<void>;
 }
 
@@ -64,8 +62,8 @@ export type Decision =
 export interface Books {
   readonly idPrefix: string;
   extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision>;
-  layers(charges: readonly Charge[]): May<readonly LayerState[]>;
-  settle(entries: readonly Entry[], actual: readonly number[]): May<void>;
+  layers(bills: readonly Bill[]): May<readonly LayerState[]>;
+  settle(receipt: Receipt, actual: readonly number[]): May<void>;
   settled(admission: GateAdmission, outcome: Outcome, provisional: boolean): void;
 }
 
@@ -74,41 +72,42 @@ type State = 'open' | 'kept open' | 'provisional' | 'settled';
 
 /** A class, since one is made for every request and its methods need not be. */
 export class GateAdmission implements Admission {
-  readonly waitedMs = 0;
   readonly sequence: number;
   request: AdmitRequest;
   cost: Cost;
   /** What it was charged as a whole, before extensions. */
-  charges: readonly Charge[];
+  bills: readonly Bill[];
   /** All that is booked: a meter stands here once for the admission and once for each extension. */
-  entries: readonly Entry[];
+  receipt: Receipt;
   readonly #books: Books;
   readonly #caller: AbortSignal | undefined;
   #state: State = 'open';
-  #abort: AbortController | undefined = undefined;
-  #signal: AbortSignal | undefined = undefined;
-  #gone: { readonly reason: unknown } | undefined = undefined;
+  #leaving: Leaving | undefined = undefined;
 
   constructor(
     books: Books,
     sequence: number,
     request: AdmitRequest,
     cost: Cost,
-    charges: readonly Charge[],
-    entries: readonly Entry[],
+    bills: readonly Bill[],
+    receipt: Receipt,
     caller: AbortSignal | undefined,
   ) {
     this.#books = books;
     this.sequence = sequence;
     this.request = request;
     this.cost = cost;
-    this.charges = charges;
-    this.entries = entries;
+    this.bills = bills;
+    this.receipt = receipt;
     this.#caller = caller;
   }
 
   get id(): string {
     return this.#books.idPrefix + this.sequence.toString(36);
+  }
+
+  get waitedMs(): number {
+    return 0;
   }
 
   get model(): string | undefined {
@@ -121,20 +120,17 @@ export class GateAdmission implements Admission {
 
   /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
   get signal(): AbortSignal {
-    if (this.#signal) return this.#signal;
-    this.#abort = new AbortController();
-    if (this.#gone) this.#abort.abort(this.#gone.reason);
-    this.#signal = this.#caller ? AbortSignal.any([this.#caller, this.#abort.signal]) : this.#abort.signal;
-    return this.#signal;
+    this.#leaving ??= leaving(this.#caller);
+    return this.#leaving.signal;
   }
 
   layers(which: 'all' | 'own' = 'all'): May<readonly LayerState[]> {
-    return this.#books.layers(which === 'all' ? this.charges : this.charges.filter(isOwn));
+    return this.#books.layers(which === 'all' ? this.bills : this.bills.filter(isOwn));
   }
 
   abort(reason?: unknown): void {
-    this.#gone ??= { reason };
-    this.#abort?.abort(reason);
+    this.#leaving ??= leaving(this.#caller);
+    this.#leaving.abort(reason);
   }
 
   keepOpen(): void {
@@ -158,11 +154,11 @@ export class GateAdmission implements Admission {
     );
   }
 
-  async settle(outcome: Outcome = {}, { provisional = false }: SettleOptions = {}): Promise<void> {
-    return this.#end(outcome, provisional);
+  async settle(outcome: Outcome = NO_OUTCOME): Promise<void> {
+    return this.#end(outcome, false);
   }
 
-  conclude(outcome: Outcome = {}): May<void> {
+  conclude(outcome: Outcome = NO_OUTCOME): May<void> {
     return this.#end(outcome, true);
   }
 
@@ -175,7 +171,7 @@ export class GateAdmission implements Admission {
     const restore = (error: unknown) => this.#restore(before, after, error);
     let settling: May<void>;
     try {
-      settling = this.#books.settle(this.entries, actualCosts(this.entries, outcome, this.cost));
+      settling = this.#books.settle(this.receipt, actualCosts(this.receipt, outcome, this.cost));
     } catch (error) {
       return restore(error);
     }
@@ -190,25 +186,39 @@ export class GateAdmission implements Admission {
   }
 }
 
+const NO_OUTCOME: Outcome = {};
+
+/** The signal of an admission, and what aborts it. */
+interface Leaving {
+  readonly signal: AbortSignal;
+  abort(reason: unknown): void;
+}
+
+function leaving(caller: AbortSignal | undefined): Leaving {
+  const controller = new AbortController();
+  const signal = caller ? AbortSignal.any([caller, controller.signal]) : controller.signal;
+  return { signal, abort: (reason) => controller.abort(reason) };
+}
+
 /**
  * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries
  * of one meter the earlier are filled first; the last takes the rest.
  */
-function actualCosts(entries: readonly Entry[], { outcome, usage }: Outcome, estimate: Cost): number[] {
-  if (outcome === 'ignored') return entries.map(() => 0);
-  if (usage === undefined) return entries.map(({ charge }) => charge.cost);
+function actualCosts(receipt: Receipt, { outcome, usage }: Outcome, estimate: Cost): number[] {
+  if (outcome === 'ignored') return receipt.map(() => 0);
+  if (usage === undefined) return receipt.map(({ charge }) => charge.cost);
   const { inputTokens = estimate.inputTokens, outputTokens = estimate.outputTokens } = usage;
   const total = { ...estimate, inputTokens, outputTokens };
-  return entries.map(({ charge: { meter, cost } }, i) => {
+  return receipt.map(({ charge: { meter, cost } }, i) => {
     if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
-    const same = (other: Entry) => other.charge.meter === meter;
-    const before = entries
-      .slice(0, i)
-      .filter(same)
-      .reduce((sum, { charge }) => sum + charge.cost, 0);
-    const left = Math.max(0, costIn(meter.unit, total) - before);
-    return entries.slice(i + 1).some(same) ? Math.min(left, cost) : left;
+    const left = Math.max(0, costIn(meter.unit, total) - sumOf(meter, receipt.slice(0, i)));
+    return receipt.slice(i + 1).some(({ charge }) => charge.meter === meter) ? Math.min(left, cost) : left;
   });
+}
+
+/** What a meter was charged at first. */
+function sumOf(meter: Meter, entries: readonly Entry[]): number {
+  return entries.reduce((sum, { charge }) => (charge.meter === meter ? sum + charge.cost : sum), 0);
 }
 
 function checkOutcome(given: Outcome): void {

@@ -1,4 +1,4 @@
-export type { Admission, Decision, Outcome, SettleOptions } from './admission.js';
+export type { Admission, Decision, Outcome } from './admission.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {
   DEFAULT_TIERS,
@@ -23,7 +23,7 @@ export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
 export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
 export type { LayerState } from './meters/layer-state.js';
-export type { Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/meter.js';
+export type { Bill, Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/meter.js';
 export type { AdmitRequest, Cost, Dimension, May, Priority, RequestFacts, Subject, TokenCounts } from './request.js';
 export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
 export type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store/store.js';

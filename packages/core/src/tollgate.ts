@@ -8,11 +8,11 @@ import { showThrown, TollgateError, warn } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, Tollgate } from './gate.js';
 import { refusalOf, storeDownRefusal } from './http/problem.js';
-import { chargesOf, makePlan } from './meters/charges.js';
+import { billsOf, makePlan } from './meters/charges.js';
 import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
-import type { Charge, Usage } from './meters/meter.js';
+import type { Bill, Usage } from './meters/meter.js';
 import type { AdmitRequest, Cost, Dimension, May, TokenCounts } from './request.js';
-import type { Entry, NotTaken, Taken } from './store/store.js';
+import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { changed } from './update.js';
 import { validate } from './validate.js';
 
@@ -40,13 +40,13 @@ export function createTollgate<
     assertOpen();
     signal?.throwIfAborted();
     const cost = costOf(request);
-    const charges = chargesOf(plan, request, cost);
-    if (extending) return amend(extending as GateAdmission, request, cost, charges);
+    const bills = billsOf(plan, request, cost);
+    if (extending) return amend(extending as GateAdmission, request, cost, bills);
     const sequence = count++;
-    const result = take(sequence, charges);
+    const result = take(sequence, bills);
     return result instanceof Promise
-      ? result.then((result) => conclude(result, sequence, request, cost, charges, signal))
-      : conclude(result, sequence, request, cost, charges, signal);
+      ? result.then((result) => conclude(result, sequence, request, cost, bills, signal))
+      : conclude(result, sequence, request, cost, bills, signal);
   }
 
   function assertOpen(): void {
@@ -58,12 +58,12 @@ export function createTollgate<
     sequence: number,
     request: AdmitRequest,
     cost: Cost,
-    charges: readonly Charge[],
+    bills: readonly Bill[],
     signal: AbortSignal | undefined,
   ): Decision {
     if (isRefusal(result)) return refused(idPrefix + sequence.toString(36), request, result?.refused[0]);
-    const entries = result?.receipt.entries ?? [];
-    return admitted(new GateAdmission(books, sequence, request, cost, charges, entries, signal), result);
+    const receipt = result?.receipt ?? NO_RECEIPT;
+    return admitted(new GateAdmission(books, sequence, request, cost, bills, receipt, signal), result);
   }
 
   /** Turns an open admission into one for `request`. */
@@ -71,36 +71,33 @@ export function createTollgate<
     admission: GateAdmission,
     request: AdmitRequest,
     cost: Cost,
-    charges: readonly Charge[],
+    bills: readonly Bill[],
   ): Promise<Decision> {
     admission.assertOpen();
-    const { missing, surplus, surplusActual, kept } = amendment(admission.entries, charges);
+    const { missing, surplus, surplusActual, kept } = amendment(admission.receipt, bills);
     const result = await take(admission.sequence, missing);
     if (isRefusal(result)) {
       await attempt(() => admission.settle({ outcome: 'ignored' }));
-      const usages = result && (await attempt(() => store.peek(charges, clock.now())));
+      const usages = result && (await attempt(() => store.peek(bills, clock.now())));
       // Room may have come back meanwhile: then the request is judged afresh.
       return usages?.every(isFitting) ? decide(request, {}) : refused(admission.id, request, usages);
     }
     if (surplus.length > 0) await attempt(() => store.settle(surplus, surplusActual, clock.now(), true));
     admission.request = request;
     admission.cost = cost;
-    admission.charges = charges;
-    admission.entries = [...kept.map(asCharged), ...(result?.receipt.entries ?? [])];
+    admission.bills = bills;
+    admission.receipt = [...kept.map(asCharged), ...(result?.receipt ?? NO_RECEIPT)];
     return admitted(admission, result, true);
   }
 
   async function extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision> {
     const more: Cost = { ...costOf({ permits: 0, estimate }), requests: 0 };
-    const charges = chargesOf(plan, admission.request, more).filter(({ cost }) => cost > 0);
-    const result = await take(count++, charges);
+    const result = await take(count++, billsOf(plan, admission.request, more).flatMap(withoutZeros));
     if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused[0]);
-    const entries = result?.receipt.entries ?? [];
+    const receipt = result?.receipt ?? NO_RECEIPT;
     if (!admission.isOpen) {
-      await settle(
-        entries,
-        entries.map(() => 0),
-      );
+      const nothing = receipt.map(() => 0);
+      await settle(receipt, nothing);
       admission.assertOpen();
     }
     const { cost } = admission;
@@ -109,13 +106,18 @@ export function createTollgate<
       inputTokens: cost.inputTokens + more.inputTokens,
       outputTokens: cost.outputTokens + more.outputTokens,
     };
-    admission.entries = [...admission.entries, ...entries];
+    admission.receipt = [...admission.receipt, ...receipt];
     return admitted(admission, result, true);
   }
 
   /** Asks the store for all of it. `undefined` if the store failed. */
-  function take(sequence: number, charges: readonly Charge[]): May<Taken | NotTaken | undefined> {
-    return attempt(() => store.take({ sequence, alternatives: [{ name: 'only', charges }] }, clock.now()));
+  function take(sequence: number, bills: readonly Bill[]): May<Taken | NotTaken | undefined> {
+    try {
+      const answer = store.take({ sequence, alternatives: [{ name: 'only', bills }] }, clock.now());
+      return answer instanceof Promise ? answer.catch(storeFailed) : answer;
+    } catch (error) {
+      return storeFailed(error);
+    }
   }
 
   /** Where the store fails, the limits say what holds. */
@@ -124,15 +126,16 @@ export function createTollgate<
   }
 
   function admitted(admission: GateAdmission, result: Taken | undefined, extended = false): Decision {
-    for (const usage of result?.shadowRefused ?? []) {
-      const { id, request } = admission;
-      emitter.emit('shadow.refused', { gate: name, id, request, layer: stateOf(usage) });
-    }
+    if (result !== undefined && result.shadowRefused.length > 0) tellOfShadows(admission, result.shadowRefused);
     if (emitter.hears('admitted')) {
       const { id, request, cost } = admission;
       emitter.emit('admitted', { gate: name, id, request, cost, extended });
     }
     return { admitted: true, admission };
+  }
+
+  function tellOfShadows({ id, request }: GateAdmission, usages: readonly Usage[]): void {
+    for (const usage of usages) emitter.emit('shadow.refused', { gate: name, id, request, layer: stateOf(usage) });
   }
 
   /** @param usages what the meters said; `undefined` if the store failed */
@@ -142,8 +145,8 @@ export function createTollgate<
     return { admitted: false, refusal };
   }
 
-  function settle(entries: readonly Entry[], actual: readonly number[]): May<void> {
-    return store.settle(entries, actual, clock.now());
+  function settle(receipt: Receipt, actual: readonly number[]): May<void> {
+    return store.settle(receipt, actual, clock.now());
   }
 
   function settled(admission: GateAdmission, { outcome = 'succeeded', usage }: Outcome, provisional: boolean): void {
@@ -153,8 +156,8 @@ export function createTollgate<
   }
 
   /** How the limits stand, or nothing if the store fails: then only figures are lost. */
-  function layers(charges: readonly Charge[]): May<readonly LayerState[]> {
-    const usages = attempt(() => store.peek(charges, clock.now()));
+  function layers(bills: readonly Bill[]): May<readonly LayerState[]> {
+    const usages = attempt(() => store.peek(bills, clock.now()));
     return usages instanceof Promise ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
   }
 
@@ -190,11 +193,11 @@ export function createTollgate<
       assertOpen();
       const given: Partial<Record<Dimension, unknown>> = { ...subject, ...facts };
       const groups = plan.groups.filter(({ scope }) => scope.by.every((dimension) => isGiven(given[dimension])));
-      return layers(chargesOf({ ...plan, groups }, { ...facts, subject }, NOTHING));
+      return layers(billsOf({ ...plan, groups }, { ...facts, subject }, NOTHING));
     },
     async explain(request) {
       assertOpen();
-      const usages = await store.peek(chargesOf(plan, request, costOf(request)), clock.now());
+      const usages = await store.peek(billsOf(plan, request, costOf(request)), clock.now());
       const fits = usages.every(isFitting);
       return {
         admitted: fits,
@@ -225,6 +228,14 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';
 }
 
+/** Extending adds to what is counted, and is no new request. */
+function withoutZeros({ charges, ...bill }: Bill): Bill[] {
+  const some = charges.filter(({ cost }) => cost > 0);
+  return some.length === 0 ? [] : [{ ...bill, charges: some }];
+}
+
 const NO_OPTIONS: AdmitOptions = {};
+
+const NO_RECEIPT: Receipt = [];
 
 const NOTHING: Cost = { requests: 0, permits: 0, inputTokens: 0, outputTokens: 0 };

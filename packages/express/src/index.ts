@@ -1,4 +1,5 @@
 /** Tollgate in an Express app: reads what Express knows, writes refusals, passes on everything else. */
+import { IncomingMessage } from 'node:http';
 import {
   type Admission,
   currentAdmission,
@@ -11,14 +12,15 @@ import {
 import {
   type Adapter,
   admissionOf,
+  type Conduct,
   type ConductOptions,
+  conductOf,
   createConduct,
   type Fact,
   FREE,
   isPromise,
   makeToll,
   type Passage,
-  passToll,
   problemBody,
   type TierName,
   type Toll,
@@ -45,10 +47,8 @@ export interface TollHandler extends RequestHandler {
   readonly toll: Readonly<TollOptions<Request> & { tier: Fact<Request, TierName> | 'free' }>;
 }
 
-// One name for both builds of this file, which may meet in one process.
-const REFUSE = Symbol.for('tollgate.express.refuse');
-
-type Entered = Request & { [REFUSE]?: TollgateOptions['refuse'] };
+/** A gate's conduct, and how it answers where it refuses. */
+type ExpressConduct = Conduct<Request, Response> & { readonly refuse: TollgateOptions['refuse'] };
 
 /**
  * Puts a gate in front of all that is mounted after it. Mount it after CORS, and before or after authentication as
@@ -57,10 +57,10 @@ type Entered = Request & { [REFUSE]?: TollgateOptions['refuse'] };
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options
  */
 export function tollgate(gate: Tollgate, { refuse, ...options }: TollgateOptions = {}): RequestHandler {
-  const conduct = createConduct(gate, adapter, options);
+  const conduct: ExpressConduct = Object.assign(createConduct(gate, adapter, options), { refuse });
   return (req, res, next) => {
-    (req as Entered)[REFUSE] = refuse;
-    answer(() => conduct.enter(req), req, res, next);
+    showAdmissions(req);
+    answer(() => conduct.enter(req, res), req, res, next);
   };
 }
 
@@ -77,7 +77,8 @@ export function toll(tier: Fact<Request, TierName>, options: TollOptions<Request
 toll.free = handler(FREE, { tier: 'free' });
 
 function handler(annotation: Toll<Request>, metadata: TollHandler['toll']): TollHandler {
-  const pay: RequestHandler = (req, res, next) => answer(() => passToll(req, annotation), req, res, next);
+  const pay: RequestHandler = (req, res, next) =>
+    answer(() => conductOf<Request, Response>(req).pass(req, res, annotation), req, res, next);
   return Object.assign(pay, { toll: Object.freeze(metadata) });
 }
 
@@ -104,7 +105,6 @@ function proceed(
 ): void {
   if (passage === 'gone') return;
   const admission = admissionOf(req);
-  req.admission = admission;
   if (passage !== undefined && !passage.admitted) {
     runWithAdmission(undefined, () => refuse(passage.refusal, req, res, next)).catch(fail);
   } else if (admission === currentAdmission()) next();
@@ -116,8 +116,8 @@ async function refuse(refusal: Refusal, req: Request, res: Response, next: NextF
     throw new TollgateError('TOLLGATE_TOO_LATE', `Refused after the response had begun: ${refusal.detail}`);
   }
   res.status(refusal.status);
-  const custom = (req as Entered)[REFUSE];
-  if (custom) await custom(refusal, req, res, next);
+  const conduct = conductOf(req) as ExpressConduct;
+  if (conduct.refuse) await conduct.refuse(refusal, req, res, next);
   else res.setHeader('Content-Type', 'application/problem+json').end(JSON.stringify(problemBody(refusal)));
 }
 
@@ -126,7 +126,38 @@ function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error('Something other than an error was thrown', { cause: thrown });
 }
 
-const adapter: Adapter<Request> = {
+/** What requests inherit from, where it shows their admissions. */
+const shown = new WeakSet<object>();
+
+/**
+ * Gives requests their `admission`, by way of what they inherit from: Express gives every request a shape of its own, and
+ * a property that is added there takes longer than the decision. A request that isn't Express's is given one of its own.
+ */
+function showAdmissions(req: Request): void {
+  const parent: object = Object.getPrototypeOf(req);
+  if (shown.has(parent)) return;
+  const property = { configurable: true, enumerable: true, get: admissionOfThis, set: setAdmission };
+  if (parent === IncomingMessage.prototype || !(req instanceof IncomingMessage)) {
+    Object.defineProperty(req, 'admission', property);
+    return;
+  }
+  // The app's prototype inherits from Express's, which inherits from Node's: the middle one serves mounted apps as well.
+  let express = parent;
+  for (let next = express; next !== IncomingMessage.prototype; next = Object.getPrototypeOf(next)) express = next;
+  Object.defineProperty(express, 'admission', property);
+  shown.add(parent);
+}
+
+function admissionOfThis(this: object): Admission | undefined {
+  return admissionOf(this);
+}
+
+/** Apps may put something else in its place, as tests do. */
+function setAdmission(this: object, value: unknown): void {
+  Object.defineProperty(this, 'admission', { configurable: true, enumerable: true, writable: true, value });
+}
+
+const adapter: Adapter<Request, Response> = {
   method: (req) => req.method,
   ip: (req) => req.ip,
   // Without the path that its router is mounted on: where that has parameters, it is the client's choice.
@@ -136,17 +167,12 @@ const adapter: Adapter<Request> = {
     return trust === true ? 'all' : trust ? 'some' : 'none';
   },
   header: (req, name) => req.headers[name],
-  setHeader(req, name, value) {
-    if (!responseTo(req).headersSent) responseTo(req).setHeader(name, value);
+  setHeaders(res, headers) {
+    if (headers.length === 0 || res.headersSent) return;
+    for (const [name, value] of headers) res.setHeader(name, value);
   },
-  isClosed: (req) => responseTo(req).closed,
-  onClose(req, listener) {
-    const res = responseTo(req);
-    res.once('close', () => listener({ status: res.statusCode, finished: res.writableFinished }));
+  isClosed: (res) => res.closed,
+  onClose(res, listener) {
+    res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished }));
   },
 };
-
-/** Express gives every request its response. */
-function responseTo(req: Request): Response {
-  return req.res as Response;
-}

@@ -1,5 +1,7 @@
 /** Charges to try stores with. */
-import type { Charge, Key, Meter, Rule, Scope } from '@tollgate/core';
+import { isDeepStrictEqual } from 'node:util';
+import type { Bill, Charge, Key, Meter, Rule, Scope } from '@tollgate/core';
+import type { Keyed } from '../../helpers/oracle-store.js';
 
 export const START = 1_700_000_000_000;
 export const WINDOW: Rule = { kind: 'window', ms: 1_000, parts: 10, partMs: 100 };
@@ -20,6 +22,18 @@ export function makeMeters() {
   };
 }
 
-export function charge(meter: Meter, rule: Rule, key: Key, cost: number, limit = 10, shadow = false): Charge {
-  return { meter, rule, key, cost, limit, shadow };
+export function charge(meter: Meter, rule: Rule, key: Key, cost: number, limit = 10, shadow = false): Keyed {
+  return { charge: { meter, rule, cost, limit, shadow }, key };
+}
+
+/** One bill for each scope and key. */
+export function billsOf(charges: readonly Keyed[]): Bill[] {
+  const bills: (Bill & { charges: Charge[] })[] = [];
+  for (const { charge, key } of charges) {
+    const { scope } = charge.meter;
+    const bill = bills.find((bill) => bill.scope === scope && isDeepStrictEqual(bill.key, key));
+    if (bill) bill.charges.push(charge);
+    else bills.push({ scope, key, charges: [charge] });
+  }
+  return bills;
 }

@@ -1,8 +1,8 @@
 import type { Entry, Store, Usage } from '@tollgate/core';
 import fc from 'fast-check';
 import { check } from '../../helpers/oracle-log.js';
-import { type Made, naiveStore } from '../../helpers/oracle-store.js';
-import { BUCKET, COARSE, charge, makeMeters, START, WINDOW } from './charges.js';
+import { type Keyed, type Made, naiveStore } from '../../helpers/oracle-store.js';
+import { BUCKET, billsOf, COARSE, charge, makeMeters, START, WINDOW } from './charges.js';
 
 /** Random histories, compared with plain lists of charges. */
 export async function agreesWithPlainLists(makeStore: () => Store | Promise<Store>): Promise<void> {
@@ -72,40 +72,49 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
         });
         const wanted = naive.take(asked, now);
         const got = await real.take(
-          { sequence: sequence++, alternatives: asked.map((charges, i) => ({ name: `${i}`, charges })) },
+          { sequence: sequence++, alternatives: asked.map((all, i) => ({ name: `${i}`, bills: billsOf(all) })) },
           clock,
         );
         if ('refused' in got) {
           expect(wanted).toBeUndefined();
-          expect(got.refused.map((usages) => usages.map((usage) => usage.charge))).toEqual(asked);
+          expect(got.refused.map((usages) => usages.map(keyed))).toEqual(asked);
           for (const usage of got.refused.flat()) judge(usage);
         } else {
           expect(wanted?.taken).toBe(got.taken);
-          expect(got.shadowRefused.map((usage) => usage.charge)).toEqual(wanted?.skipped);
-          expect(got.receipt.entries.map((entry) => [entry.charge, entry.cost])).toEqual(
-            wanted?.made.map(({ charge }) => [charge, charge.cost]),
+          expect(got.shadowRefused.map(keyed)).toEqual(wanted?.skipped);
+          expect(got.receipt.map((entry) => [keyed(entry), entry.cost])).toEqual(
+            wanted?.made.map((made) => [keyed(made), made.charge.cost]),
           );
-          got.receipt.entries.forEach((entry, i) => {
+          got.receipt.forEach((entry, i) => {
             if (wanted) open.push({ entry, made: wanted.made[i], raised: false });
           });
         }
-        for (const usage of await real.peek(asked.flat(), clock)) judge(usage);
+        for (const all of asked) {
+          const usages = await real.peek(billsOf(all), clock);
+          expect(usages.map(keyed)).toEqual(all);
+          for (const usage of usages) judge(usage);
+        }
       }
       await real.close();
 
       /** Exact: it fits then, and not a millisecond before; of a bucket, as far as nothing is held. */
-      function judge({ charge, used, waitMs, refillMs }: Usage) {
-        expect(used).toBe(naive.used(charge, now));
+      function judge(usage: Usage) {
+        const { charge, used, waitMs, refillMs } = usage;
+        expect(used).toBe(naive.used(usage, now));
         expect(refillMs === 0).toBe(used === 0);
         if (charge.cost > charge.limit) expect(waitMs).toBe(Number.POSITIVE_INFINITY);
         else {
-          expect(waitMs === 0).toBe(naive.fits(charge, now));
-          if (waitMs === 0 || naive.held(charge, now) + charge.cost > charge.limit) return;
-          expect(naive.fits(charge, now + waitMs)).toBe(true);
-          expect(naive.fits(charge, now + waitMs - 1)).toBe(false);
+          expect(waitMs === 0).toBe(naive.fits(usage, now));
+          if (waitMs === 0 || naive.held(usage, now) + charge.cost > charge.limit) return;
+          expect(naive.fits(usage, now + waitMs)).toBe(true);
+          expect(naive.fits(usage, now + waitMs - 1)).toBe(false);
         }
       }
     }),
     300,
   );
+}
+
+function keyed({ charge, key }: Keyed): Keyed {
+  return { charge, key };
 }

@@ -7,8 +7,8 @@ export interface ResponseEnd {
   readonly finished: boolean;
 }
 
-/** What is asked of a framework, about a request of its own kind. */
-export interface Adapter<R> {
+/** What is asked of a framework, about requests and responses of its own kind. */
+export interface Adapter<R, S> {
   method(request: R): string;
   /** The client's address, as far as the app trusts its proxies. */
   ip(request: R): string | undefined;
@@ -17,8 +17,11 @@ export interface Adapter<R> {
   /** Whose word on the client's address the app takes. */
   proxyTrust(request: R): 'none' | 'some' | 'all';
   header(request: R, name: string): string | readonly string[] | undefined;
-  setHeader(request: R, name: string, value: string): void;
-  isClosed(request: R): boolean;
+  /** Does nothing once the response has begun. */
+  setHeaders(response: S, headers: readonly Header[]): void;
+  isClosed(response: S): boolean;
   /** Calls `listener` once, when the response is over, whichever way. */
-  onClose(request: R, listener: (end: ResponseEnd) => void): void;
+  onClose(response: S, listener: (end: ResponseEnd) => void): void;
 }
+
+export type Header = readonly [name: string, value: string];

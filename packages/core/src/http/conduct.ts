@@ -6,7 +6,6 @@ import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
 import { show, showThrown, TollgateError, warn } from '../errors.js';
 import type { Tollgate } from '../gate.js';
-import type { LayerState } from '../meters/layer-state.js';
 import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
 import type { Adapter, ResponseEnd } from './adapter.js';
@@ -36,30 +35,33 @@ export interface ConductOptions<R> {
 export type Passage = Decision | 'gone' | undefined;
 
 /** A gate as it is conducted in one place of an app. */
-export interface Conduct<R> {
+export interface Conduct<R, S> {
   /** Makes this the gate that the request's tolls are paid at from here on; where there is a default tier, pays it. */
-  enter(request: R): May<Passage>;
+  enter(request: R, response: S): May<Passage>;
   /** Admits a request, or changes the admission that it has to what this toll says. */
-  pass(request: R, toll: Toll<R>): May<Passage>;
+  pass(request: R, response: S, toll: Toll<R>): May<Passage>;
 }
 
 /** A request at a gate: one for each of both, wherever and however often the gate is mounted. */
 interface Exchange {
   readonly gate: Tollgate;
   /** As the gate was entered last. */
-  conduct: Conduct<never>;
+  conduct: Conduct<never, never>;
   admission: Admission | undefined;
   /** The end of the response is listened for. */
   watched: boolean;
 }
 
-// One name for both builds of this file, which may meet in one process.
+// One for both builds of this file, which may meet in one process.
 const EXCHANGES = Symbol.for('tollgate.exchanges');
+const shared = globalThis as { [EXCHANGES]?: WeakMap<object, readonly Exchange[]> };
 
-/** The gates that a request has entered; the last one counts. */
-type Entered = { [EXCHANGES]?: readonly Exchange[] };
-
-const NONE: readonly Exchange[] = [];
+/**
+ * The gates that a request has entered; the last one counts. Beside the requests and not on them, since frameworks give
+ * each request a shape of its own: there every new property takes longer than the decision.
+ */
+shared[EXCHANGES] ??= new WeakMap();
+const exchanges = shared[EXCHANGES];
 
 const A_PREFIX = 'a whole number from 32 to 128';
 
@@ -73,11 +75,11 @@ const schema = z.strictObject({
 });
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options */
-export function createConduct<R extends object>(
+export function createConduct<R extends object, S>(
   gate: Tollgate,
-  adapter: Adapter<R>,
+  adapter: Adapter<R, S>,
   options: ConductOptions<R> = {},
-): Conduct<R> {
+): Conduct<R, S> {
   check(schema, options);
   const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56 } = options;
   const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
@@ -87,32 +89,39 @@ export function createConduct<R extends object>(
 
   // Promises are made only where the app, or the store, makes the first one: they cost more than all the rest.
 
-  function pass(request: R, toll: Toll<R>): May<Passage> {
+  function pass(request: R, response: S, toll: Toll<R>): May<Passage> {
     const exchange = exchangeOf(request);
     if (adapter.method(request) === 'OPTIONS') return undefined;
-    if (toll.free) return exempt(request, exchange);
-    if (!skip) return identifyFor(request, exchange, toll);
-    return then(skip(request), (skipped) => (skipped ? undefined : identifyFor(request, exchange, toll)));
+    if (toll.free) return exempt(response, exchange);
+    if (!skip) return identifyFor(request, response, exchange, toll);
+    return then(skip(request), (skipped) => (skipped ? undefined : identifyFor(request, response, exchange, toll)));
   }
 
-  function identifyFor(request: R, exchange: Exchange, toll: Toll<R>): May<Passage> {
+  function identifyFor(request: R, response: S, exchange: Exchange, toll: Toll<R>): May<Passage> {
     return then(identify?.(request), (identified) => {
       const subject = subjectOf(request, identified);
-      return then(toll.facts(request), (facts) => admit(request, exchange, subject, facts));
+      return then(toll.facts(request), (facts) => admit(request, response, exchange, subject, facts));
     });
   }
 
-  function admit(request: R, exchange: Exchange, subject: Subject, facts: TollFacts): May<Passage> {
-    if (adapter.isClosed(request)) return 'gone';
+  function admit(request: R, response: S, exchange: Exchange, subject: Subject, facts: TollFacts): May<Passage> {
+    if (adapter.isClosed(response)) return 'gone';
     const { tier, permits, feature, priority, model, estimate } = facts;
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
     const asked: AdmitRequest = { subject, tier, permits, feature, route, priority, model, estimate };
-    return then(gate.decide(asked, { extending: exchange.admission }), (decision) => {
+    const decision = gate.decide(asked, { extending: exchange.admission });
+    if (!isPromise(decision)) return conclude(response, exchange, decision);
+    return decision.then((decision) => {
       exchange.admission = decision.admitted ? decision.admission : undefined;
-      if (decision.admitted && adapter.isClosed(request)) return then(release(exchange), () => 'gone' as const);
-      if (decision.admitted) watch(request, exchange);
-      return then(tell(request, decision), () => decision);
+      if (decision.admitted && adapter.isClosed(response)) return then(release(exchange), () => 'gone' as const);
+      return conclude(response, exchange, decision);
     });
+  }
+
+  function conclude(response: S, exchange: Exchange, decision: Decision): May<Passage> {
+    exchange.admission = decision.admitted ? decision.admission : undefined;
+    if (decision.admitted) watch(response, exchange);
+    return then(tell(response, decision), () => decision);
   }
 
   function subjectOf(request: R, identified: Subject | undefined): Subject {
@@ -133,16 +142,16 @@ export function createConduct<R extends object>(
   }
 
   /** Sees to it that the admission is settled when the response ends. */
-  function watch(request: R, exchange: Exchange): void {
-    if (!exchange.watched) adapter.onClose(request, (end) => conclude(exchange, end));
+  function watch(response: S, exchange: Exchange): void {
+    if (!exchange.watched) adapter.onClose(response, (end) => finish(exchange, end));
     exchange.watched = true;
   }
 
   /** Gives back what was charged on the way here, and says so to the client. */
-  async function exempt(request: R, exchange: Exchange): Promise<undefined> {
+  async function exempt(response: S, exchange: Exchange): Promise<undefined> {
     const { admission } = exchange;
     await release(exchange);
-    if (admission) showLayers(request, await admission.layers('own'));
+    if (admission) adapter.setHeaders(response, rateLimitHeaders(await admission.layers('own'), headers));
   }
 
   async function release(exchange: Exchange): Promise<void> {
@@ -151,7 +160,7 @@ export function createConduct<R extends object>(
   }
 
   /** Provisional, since the handler may know better and say so later. */
-  function conclude({ admission }: Exchange, end: ResponseEnd): void {
+  function finish({ admission }: Exchange, end: ResponseEnd): void {
     if (!admission) return;
     const failed = (error: unknown) =>
       warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${showThrown(error)}`);
@@ -174,50 +183,56 @@ export function createConduct<R extends object>(
     }
   }
 
-  function tell(request: R, decision: Decision): May<void> {
+  function tell(response: S, decision: Decision): May<void> {
     if (!decision.admitted) {
-      showLayers(request, decision.refusal.layers);
-      for (const [name, value] of retryHeaders(decision.refusal)) adapter.setHeader(request, name, value);
+      const { refusal } = decision;
+      adapter.setHeaders(response, [...rateLimitHeaders(refusal.layers, headers), ...retryHeaders(refusal)]);
     } else if (headers !== false) {
-      return then(decision.admission.layers('own'), (layers) => showLayers(request, layers));
+      return then(decision.admission.layers('own'), (layers) =>
+        adapter.setHeaders(response, rateLimitHeaders(layers, headers)),
+      );
     }
   }
 
-  function showLayers(request: R, layers: readonly LayerState[]): void {
-    for (const [name, value] of rateLimitHeaders(layers, headers)) adapter.setHeader(request, name, value);
-  }
-
-  const conduct: Conduct<R> = {
+  const conduct: Conduct<R, S> = {
     pass,
-    enter(request) {
-      const entered = request as Entered;
-      const others = entered[EXCHANGES]?.filter((one) => one.gate !== gate) ?? NONE;
-      const before = entered[EXCHANGES]?.find((one) => one.gate === gate);
-      const exchange: Exchange = before ?? { gate, conduct, admission: undefined, watched: false };
+    enter(request, response) {
+      const entered = exchanges.get(request) ?? NONE;
+      const exchange = entered.find((one) => one.gate === gate) ?? {
+        gate,
+        conduct,
+        admission: undefined,
+        watched: false,
+      };
       exchange.conduct = conduct;
-      entered[EXCHANGES] = others.length === 0 ? [exchange] : [...others, exchange];
-      return defaultToll && pass(request, defaultToll);
+      exchanges.set(
+        request,
+        entered.length === 0 ? [exchange] : [...entered.filter((one) => one !== exchange), exchange],
+      );
+      return defaultToll && pass(request, response, defaultToll);
     },
   };
   return conduct;
 }
 
+const NONE: readonly Exchange[] = [];
+
 /** The admission that a request has at the gate it entered last. */
 export function admissionOf(request: object): Admission | undefined {
-  return (request as Entered)[EXCHANGES]?.at(-1)?.admission;
+  return exchanges.get(request)?.at(-1)?.admission;
 }
 
 /**
- * Pays a toll at the gate that the request entered last.
+ * The conduct of the gate that the request entered last, where its tolls are paid.
  *
  * @throws TollgateError `TOLLGATE_NO_GATE` where it has entered none
  */
-export function passToll<R extends object>(request: R, toll: Toll<R>): May<Passage> {
-  return (exchangeOf(request).conduct as Conduct<R>).pass(request, toll);
+export function conductOf<R extends object, S>(request: R): Conduct<R, S> {
+  return exchangeOf(request).conduct as Conduct<R, S>;
 }
 
 function exchangeOf(request: object): Exchange {
-  const exchange = (request as Entered)[EXCHANGES]?.at(-1);
+  const exchange = exchanges.get(request)?.at(-1);
   if (exchange) return exchange;
   throw new TollgateError(
     'TOLLGATE_NO_GATE',

@@ -3,7 +3,7 @@ import { warn } from '../errors.js';
 import type { Adapter } from './adapter.js';
 
 /** Warns, once each, of settings under which clients choose their own address or share the proxy's. */
-export function proxyWatch<R>(adapter: Pick<Adapter<R>, 'proxyTrust' | 'header'>): (request: R) => void {
+export function proxyWatch<R>(adapter: Pick<Adapter<R, never>, 'proxyTrust' | 'header'>): (request: R) => void {
   let quiet = false;
   return (request) => {
     if (quiet) return;

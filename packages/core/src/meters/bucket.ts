@@ -19,7 +19,7 @@ export interface BucketRule {
 /** How long a hold lasts at least; longer than a request to an LLM takes. */
 export const GENERATION_MS = 15 * 60_000;
 
-/** The place of a cost that is no longer held. */
+/** The place of a cost that is no longer held; not to be taken for a window's `NO_ROOM`. */
 const RELEASED = -1;
 
 /** Doubles in a row. */
@@ -33,11 +33,11 @@ export function used(row: Float64Array, at: number, perMs: number, now: number):
 
 /** Adds a cost, held until it is settled, and returns its generation: what to name when settling it. */
 export function book(row: Float64Array, at: number, rule: BucketRule, cost: number, now: number): number {
-  advance(row, at, rule.perMs, now);
+  const place = advance(row, at, rule.perMs, now);
   row[at] += cost;
   row[at + 1] += cost;
   row[at + 4] = rule.perMs;
-  return generation(row[at + 3]);
+  return place;
 }
 
 /**
@@ -57,9 +57,8 @@ export function settle(
 ): number {
   // A record that had been forgotten has no rate yet.
   if (row[at + 4] === 0) row[at + 4] = rule.perMs;
-  advance(row, at, 0, now);
+  const age = advance(row, at, 0, now) - place;
   const refund = Math.max(0, cost - actual);
-  const age = generation(row[at + 3]) - place;
   const isHeld = place !== RELEASED && age <= 1;
   const released = isHeld ? Math.min(goesOn ? refund : cost, row[at + 1 + age]) : 0;
   if (isHeld) row[at + 1 + age] -= released;
@@ -85,18 +84,19 @@ export function drained(row: Float64Array, at: number, now: number): boolean {
   return used(row, at, 0, now) === 0;
 }
 
-/** Brings the row to `now`. Holds that have run out end first, as if they had been kept at once. */
-function advance(row: Float64Array, at: number, perMs: number, now: number): void {
+/** Brings the row to `now`, and returns its generation. Holds that have run out end first, as if they had been kept at once. */
+function advance(row: Float64Array, at: number, perMs: number, now: number): number {
   const last = row[at + 3];
-  if (now <= last) return;
-  const level = used(row, at, perMs, now);
-  const ended = generation(now) - generation(last);
-  if (ended > 0) {
-    row[at + 2] = ended === 1 ? row[at + 1] : 0;
+  const before = generation(last);
+  if (now <= last) return before;
+  const current = generation(now);
+  if (current > before) {
+    row[at + 2] = current === before + 1 ? row[at + 1] : 0;
     row[at + 1] = 0;
   }
-  row[at] = level;
+  row[at] = Math.max(row[at] - Math.max(perMs, row[at + 4]) * (now - last), row[at + 1] + row[at + 2]);
   row[at + 3] = now;
+  return current;
 }
 
 function held(row: Float64Array, at: number, now: number): number {

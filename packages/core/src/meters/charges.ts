@@ -1,8 +1,8 @@
-/** From limits and a request to charges: whom each limit counts, what this costs them, and how much they may. */
+/** From limits and a request to bills: whom each limit counts, what this costs them, and how much they may. */
 import { createHash } from 'node:crypto';
 import { show, showThrown, TollgateError, warn } from '../errors.js';
 import type { AdmitRequest, Cost, Dimension, Subject } from '../request.js';
-import type { Charge, Key, Meter, Rule, Scope, Unit } from './meter.js';
+import type { Bill, Charge, Key, Meter, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
 /** A limit as it is configured, in numbers. */
@@ -26,6 +26,8 @@ interface Group {
   /** Of each dimension of the scope, how to read it. */
   readonly read: readonly Read[];
   readonly layers: readonly MeteredLayer[];
+  /** By layer, what a request was charged last: the next one is mostly charged alike, and shares it. */
+  charges: readonly (Charge | undefined)[];
 }
 
 type Read = (subject: Subject, request: AdmitRequest) => unknown;
@@ -60,13 +62,14 @@ const READ: Readonly<Record<string, Read>> = {
 /** Gives each layer a meter. Layers that `previous` knows by name keep theirs, and with it their usage. */
 export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
   const known = new Map(previous?.groups.flatMap((group) => group.layers.map(({ name, meter }) => [name, meter])));
-  const groups = new Map<string, { scope: Scope; read: Read[]; layers: MeteredLayer[] }>();
+  const scopes = new Map(previous?.groups.map(({ scope }) => [JSON.stringify(scope.by), scope]));
+  const groups = new Map<string, Group & { layers: MeteredLayer[] }>();
   for (const [position, layer] of layers.entries()) {
     const { name, unit, by } = layer;
     const id = JSON.stringify(by);
-    const meter = known.get(name);
-    const group = groups.get(id) ?? { scope: meter?.scope ?? { by }, read: by.map(reader), layers: [] };
-    group.layers.push({ ...layer, meter: meter ?? { name, position, unit, scope: group.scope } });
+    const group = groups.get(id) ?? { scope: scopes.get(id) ?? { by }, read: by.map(reader), layers: [], charges: [] };
+    group.charges = [...group.charges, undefined];
+    group.layers.push({ ...layer, meter: known.get(name) ?? { name, position, unit, scope: group.scope } });
     groups.set(id, group);
   }
   const failsOpen = layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open');
@@ -78,51 +81,86 @@ function reader(dimension: Dimension): Read {
 }
 
 export function costIn(unit: Unit, cost: Cost): number {
-  return unit === 'tokens' ? cost.inputTokens + cost.outputTokens : cost[unit];
+  switch (unit) {
+    case 'requests':
+      return cost.requests;
+    case 'permits':
+      return cost.permits;
+    case 'tokens':
+      return cost.inputTokens + cost.outputTokens;
+    case 'inputTokens':
+      return cost.inputTokens;
+    case 'outputTokens':
+      return cost.outputTokens;
+  }
 }
 
 /** What a request would be charged. */
-export function chargesOf({ groups, warned }: Plan, request: AdmitRequest, cost: Cost): Charge[] {
+export function billsOf({ groups, warned }: Plan, request: AdmitRequest, cost: Cost): Bill[] {
   const subject = request.subject ?? NO_SUBJECT;
-  const charges: Charge[] = [];
-  for (const group of groups) {
+  const bills: Bill[] = new Array(groups.length);
+  for (let i = 0; i < groups.length; i++) {
+    const group = groups[i];
     const key = keyOf(group, subject, request, warned);
-    for (const layer of group.layers) {
-      const charge = layer.shadow
-        ? shadowCharge(layer, key, subject, cost, warned)
-        : chargeOf(layer, key, subject, cost);
-      if (charge) charges.push(charge);
-    }
+    bills[i] = { scope: group.scope, key, charges: chargesOf(group, subject, cost, warned) };
   }
-  return charges;
+  return bills;
 }
 
 const ALL: Key = Object.freeze([]);
 
 /** Nearly all limits have two dimensions at most, and an array that is born complete takes a fifth of one that grows. */
-function keyOf({ scope, read }: Group, subject: Subject, request: AdmitRequest, warned: Set<string>): Key {
-  const value = (i: number) => keyValue(scope.by[i], read[i](subject, request), warned);
+function keyOf(group: Group, subject: Subject, request: AdmitRequest, warned: Set<string>): Key {
+  const { read } = group;
   if (read.length === 0) return ALL;
-  if (read.length === 1) return [value(0)];
-  if (read.length === 2) return [value(0), value(1)];
-  return read.map((_, i) => value(i));
+  const first = keyValue(group, 0, subject, request, warned);
+  if (read.length === 1) return [first];
+  const second = keyValue(group, 1, subject, request, warned);
+  if (read.length === 2) return [first, second];
+  return read.map((_, i) => keyValue(group, i, subject, request, warned));
 }
 
-function chargeOf({ meter, unit, rule, limit, shadow }: MeteredLayer, key: Key, subject: Subject, cost: Cost): Charge {
-  return {
-    meter,
-    key,
-    rule: typeof rule === 'function' ? rule(subject) : rule,
-    cost: costIn(unit, cost),
-    limit: typeof limit === 'function' ? limit(subject) : limit,
-    shadow,
-  };
+function keyValue(group: Group, i: number, subject: Subject, request: AdmitRequest, warned: Set<string>) {
+  const value = group.read[i](subject, request);
+  const isPlain = typeof value === 'string' && value.length > 0 && value.length <= LONGEST_VALUE;
+  return isPlain ? value : otherValue(group.scope.by[i], value, warned);
 }
 
-/** A limit on trial alters no answer, not even where it has no value for a plan. */
-function shadowCharge(layer: MeteredLayer, key: Key, subject: Subject, cost: Cost, warned: Set<string>) {
+function chargesOf(group: Group, subject: Subject, cost: Cost, warned: Set<string>): readonly Charge[] {
+  const { layers } = group;
+  let { charges } = group;
+  let isWhole = true;
+  for (let i = 0; i < layers.length; i++) {
+    const charge = layers[i].shadow
+      ? shadowCharge(layers[i], charges[i], subject, cost, warned)
+      : chargeOf(layers[i], charges[i], subject, cost);
+    if (charge === undefined) isWhole = false;
+    if (charge !== charges[i]) charges = charges.with(i, charge);
+  }
+  group.charges = charges;
+  return isWhole ? (charges as readonly Charge[]) : charges.filter((charge) => charge !== undefined);
+}
+
+/** @param last given back where it says the same */
+function chargeOf(layer: MeteredLayer, last: Charge | undefined, subject: Subject, total: Cost): Charge {
+  const { meter, unit, shadow } = layer;
+  const rule = typeof layer.rule === 'function' ? layer.rule(subject) : layer.rule;
+  const cost = costIn(unit, total);
+  const limit = typeof layer.limit === 'function' ? layer.limit(subject) : layer.limit;
+  if (last !== undefined && last.cost === cost && last.limit === limit && last.rule === rule) return last;
+  return { meter, rule, cost, limit, shadow };
+}
+
+/** A limit on trial alters no answer, not even where it has no value for a plan: then it counts nothing. */
+function shadowCharge(
+  layer: MeteredLayer,
+  last: Charge | undefined,
+  subject: Subject,
+  cost: Cost,
+  warned: Set<string>,
+) {
   try {
-    return chargeOf(layer, key, subject, cost);
+    return chargeOf(layer, last, subject, cost);
   } catch (error) {
     const message = `Limit '${layer.name}', in shadow mode, did not count a request: ${showThrown(error)}`;
     warnOnce(warned, `limit ${layer.name}`, 'TOLLGATE_SHADOW_FAILED', message);
@@ -130,8 +168,8 @@ function shadowCharge(layer: MeteredLayer, key: Key, subject: Subject, cost: Cos
   }
 }
 
-function keyValue(dimension: Dimension, value: unknown, warned: Set<string>): string | undefined {
-  if (typeof value === 'string' && value !== '') return value.length > LONGEST_VALUE ? digest(value) : value;
+function otherValue(dimension: Dimension, value: unknown, warned: Set<string>): string | undefined {
+  if (typeof value === 'string' && value !== '') return digest(value);
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (value !== undefined && value !== null && value !== '') {
     const expected = 'a string, a number, or undefined where it is not known';

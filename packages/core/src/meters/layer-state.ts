@@ -1,6 +1,6 @@
 /** How a limit stands for one caller, as the app is told. */
 import type { Dimension } from '../request.js';
-import type { Charge, Unit, Usage } from './meter.js';
+import type { Bill, Unit, Usage } from './meter.js';
 
 export interface LayerState {
   /** The limit's name. */
@@ -29,20 +29,20 @@ export interface LayerState {
 /** Dimensions that don't say who the caller is. */
 const SHARED_DIMENSIONS = new Set<Dimension>(['plan', 'feature', 'route', 'model', 'provider']);
 
-/** True where a charge's meter counts this caller alone. */
-export function isOwn({ meter, key }: Charge): boolean {
-  return meter.scope.by.some((dimension, i) => !SHARED_DIMENSIONS.has(dimension) && key[i] !== undefined);
+/** True for what counts this caller alone. */
+export function isOwn({ scope, key }: Pick<Bill, 'scope' | 'key'>): boolean {
+  return scope.by.some((dimension, i) => !SHARED_DIMENSIONS.has(dimension) && key[i] !== undefined);
 }
 
-export function stateOf({ charge, used, waitMs, refillMs }: Usage): LayerState {
-  const { meter, key, rule } = charge;
-  const { by } = meter.scope;
+export function stateOf({ charge, key, used, waitMs, refillMs }: Usage): LayerState {
+  const { meter, rule } = charge;
+  const { scope } = meter;
   return {
     layer: meter.name,
     unit: meter.unit,
-    by,
+    by: scope.by,
     key,
-    own: isOwn(charge),
+    own: isOwn({ scope, key }),
     mode: charge.shadow ? 'shadow' : 'enforce',
     cost: charge.cost,
     used,
@@ -56,11 +56,11 @@ export function stateOf({ charge, used, waitMs, refillMs }: Usage): LayerState {
 
 /** In the order of the configuration; stores answer in theirs. */
 export function statesOf(usages: readonly Usage[]): LayerState[] {
-  const isOrdered = usages.every(({ charge }, i) => i === 0 || positionOf(usages[i - 1].charge) < positionOf(charge));
-  const ordered = isOrdered ? usages : usages.toSorted((a, b) => positionOf(a.charge) - positionOf(b.charge));
+  const isOrdered = usages.every((usage, i) => i === 0 || positionOf(usages[i - 1]) < positionOf(usage));
+  const ordered = isOrdered ? usages : usages.toSorted((a, b) => positionOf(a) - positionOf(b));
   return ordered.map(stateOf);
 }
 
-function positionOf({ meter }: Charge): number {
-  return meter.position;
+function positionOf({ charge }: Usage): number {
+  return charge.meter.position;
 }

@@ -28,11 +28,9 @@ export interface Meter {
   readonly scope: Scope;
 }
 
-/** A cost against one key of a meter, with the rule and the limit that hold for this request. */
+/** A cost against a meter, with the rule and the limit that hold for this request. Requests that are charged alike share it. */
 export interface Charge {
   readonly meter: Meter;
-  /** One array for all charges of a scope in a request: stores look a record up once. */
-  readonly key: Key;
   readonly rule: Rule;
   /** 0 to 2⁵³ − 1. */
   readonly cost: number;
@@ -42,9 +40,17 @@ export interface Charge {
   readonly shadow: boolean;
 }
 
+/** All charges of a request to the meters of one scope, for one key: what a store finds in one record. */
+export interface Bill {
+  readonly scope: Scope;
+  readonly key: Key;
+  readonly charges: readonly Charge[];
+}
+
 /** What a meter has to say to a charge. */
 export interface Usage {
   readonly charge: Charge;
+  readonly key: Key;
   readonly used: number;
   /** Milliseconds until the charge fits: 0 now, `Infinity` never. Exact if nothing else comes. */
   readonly waitMs: number;
@@ -60,14 +66,12 @@ export function fits(used: number, cost: number, limit: number): boolean {
   return used <= limit - cost;
 }
 
-/** Doubles in a row. A short one is enough as long as {@link staysShort}; what takes a row is told whether it is long. */
+/** The place of what a short row has no room for: nothing was changed, and a long one has to take its place first. */
+export const NO_ROOM = window.NO_ROOM;
+
+/** Doubles in a row. A short one is enough for most keys; what takes a row is told whether it is long. */
 export function width(rule: Rule, long = true): number {
   return rule.kind === 'window' ? window.width(cells(rule, long)) : bucket.WIDTH;
-}
-
-/** False where a short row has no room for what is booked at `now`. */
-export function staysShort(row: Float64Array, at: number, rule: Rule, now: number): boolean {
-  return rule.kind === 'bucket' || window.staysShort(row, at, rule, now);
 }
 
 /** Copies a short row to a long one that is all zero. */
@@ -83,7 +87,7 @@ export function used(row: Float64Array, at: number, rule: Rule, now: number, lon
     : bucket.used(row, at, rule.perMs, now);
 }
 
-/** Adds a cost. Returns its place in the row, to be named when it is settled. */
+/** Adds a cost. Returns its place in the row, to be named when it is settled, or {@link NO_ROOM}. */
 export function book(row: Float64Array, at: number, rule: Rule, cost: number, now: number, long = true): number {
   return rule.kind === 'window'
     ? window.book(row, at, rule, cost, now, cells(rule, long))
@@ -91,7 +95,7 @@ export function book(row: Float64Array, at: number, rule: Rule, cost: number, no
 }
 
 /**
- * Puts `actual` in place of the `cost` charged at `place`. Returns the place for a further correction.
+ * Puts `actual` in place of the `cost` charged at `place`. Returns the place for a further correction, or {@link NO_ROOM}.
  *
  * @param goesOn the admission is not at its end: what it keeps can still be given back
  */
@@ -117,12 +121,12 @@ export function drained(row: Float64Array, at: number, rule: Rule, now: number, 
 }
 
 /** What the meter has to say to a charge at `now`. */
-export function usage(row: Float64Array, at: number, charge: Charge, now: number, long = true): Usage {
+export function usage(row: Float64Array, at: number, charge: Charge, key: Key, now: number, long = true): Usage {
   const { rule, cost, limit } = charge;
   const amount = used(row, at, rule, now, long);
   const waitMs = cost > limit ? Number.POSITIVE_INFINITY : waitFor(row, at, rule, limit - cost, now, long);
   const refillMs = amount === 0 ? 0 : waitFor(row, at, rule, Math.max(0, amount - 1), now, long);
-  return { charge, used: amount, waitMs, refillMs };
+  return { charge, key, used: amount, waitMs, refillMs };
 }
 
 /** Milliseconds until `used` is at most `room`. */

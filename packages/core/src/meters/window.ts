@@ -32,17 +32,25 @@ export function width(cells: number): number {
   return cells + 1;
 }
 
+/** The place of what a short row has no room for: nothing was changed, and a long one has to take its place first. */
+export const NO_ROOM = -2;
+
 /** Cost that counts at `now`. */
 export function used(row: Float64Array, at: number, rule: WindowRule, now: number, cells = rule.parts + 1): number {
+  const oldest = subBucket(rule, now) - rule.parts;
+  if (cells === SHORT) return row[at] >= oldest ? row[at + 1] : 0;
+  return usedSince(row, at, oldest, cells);
+}
+
+function usedSince(row: Float64Array, at: number, oldest: number, cells: number): number {
   const newest = row[at];
-  const oldest = Math.max(subBucket(rule, now) - rule.parts, newest - cells + 1);
-  if (oldest === newest - cells + 1) return sum(row, at + 1, cells);
   let total = 0;
-  for (let b = oldest; b <= newest; b++) total += row[at + 1 + cell(b, cells)];
+  if (oldest <= newest - cells + 1) for (let i = 1; i <= cells; i++) total += row[at + i];
+  else for (let b = oldest; b <= newest; b++) total += row[at + 1 + cell(b, cells)];
   return total;
 }
 
-/** Adds a cost and returns the sub-bucket that it went to: what to name when settling it. */
+/** Adds a cost and returns the sub-bucket that it went to, to be named when it is settled, or {@link NO_ROOM}. */
 export function book(
   row: Float64Array,
   at: number,
@@ -52,6 +60,19 @@ export function book(
   cells = rule.parts + 1,
 ): number {
   const current = subBucket(rule, now);
+  if (cells !== SHORT) return bookIn(row, at, current, cost, cells);
+  const newest = row[at];
+  if (current <= newest) {
+    row[at + 1] += cost;
+    return newest;
+  }
+  if (row[at + 1] !== 0 && newest >= current - rule.parts) return NO_ROOM;
+  row[at] = current;
+  row[at + 1] = cost;
+  return current;
+}
+
+function bookIn(row: Float64Array, at: number, current: number, cost: number, cells: number): number {
   const newest = row[at];
   if (current > newest) {
     if (current - newest >= cells) row.fill(0, at + 1, at + 1 + cells);
@@ -65,7 +86,7 @@ export function book(
 
 /**
  * Puts `actual` in place of `cost`: less is given back to the sub-bucket that was charged, if it still counts; more is
- * charged now, whatever the limit. Returns the place for a further correction.
+ * charged now, whatever the limit. Returns the place for a further correction, or {@link NO_ROOM}.
  */
 export function settle(
   row: Float64Array,
@@ -77,8 +98,8 @@ export function settle(
   now: number,
   cells = rule.parts + 1,
 ): number {
-  if (actual > cost) book(row, at, rule, actual - cost, now, cells);
-  else if (place <= row[at] && place > row[at] - cells) {
+  if (actual > cost) return book(row, at, rule, actual - cost, now, cells) === NO_ROOM ? NO_ROOM : place;
+  if (actual < cost && place <= row[at] && place > row[at] - cells) {
     const charged = at + 1 + cell(place, cells);
     row[charged] = Math.max(0, row[charged] - (cost - actual));
   }
@@ -111,21 +132,10 @@ export function drained(row: Float64Array, at: number, rule: WindowRule, now: nu
   return used(row, at, rule, now, cells) === 0;
 }
 
-/** False where a short row would lose a cost that counts, if one were booked at `now`. */
-export function staysShort(row: Float64Array, at: number, rule: WindowRule, now: number): boolean {
-  return subBucket(rule, now) <= row[at] || used(row, at, rule, now, SHORT) === 0;
-}
-
 /** Copies a short row to a long one that is all zero. */
 export function lengthen(row: Float64Array, at: number, to: Float64Array, toAt: number, rule: WindowRule): void {
   to[toAt] = row[at];
   to[toAt + 1 + cell(row[at], rule.parts + 1)] = row[at + 1];
-}
-
-function sum(row: Float64Array, from: number, count: number): number {
-  let total = 0;
-  for (let i = 0; i < count; i++) total += row[from + i];
-  return total;
 }
 
 function subBucket(rule: WindowRule, now: number): number {

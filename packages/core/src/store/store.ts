@@ -1,12 +1,13 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
-import type { Charge, Usage } from '../meters/meter.js';
+import type { Bill, Charge, Key, Usage } from '../meters/meter.js';
 import type { May } from '../request.js';
 
-/** One way to serve a request, with all that it would be charged; no meter and key twice. */
+/** One way to serve a request, with all that it would be charged. */
 export interface Alternative {
   /** What is served this way, such as a model. */
   readonly name: string;
-  readonly charges: readonly Charge[];
+  /** One for each scope, and in it no meter twice. */
+  readonly bills: readonly Bill[];
 }
 
 export interface TakeRequest {
@@ -19,6 +20,8 @@ export interface TakeRequest {
 /** What one charge came to. A store that settles it brings it up to date. */
 export interface Entry {
   readonly charge: Charge;
+  /** One array for all entries of a bill, and these follow each other: stores look a record up once. */
+  readonly key: Key;
   /** What is booked now: at first the charge's cost. */
   cost: number;
   /** Where in the row it is booked; meaningful to the rule alone. */
@@ -26,9 +29,7 @@ export interface Entry {
 }
 
 /** What an admission was charged and where. Its owner keeps it and settles it. */
-export interface Receipt {
-  readonly entries: Entry[];
-}
+export type Receipt = readonly Entry[];
 
 /** All charges of one alternative were made. */
 export interface Taken {
@@ -54,8 +55,8 @@ export interface Store {
    *
    * @param goesOn the admission is not at its end: what it keeps can still be given back
    */
-  settle(entries: readonly Entry[], actual: readonly number[], now: number, goesOn?: boolean): May<void>;
+  settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
-  peek(charges: readonly Charge[], now: number): May<readonly Usage[]>;
+  peek(bills: readonly Bill[], now: number): May<readonly Usage[]>;
   close(): May<void>;
 }

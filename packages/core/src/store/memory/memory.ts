@@ -1,19 +1,21 @@
 /** Keeps meters in this process. Everything is synchronous, so every step is atomic by itself. */
 import {
+  type Bill,
   book,
   type Charge,
   fits,
   type Key,
   type Meter,
+  NO_ROOM,
+  type Rule,
   type Scope,
   settle,
-  staysShort,
   type Usage,
   usage,
   used,
 } from '../../meters/meter.js';
 import type { Dimension } from '../../request.js';
-import type { Entry, NotTaken, Store, Taken, TakeRequest } from '../store.js';
+import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from '../store.js';
 import {
   type Column,
   chunkOf,
@@ -49,6 +51,7 @@ interface Row {
   long: boolean;
 }
 
+/** The row of a key without a record. Never written to. */
 const INITIAL = new Float64Array(1024);
 
 const NO_USAGE: readonly Usage[] = [];
@@ -68,93 +71,113 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   let latest = 0;
   /** One for each charge at hand, used again for the next request: the hot path allocates only what it returns. */
   const rows: Row[] = [];
+  /** How many of them the charges at hand take. */
+  let count = 0;
 
   function take({ alternatives }: TakeRequest, at: number): Taken | NotTaken {
     const now = tick(at);
     for (let i = 0; i < alternatives.length; i++) {
-      const { charges } = alternatives[i];
-      if (allFit(charges, now)) return commit(i, charges, now);
+      const { bills } = alternatives[i];
+      if (allFit(bills, now)) return commit(i, bills, now);
     }
-    return { refused: alternatives.map(({ charges }) => peek(charges, now)) };
+    return { refused: alternatives.map(({ bills }) => peek(bills, now)) };
   }
 
-  function allFit(charges: readonly Charge[], now: number): boolean {
-    locate(charges, now);
-    for (let i = 0; i < charges.length; i++) {
-      if (!charges[i].shadow && !rowFits(rows[i], charges[i], now)) return false;
+  function allFit(bills: readonly Bill[], now: number): boolean {
+    count = 0;
+    for (let i = 0; i < bills.length; i++) {
+      const { scope, key, charges } = bills[i];
+      const slot = find(tableOf(scope), key, now);
+      for (let j = 0; j < charges.length; j++) {
+        const charge = charges[j];
+        const row = rowFor(count++, charge, slot);
+        if (!charge.shadow && !hasRoom(row, charge, now)) return false;
+      }
     }
     return true;
   }
 
-  function commit(taken: number, charges: readonly Charge[], now: number): Taken {
-    const entries: Entry[] = new Array(charges.length);
-    let count = 0;
+  /** Books what fits as a whole, in the rows that `allFit` has found. Shadow charges that don't fit are left out. */
+  function commit(taken: number, bills: readonly Bill[], now: number): Taken {
+    const receipt: Entry[] = new Array(count);
     let shadowRefused = NO_USAGE;
-    for (let i = 0; i < charges.length; i++) {
-      const charge = charges[i];
-      const row = rows[i];
-      if (charge.shadow && !rowFits(row, charge, now)) {
-        shadowRefused = [...shadowRefused, usage(row.chunk, row.at, charge, now, row.long)];
-        continue;
+    let booked = 0;
+    let at = 0;
+    for (let i = 0; i < bills.length; i++) {
+      const { key, charges } = bills[i];
+      for (let j = 0; j < charges.length; j++) {
+        const charge = charges[j];
+        const row = rows[at++];
+        if (charge.shadow && !hasRoom(row, charge, now)) {
+          shadowRefused = [...shadowRefused, usageAt(row, charge, key, now)];
+          continue;
+        }
+        if (row.slot === NONE) give(row, key, now);
+        const { rule, cost } = charge;
+        let place = book(row.chunk, row.at, rule, cost, now, row.long);
+        if (place === NO_ROOM) {
+          lengthen(row);
+          place = book(row.chunk, row.at, rule, cost, now, row.long);
+        }
+        receipt[booked++] = { charge, key, cost, place };
       }
-      if (row.slot === NONE) give(row, charge, now);
-      if (!row.long && !staysShort(row.chunk, row.at, charge.rule, now)) lengthen(row);
-      const place = book(row.chunk, row.at, charge.rule, charge.cost, now, row.long);
-      entries[count++] = { charge, cost: charge.cost, place };
     }
-    entries.length = count;
-    return { taken, receipt: { entries }, shadowRefused };
+    if (booked < count) receipt.length = booked;
+    return { taken, receipt, shadowRefused };
   }
 
   /** Brings the entries up to date. A record that has been forgotten has nothing to give back, but can be charged more. */
-  function correct(entries: readonly Entry[], actual: readonly number[], now: number, goesOn: boolean): void {
-    let key: Key | undefined;
+  function correct(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): void {
     let slot = NONE;
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i];
-      const { charge, cost, place } = entry;
-      const row = rowFor(i, charge);
-      if (charge.key !== key) {
-        key = charge.key;
-        slot = find(row.table, key, now);
-      }
-      if (slot === NONE && actual[i] > cost) slot = insert(row.table, key, now);
-      point(row, slot);
-      if (actual[i] > cost && !row.long && !staysShort(row.chunk, row.at, charge.rule, now)) slot = lengthen(row);
+    for (let i = 0; i < receipt.length; i++) {
+      const entry = receipt[i];
+      const { charge, key, cost, place } = entry;
+      const table = tableOf(charge.meter.scope);
+      if (i === 0 || key !== receipt[i - 1].key || table !== rows[i - 1].table) slot = find(table, key, now);
+      if (slot === NONE && actual[i] > cost) slot = insert(table, key, now);
+      const row = rowFor(i, charge, slot);
       if (slot !== NONE) {
-        entry.place = settle(row.chunk, row.at, charge.rule, place, cost, actual[i], now, goesOn, row.long);
+        const { rule } = charge;
+        let to = settle(row.chunk, row.at, rule, place, cost, actual[i], now, goesOn, row.long);
+        if (to === NO_ROOM) {
+          slot = lengthen(row);
+          to = settle(row.chunk, row.at, rule, place, cost, actual[i], now, goesOn, row.long);
+        }
+        entry.place = to;
       }
       entry.cost = actual[i];
     }
   }
 
-  /** Fills `rows`. Charges of one scope follow each other with the same key array, so each record is looked up once. */
-  function locate(charges: readonly Charge[], now: number): void {
-    // First, since a meter that is met for the first time widens the records, and that moves them.
-    for (let i = 0; i < charges.length; i++) rowFor(i, charges[i]);
-    let key: Key | undefined;
-    let slot = NONE;
-    for (let i = 0; i < charges.length; i++) {
-      if (charges[i].key !== key) {
-        key = charges[i].key;
-        slot = find(rows[i].table, key, now);
-      }
-      point(rows[i], slot);
+  function peek(bills: readonly Bill[], now: number): Usage[] {
+    const usages: Usage[] = [];
+    for (const { scope, key, charges } of bills) {
+      const slot = find(tableOf(scope), key, now);
+      for (const charge of charges) usages.push(usageAt(rowFor(usages.length, charge, slot), charge, key, now));
     }
+    return usages;
   }
 
-  function rowFor(i: number, { meter, rule }: Charge): Row {
+  function rowFor(i: number, { meter, rule }: Charge, slot: number): Row {
     const known = rows[i];
-    if (known !== undefined && known.meter === meter) return known;
+    const row = known !== undefined && known.meter === meter ? known : newRow(i, meter, rule);
+    point(row, slot);
+    return row;
+  }
+
+  function newRow(i: number, meter: Meter, rule: Rule): Row {
     const table = tableOf(meter.scope);
-    rows[i] = { meter, table, column: columnOf(table, meter, rule), slot: NONE, chunk: INITIAL, at: 0, long: false };
+    const column = columnOf(table, meter, rule);
+    // A meter that the table meets for the first time widens its records, and that moves them.
+    for (const row of rows) if (row.table === table) point(row, row.slot);
+    rows[i] = { meter, table, column, slot: NONE, chunk: INITIAL, at: 0, long: false };
     return rows[i];
   }
 
-  /** Gives a key a record, unless another charge of the same request already has. */
-  function give(row: Row, { key }: Charge, now: number): void {
-    const found = find(row.table, key, now);
-    point(row, found === NONE ? insert(row.table, key, now) : found);
+  /** Gives a key a record, for all charges of the request that it counts. */
+  function give({ table }: Row, key: Key, now: number): void {
+    const slot = insert(table, key, now);
+    for (const row of rows) if (row.table === table) point(row, slot);
   }
 
   /** Moves the record to a slot with room for more, for all charges of the request that it counts. */
@@ -164,16 +187,11 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     return to;
   }
 
-  function peek(charges: readonly Charge[], now: number): Usage[] {
-    locate(charges, now);
-    return charges.map((charge, i) => usage(rows[i].chunk, rows[i].at, charge, now, rows[i].long));
-  }
-
   function tableOf(scope: Scope): Table {
     let table = tables.get(scope);
     if (table === undefined) {
       // Without dimensions there is one key, whose value is `undefined` like that of any dimension it lacks.
-      table = createTable(maxKeys, scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)]);
+      table = createTable(scope, maxKeys, scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)]);
       tables.set(scope, table);
     }
     return table;
@@ -193,7 +211,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   return {
     take,
     settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
-    peek: (charges, at) => peek(charges, tick(at)),
+    peek: (bills, at) => peek(bills, tick(at)),
     close() {
       tables.clear();
       values.clear();
@@ -209,6 +227,10 @@ function point(row: Row, slot: number): void {
   row.long = slot !== NONE && isLong(slot);
 }
 
-function rowFits(row: Row, { rule, cost, limit }: Charge, now: number): boolean {
+function hasRoom(row: Row, { rule, cost, limit }: Charge, now: number): boolean {
   return fits(used(row.chunk, row.at, rule, now, row.long), cost, limit);
+}
+
+function usageAt(row: Row, charge: Charge, key: Key, now: number): Usage {
+  return usage(row.chunk, row.at, charge, key, now, row.long);
 }

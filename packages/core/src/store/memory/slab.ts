@@ -1,55 +1,51 @@
 /**
- * Slots of equal width in chunks of doubles, outside the garbage collector's sight. Each bears the numbers that identify
- * its record; those of a slot that nobody has are 0.
+ * Records of equal width, in chunks outside the garbage collector's sight. Each begins with the numbers that identify it,
+ * which are 0 where nobody has the slot, and its doubles follow: what is read together lies together.
  */
 export interface Slab {
-  /** Doubles in a slot. */
+  /** Doubles in a slot, with the room that the numbers take. */
   width: number;
-  chunks: Float64Array[];
-  /** Numbers that identify a record, for each slot. */
-  readonly idWidth: number;
-  ids: Int32Array;
+  chunks: Chunk[];
   /** Slots that were ever used; those given back are in `free`. */
   slots: number;
   readonly free: number[];
 }
 
+/** Two views of the same memory. */
+export interface Chunk {
+  readonly doubles: Float64Array;
+  readonly numbers: Int32Array;
+}
+
 const CHUNK_BITS = 8;
 const CHUNK_SLOTS = 2 ** CHUNK_BITS;
 
-export function createSlab(idWidth: number): Slab {
-  return { width: 0, chunks: [], idWidth, ids: new Int32Array(0), slots: 0, free: [] };
+/** @param ids numbers that identify a record */
+export function createSlab(ids: number): Slab {
+  return { width: Math.ceil(ids / 2), chunks: [], slots: 0, free: [] };
 }
 
 /** The chunk that holds a slot. */
-export function chunkAt(slab: Slab, slot: number): Float64Array {
+export function chunkAt(slab: Slab, slot: number): Chunk {
   return slab.chunks[slot >> CHUNK_BITS];
 }
 
-/** Where a slot begins in its chunk. */
+/** Where a slot begins among the doubles of its chunk; among the numbers it is twice as far. */
 export function startAt(slab: Slab, slot: number): number {
   return (slot & (CHUNK_SLOTS - 1)) * slab.width;
 }
 
-/** A slot whose doubles and numbers are all 0. */
+/** A slot that is all 0. */
 export function occupy(slab: Slab): number {
   const given = slab.free.pop();
   if (given !== undefined) return given;
-  const slot = slab.slots++;
-  if (slot === slab.chunks.length * CHUNK_SLOTS) slab.chunks.push(new Float64Array(CHUNK_SLOTS * slab.width));
-  const ids = slot * slab.idWidth;
-  if (ids === slab.ids.length) {
-    const longer = new Int32Array(Math.max(16, slot + (slot >> 2)) * slab.idWidth);
-    longer.set(slab.ids);
-    slab.ids = longer;
-  }
-  return slot;
+  if (slab.slots === slab.chunks.length * CHUNK_SLOTS) slab.chunks.push(createChunk(slab.width));
+  return slab.slots++;
 }
 
 export function vacate(slab: Slab, slot: number): void {
   const start = startAt(slab, slot);
-  chunkAt(slab, slot).fill(0, start, start + slab.width);
-  slab.ids.fill(0, slot * slab.idWidth, (slot + 1) * slab.idWidth);
+  chunkAt(slab, slot).doubles.fill(0, start, start + slab.width);
   slab.free.push(slot);
 }
 
@@ -58,9 +54,16 @@ export function widen(slab: Slab, doubles: number): number {
   const before = slab.width;
   slab.width += doubles;
   slab.chunks = slab.chunks.map((narrow) => {
-    const wide = new Float64Array(CHUNK_SLOTS * slab.width);
-    for (let i = 0; i < CHUNK_SLOTS; i++) wide.set(narrow.subarray(i * before, (i + 1) * before), i * slab.width);
+    const wide = createChunk(slab.width);
+    for (let i = 0; i < CHUNK_SLOTS; i++) {
+      wide.doubles.set(narrow.doubles.subarray(i * before, (i + 1) * before), i * slab.width);
+    }
     return wide;
   });
   return before;
+}
+
+function createChunk(width: number): Chunk {
+  const doubles = new Float64Array(CHUNK_SLOTS * width);
+  return { doubles, numbers: new Int32Array(doubles.buffer) };
 }

@@ -8,22 +8,24 @@
  * `maxKeys` new keys share one record, the overflow, and go on doing so until it has drained, lest a key get a second
  * helping in a record of its own.
  */
-import { drained, type Key, lengthen, type Meter, type Rule, width } from '../../meters/meter.js';
-import { chunkAt, createSlab, occupy, type Slab, startAt, vacate, widen } from './slab.js';
+import { drained, type Key, lengthen, type Meter, type Rule, type Scope, width } from '../../meters/meter.js';
+import { type Chunk, chunkAt, createSlab, occupy, type Slab, startAt, vacate, widen } from './slab.js';
 import { need, numberOf, release, UNKNOWN, type Values } from './values.js';
 
 /** Where a meter's row begins within a slot, and a rule to tell when it has drained. */
 export interface Column {
+  readonly meter: Meter;
   readonly rule: Rule;
   readonly inShort: number;
   readonly inLong: number;
 }
 
 export interface Table {
+  readonly scope: Scope;
   readonly maxKeys: number;
   /** For each dimension. */
   readonly values: readonly Values[];
-  readonly columns: Map<Meter, Column>;
+  readonly columns: Column[];
   readonly short: Slab;
   readonly long: Slab;
   /** Open addressing: a slot + 1 or, where it is free, 0. A power of 2 in length, at most two thirds full. */
@@ -44,11 +46,12 @@ export const NONE = -1;
 const SWEEP = 2;
 
 /** @param values for each dimension of the scope; one where it has none, for its one key */
-export function createTable(maxKeys: number, values: readonly Values[]): Table {
+export function createTable(scope: Scope, maxKeys: number, values: readonly Values[]): Table {
   return {
+    scope,
     maxKeys,
     values,
-    columns: new Map(),
+    columns: [],
     short: createSlab(values.length),
     long: createSlab(values.length),
     index: new Int32Array(16),
@@ -65,9 +68,9 @@ export function isLong(slot: number): boolean {
   return (slot & 1) === 1;
 }
 
-/** The chunk that holds a slot. */
+/** The doubles of the chunk that holds the slot. */
 export function chunkOf(table: Table, slot: number): Float64Array {
-  return chunkAt(slabOf(table, slot), slot >> 1);
+  return chunkAt(slabOf(table, slot), slot >> 1).doubles;
 }
 
 /** Where a meter's row begins in the chunk that holds the slot. */
@@ -75,20 +78,25 @@ export function rowOf(table: Table, slot: number, { inShort, inLong }: Column): 
   return startAt(slabOf(table, slot), slot >> 1) + (isLong(slot) ? inLong : inShort);
 }
 
-/** The column of a meter. One that the table has not met yet is given a row in every slot. */
+/** The column of a meter. One that the table has not met yet is given a row in every slot, and that moves all rows. */
 export function columnOf(table: Table, meter: Meter, rule: Rule): Column {
-  const known = table.columns.get(meter);
-  if (known !== undefined) return known;
+  const { columns } = table;
+  for (let i = 0; i < columns.length; i++) if (columns[i].meter === meter) return columns[i];
   const inShort = widen(table.short, width(rule, false));
-  const column = { rule, inShort, inLong: widen(table.long, width(rule, true)) };
-  table.columns.set(meter, column);
+  const column = { meter, rule, inShort, inLong: widen(table.long, width(rule, true)) };
+  columns.push(column);
   return column;
 }
 
 /** The slot that counts for a key: its own, the overflow's while that is open, or `NONE`. */
 export function find(table: Table, key: Key, now: number): number {
   const slot = seek(table, key) ? table.index[cellFor(table, table.sought, 0)] - 1 : NONE;
-  if (slot !== NONE) return slot;
+  const isFull = table.overflow !== NONE || table.keys >= table.maxKeys;
+  return slot === NONE && isFull ? overflowOf(table, now) : slot;
+}
+
+/** The slot for keys that a full table has no room for; `NONE` where there is room again. */
+function overflowOf(table: Table, now: number): number {
   if (table.overflow !== NONE && isDrained(table, table.overflow, now)) {
     vacate(table.long, table.overflow >> 1);
     table.overflow = NONE;
@@ -105,32 +113,43 @@ export function insert(table: Table, key: Key, now: number): number {
   sweep(table, now, SWEEP);
   if ((table.keys + 1) * 3 > table.index.length * 2) growIndex(table);
   const { short, values } = table;
-  const slot = occupy(short);
-  const ids = slot * values.length;
-  for (let i = 0; i < values.length; i++) short.ids[ids + i] = need(values[i], key[i]) + 1;
-  table.index[cellFor(table, short.ids, ids)] = (slot << 1) + 1;
+  const slot = occupy(short) << 1;
+  const { numbers } = chunkAt(short, slot >> 1);
+  const ids = idsAt(table, slot);
+  for (let i = 0; i < values.length; i++) numbers[ids + i] = need(values[i], key[i]) + 1;
+  table.index[cellFor(table, numbers, ids)] = slot + 1;
   table.keys++;
-  return slot << 1;
+  return slot;
 }
 
 /** Moves a record from its short slot to a long one. Returns that. */
 export function move(table: Table, from: number): number {
-  const { short, long, values, columns } = table;
-  const ids = (from >> 1) * values.length;
-  const cell = cellFor(table, short.ids, ids);
-  const to = (occupy(long) << 1) | 1;
-  long.ids.set(short.ids.subarray(ids, ids + values.length), (to >> 1) * values.length);
-  for (const column of columns.values()) {
+  const to = (occupy(table.long) << 1) | 1;
+  const [short, long] = [numbersOf(table, from), numbersOf(table, to)];
+  const ids = idsAt(table, from);
+  const cell = cellFor(table, short, ids);
+  long.set(short.subarray(ids, ids + table.values.length), idsAt(table, to));
+  for (const column of table.columns) {
     const [before, after] = [chunkOf(table, from), chunkOf(table, to)];
     lengthen(before, rowOf(table, from, column), after, rowOf(table, to, column), column.rule);
   }
   table.index[cell] = to + 1;
-  vacate(short, from >> 1);
+  vacate(table.short, from >> 1);
   return to;
 }
 
 function slabOf(table: Table, slot: number): Slab {
   return isLong(slot) ? table.long : table.short;
+}
+
+/** The numbers of the chunk that holds the slot. */
+function numbersOf(table: Table, slot: number): Chunk['numbers'] {
+  return chunkAt(slabOf(table, slot), slot >> 1).numbers;
+}
+
+/** Where those begin that identify the slot's record. */
+function idsAt(table: Table, slot: number): number {
+  return startAt(slabOf(table, slot), slot >> 1) * 2;
 }
 
 /** Puts a key's numbers into `sought`. False where one of its values is in no record: then the key has none either. */
@@ -153,10 +172,10 @@ function cellFor(table: Table, ids: Int32Array, from: number): number {
 }
 
 function isAt(table: Table, slot: number, ids: Int32Array, from: number): boolean {
-  const own = slabOf(table, slot).ids;
-  const width = table.values.length;
-  const at = (slot >> 1) * width;
-  for (let i = 0; i < width; i++) if (own[at + i] !== ids[from + i]) return false;
+  const slab = slabOf(table, slot);
+  const { numbers } = chunkAt(slab, slot >> 1);
+  const at = startAt(slab, slot >> 1) * 2;
+  for (let i = table.values.length - 1; i >= 0; i--) if (numbers[at + i] !== ids[from + i]) return false;
   return true;
 }
 
@@ -175,8 +194,7 @@ function growIndex(table: Table): void {
   const slots = table.index.filter((cell) => cell !== 0);
   table.index = new Int32Array(table.index.length * 2);
   for (const cell of slots) {
-    const slot = cell - 1;
-    table.index[cellFor(table, slabOf(table, slot).ids, (slot >> 1) * table.values.length)] = cell;
+    table.index[cellFor(table, numbersOf(table, cell - 1), idsAt(table, cell - 1))] = cell;
   }
 }
 
@@ -187,7 +205,7 @@ function unlink(table: Table, cell: number): void {
   let hole = cell;
   for (let next = (hole + 1) & last; index[next] !== 0; next = (next + 1) & last) {
     const slot = index[next] - 1;
-    const wish = home(slabOf(table, slot).ids, (slot >> 1) * values.length, values.length);
+    const wish = home(numbersOf(table, slot), idsAt(table, slot), values.length);
     if (((next - wish) & last) < ((next - hole) & last)) continue;
     index[hole] = index[next];
     hole = next;
@@ -197,10 +215,7 @@ function unlink(table: Table, cell: number): void {
 
 function isDrained(table: Table, slot: number, now: number): boolean {
   const chunk = chunkOf(table, slot);
-  for (const column of table.columns.values()) {
-    if (!drained(chunk, rowOf(table, slot, column), column.rule, now, isLong(slot))) return false;
-  }
-  return true;
+  return table.columns.every((column) => drained(chunk, rowOf(table, slot, column), column.rule, now, isLong(slot)));
 }
 
 /** Looks at the next `count` slots and forgets the keys of those that have drained. */
@@ -210,11 +225,11 @@ function sweep(table: Table, now: number, count: number): void {
     if (table.hand >= short.slots + long.slots) table.hand = 0;
     const position = table.hand++;
     const slot = position < short.slots ? position << 1 : ((position - short.slots) << 1) | 1;
-    const { ids } = slabOf(table, slot);
-    const at = (slot >> 1) * values.length;
-    if (ids[at] === 0 || !isDrained(table, slot, now)) continue;
-    unlink(table, cellFor(table, ids, at));
-    for (let j = 0; j < values.length; j++) release(values[j], ids[at + j] - 1);
+    const numbers = numbersOf(table, slot);
+    const ids = idsAt(table, slot);
+    if (numbers[ids] === 0 || !isDrained(table, slot, now)) continue;
+    unlink(table, cellFor(table, numbers, ids));
+    for (let j = 0; j < values.length; j++) release(values[j], numbers[ids + j] - 1);
     vacate(slabOf(table, slot), slot >> 1);
     table.keys--;
   }
