@@ -8,7 +8,7 @@ export default {
     '^@tollgate/core$': '<rootDir>/packages/core/src/index.ts',
     '^@tollgate/core/(http)$': '<rootDir>/packages/core/src/$1/index.ts',
     '^@tollgate/core/(testing)$': '<rootDir>/packages/core/src/$1.ts',
-    '^@tollgate/(express)$': '<rootDir>/packages/$1/src/index.ts',
+    '^@tollgate/(express|fastify|koa)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

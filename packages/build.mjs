@@ -17,6 +17,7 @@ for (const { name } of packages) {
   const entryPoints = files.filter((file) => file.endsWith('.ts')).map((file) => join(src, file));
 
   await rm(cjs, { recursive: true, force: true });
+  await removeStale(esm, new Set(files));
   for (const [format, outdir] of [
     ['esm', esm],
     ['cjs', cjs],
@@ -25,4 +26,12 @@ for (const { name } of packages) {
   }
   await cp(esm, cjs, { recursive: true, filter: (path) => !/\.(js|js\.map|tsbuildinfo)$/.test(path) });
   await writeFile(join(cjs, 'package.json'), '{ "type": "commonjs" }\n');
+}
+
+/** Removes what was made of sources that are no longer there: it would be shipped. */
+async function removeStale(folder, sources) {
+  for (const file of await readdir(folder, { recursive: true })) {
+    const source = file.replace(/\.(js|js\.map|d\.ts)$/, '.ts');
+    if (source !== file && !sources.has(source)) await rm(join(folder, file));
+  }
 }

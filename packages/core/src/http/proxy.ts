@@ -2,6 +2,8 @@
 import { warn } from '../errors.js';
 import type { Adapter } from './adapter.js';
 
+const SETTING = "Express: 'trust proxy', Koa: app.proxy and app.maxIpsCount, Fastify: trustProxy";
+
 /** Warns, once each, of settings under which clients choose their own address or share the proxy's. */
 export function proxyWatch<R>(adapter: Pick<Adapter<R, never>, 'proxyTrust' | 'header'>): (request: R) => void {
   let quiet = false;
@@ -13,14 +15,15 @@ export function proxyWatch<R>(adapter: Pick<Adapter<R, never>, 'proxyTrust' | 'h
       warn(
         'TOLLGATE_PROXY_TRUSTED_BLINDLY',
         "Limits count by 'ip', and the app trusts every proxy: any client can send an X-Forwarded-For of its choice and be " +
-          "counted as somebody new each time. Trust your own proxies alone, by number or by address ('trust proxy').",
+          'counted as somebody new each time. Trust your own proxies alone, by number or by address ' +
+          `(${SETTING}).`,
       );
     } else if (trust === 'none' && adapter.header(request, 'x-forwarded-for') !== undefined) {
       quiet = true;
       warn(
         'TOLLGATE_PROXY_NOT_TRUSTED',
         "Limits count by 'ip', and a request came with X-Forwarded-For while the app trusts no proxy. Behind a proxy all " +
-          "clients then count as one, with the proxy's address. Trust your proxies, by number or by address ('trust proxy').",
+          `clients then count as one, with the proxy's address. Trust your proxies, by number or by address (${SETTING}).`,
       );
     }
   };

@@ -1,0 +1,23 @@
+/** An app as the README shows it, in what any module setting accepts. Answers one request and refuses the next. */
+import { createTollgate, currentAdmission, runWithAdmission, slidingWindow } from '@tollgate/core';
+import { problemBody } from '@tollgate/core/http';
+import { manualClock } from '@tollgate/core/testing';
+
+export async function run(): Promise<number[]> {
+  const gate = createTollgate({
+    limits: [slidingWindow({ name: 'user', by: 'user', limit: 10, window: '1m' })],
+    clock: manualClock(),
+  });
+  async function visit() {
+    const decision = await gate.admit({ subject: { user: 'ada' }, tier: 'large' });
+    if (!decision.admitted) return problemBody(decision.refusal).status;
+    const { admission } = decision;
+    const same = runWithAdmission(admission, currentAdmission) === admission;
+    await admission.settle({ outcome: 'succeeded' });
+    return same ? 200 : 500;
+  }
+  return [await visit(), await visit()];
+}
+
+// @ts-expect-error a limit needs a name
+export const wrong = () => slidingWindow({ limit: 10, window: '1m' });

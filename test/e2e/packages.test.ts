@@ -1,0 +1,152 @@
+/** What the packages are once they are packed and installed: from CommonJS, ES modules, TypeScript and Jest. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Ended,
+  install,
+  manifestOf,
+  PACKAGES,
+  packAll,
+  ROOT,
+  run,
+  succeeded,
+  tarballOf,
+  tool,
+  writeFiles,
+} from './packing.js';
+
+const CONSUMERS = join(__dirname, 'consumers');
+
+/** Runs what the consumer's app was compiled to, from either kind of module. */
+const RUN = "import('./app.js').then(({ run }) => run()).then((answers) => console.log(JSON.stringify(answers)))";
+
+const JEST_TEST = `
+const { run } = require('./app.js');
+test('answers, then refuses', async () => expect(await run()).toEqual([200, 429]));
+`;
+
+/** The ways to compile an app, each to a kind of module that resolves the packages for itself. */
+const APPS = ['nodenext', 'node16'].flatMap((module) =>
+  ['commonjs', 'module'].map((type) => ({ module, type, folder: `${module}-${type}` })),
+);
+
+/** What the packages declare is checked as well, in the strictest of settings. */
+const COMPILER_OPTIONS = {
+  target: 'es2022',
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  skipLibCheck: false,
+  types: ['node'],
+};
+
+let temp: string;
+let packed: string;
+
+/** The project that an adapter, or core alone, is installed in. */
+const projectOf = (name: string) => join(temp, name);
+const packageOf = (name: string) => join(projectOf(name), 'node_modules', '@tollgate', name);
+
+beforeAll(async () => {
+  temp = await mkdtemp(join(tmpdir(), 'tollgate-packages-'));
+  packed = join(temp, 'packed');
+  await writeFiles(packed, {});
+  await packAll(packed);
+  for (const name of PACKAGES) await writeFiles(projectOf(name), {});
+  await Promise.all(PACKAGES.map((name) => install(projectOf(name), [...new Set(['core', name])], packed)));
+}, 60_000);
+
+afterAll(() => rm(temp, { recursive: true, force: true }));
+
+describe.each(PACKAGES)('@tollgate/%s', (name) => {
+  let compiled: Ended;
+  beforeAll(async () => {
+    compiled = await compileApps(name);
+  }, 30_000);
+
+  test('ships what was built, what it is and its license, and nothing else', async () => {
+    const files = await filesIn(packageOf(name));
+    expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
+    const modules = (await filesIn(join(ROOT, 'packages', name, 'src'))).map((file) => file.replace(/\.ts$/, ''));
+    const built = ['cjs', 'esm'].flatMap((build) =>
+      modules.flatMap((module) => ['.d.ts', '.js', '.js.map'].map((ending) => `dist/${build}/${module}${ending}`)),
+    );
+    expect(files.filter((file) => file.startsWith('dist/')).sort()).toEqual([...built, 'dist/cjs/package.json'].sort());
+  });
+
+  test('has source maps that bring their sources', async () => {
+    const maps = (await filesIn(packageOf(name))).filter((file) => file.endsWith('.map'));
+    for (const map of maps) {
+      const { sources, sourcesContent } = JSON.parse(await readFile(join(packageOf(name), map), 'utf8'));
+      expect([map, sourcesContent?.length]).toEqual([map, sources.length]);
+    }
+  });
+
+  test('depends on versions that a registry has', async () => {
+    const { license, dependencies, peerDependencies } = await manifestOf(packageOf(name));
+    expect(license).toBe('MIT');
+    const { version } = await manifestOf(join(projectOf(name), 'node_modules', '@tollgate', 'core'));
+    for (const range of Object.values({ ...dependencies, ...peerDependencies })) expect(range).toMatch(/^(\^|>=)\d/);
+    if (name !== 'core') expect(peerDependencies?.['@tollgate/core']).toBe(`^${version}`);
+  });
+
+  test('compiles in TypeScript', () => expect(compiled).toEqual({ code: 0, stdout: '', stderr: '' }));
+
+  test.each(APPS)(
+    'runs as $type, compiled as $module',
+    async ({ folder }) => {
+      expect(await succeeded(run(process.execPath, ['-e', RUN], join(projectOf(name), folder)))).toBe('[200,429]\n');
+    },
+    30_000,
+  );
+
+  test('runs under Jest in CommonJS without configuration', async () => {
+    const folder = join(projectOf(name), 'nodenext-commonjs');
+    await writeFiles(folder, { 'app.test.js': JEST_TEST });
+    const result = await succeeded(tool('jest', 'bin/jest.js', ['--ci', '--json', '--watchman=false'], folder));
+    expect(JSON.parse(result)).toMatchObject({ success: true, numPassedTests: 1 });
+  }, 30_000);
+
+  test('is clean to publint', async () => {
+    const tarball = await tarballOf(name, packed);
+    expect(await succeeded(tool('publint', 'src/cli.js', ['run', tarball, '--strict'], temp))).toContain('All good!');
+  }, 30_000);
+
+  test('is clean to attw', async () => {
+    const tarball = await tarballOf(name, packed);
+    await succeeded(tool('@arethetypeswrong/cli', 'dist/index.js', [tarball, '--no-definitely-typed'], temp));
+  }, 30_000);
+});
+
+test('both builds in one process share gates, tolls and the current admission', async () => {
+  const project = join(temp, 'both-builds');
+  await writeFiles(project, { 'app.cjs': await readFile(join(CONSUMERS, 'both-builds.cjs'), 'utf8') });
+  await install(project, PACKAGES, packed);
+  const answers = JSON.parse(await succeeded(run(process.execPath, ['app.cjs'], project)));
+  const either = { cjs: [200, 429], esm: [200, 429] };
+  expect(answers).toEqual(Object.fromEntries(PACKAGES.map((name) => [name, either])));
+}, 30_000);
+
+/** One app, in as many projects as there are ways to compile it. */
+async function compileApps(name: string): Promise<Ended> {
+  for (const { module, type, folder } of APPS) {
+    await writeFiles(join(projectOf(name), folder), {
+      'app.ts': await readFile(join(CONSUMERS, `${name}.ts`), 'utf8'),
+      'package.json': JSON.stringify({ type }),
+      'tsconfig.json': JSON.stringify({ compilerOptions: { ...COMPILER_OPTIONS, module }, files: ['app.ts'] }),
+    });
+  }
+  return tool('typescript', 'bin/tsc', ['-b', ...APPS.map(({ folder }) => folder)], projectOf(name));
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .replaceAll('\\', '/'),
+    );
+}

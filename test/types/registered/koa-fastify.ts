@@ -1,0 +1,29 @@
+/** The gate that `app.ts` registers, on the routes of Koa and Fastify. By `tsc -b`; never run. */
+import type { Tollgate } from '@tollgate/core';
+import { tollgate as plugin } from '@tollgate/fastify';
+import { type TollMiddleware, toll } from '@tollgate/koa';
+import type { FastifyInstance } from 'fastify';
+
+export const tolls: TollMiddleware[] = [
+  toll('cheap', { feature: 'chat' }),
+  toll((ctx) => (ctx.query.long ? 'dear' : 'cheap')),
+  // @ts-expect-error: a default tier, which this gate has not
+  toll('small'),
+  // @ts-expect-error: no such feature
+  toll('cheap', { feature: 'chatter' }),
+];
+
+const answer = () => 'Good evening.';
+
+export async function routes(app: FastifyInstance, gate: Tollgate): Promise<void> {
+  await app.register(plugin, { gate, defaultTier: 'dear' });
+  // @ts-expect-error: a default tier, which this gate has not
+  await app.register(plugin, { gate, defaultTier: 'small' });
+  app.get('/free', { config: { toll: 'free' } }, answer);
+  app.get('/chat', { config: { toll: { tier: 'cheap', feature: 'chat' } } }, answer);
+  app.get('/long', { config: { toll: { tier: (request) => (request.query ? 'dear' : 'cheap') } } }, answer);
+  // @ts-expect-error: a default tier, which this gate has not
+  app.get('/small', { config: { toll: { tier: 'small' } } }, answer);
+  // @ts-expect-error: no such feature
+  app.get('/chatter', { config: { toll: { tier: 'cheap', feature: 'chatter' } } }, answer);
+}
