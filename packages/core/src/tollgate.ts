@@ -11,7 +11,7 @@ import { refusalOf, storeDownRefusal } from './http/problem.js';
 import { billsOf, makePlan } from './meters/charges.js';
 import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage } from './meters/meter.js';
-import type { AdmitRequest, Cost, Dimension, May, TokenCounts } from './request.js';
+import { type AdmitRequest, type Cost, type Dimension, isPromise, type May, type TokenCounts } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { changed } from './update.js';
 import { validate } from './validate.js';
@@ -41,10 +41,10 @@ export function createTollgate<
     signal?.throwIfAborted();
     const cost = costOf(request);
     const bills = billsOf(plan, request, cost);
-    if (extending) return amend(extending as GateAdmission, request, cost, bills);
+    if (extending) return amend(extending as GateAdmission, request, cost, bills, signal);
     const sequence = count++;
     const result = take(sequence, bills);
-    return result instanceof Promise
+    return isPromise(result)
       ? result.then((result) => conclude(result, sequence, request, cost, bills, signal))
       : conclude(result, sequence, request, cost, bills, signal);
   }
@@ -72,21 +72,27 @@ export function createTollgate<
     request: AdmitRequest,
     cost: Cost,
     bills: readonly Bill[],
+    signal: AbortSignal | undefined,
   ): Promise<Decision> {
     admission.assertOpen();
     const { missing, surplus, surplusActual, kept } = amendment(admission.receipt, bills);
-    const result = await take(admission.sequence, missing);
+    const result = missing.length > 0 ? await take(count++, missing) : NOTHING_TAKEN;
     if (isRefusal(result)) {
       await attempt(() => admission.settle({ outcome: 'ignored' }));
       const usages = result && (await attempt(() => store.peek(bills, clock.now())));
       // Room may have come back meanwhile: then the request is judged afresh.
-      return usages?.every(isFitting) ? decide(request, {}) : refused(admission.id, request, usages);
+      return usages?.every(isFitting) ? decide(request, { signal }) : refused(admission.id, request, usages);
     }
+    const receipt = result?.receipt ?? NO_RECEIPT;
+    await assertStillOpen(admission, receipt);
+    // From here on, whoever settles the admission settles this too.
+    admission.receipt = [...admission.receipt, ...receipt];
     if (surplus.length > 0) await attempt(() => store.settle(surplus, surplusActual, clock.now(), true));
+    admission.assertOpen();
     admission.request = request;
     admission.cost = cost;
     admission.bills = bills;
-    admission.receipt = [...kept.map(asCharged), ...(result?.receipt ?? NO_RECEIPT)];
+    admission.receipt = [...kept.map(asCharged), ...receipt];
     return admitted(admission, result, true);
   }
 
@@ -95,11 +101,7 @@ export function createTollgate<
     const result = await take(count++, billsOf(plan, admission.request, more).flatMap(withoutZeros));
     if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused[0]);
     const receipt = result?.receipt ?? NO_RECEIPT;
-    if (!admission.isOpen) {
-      const nothing = receipt.map(() => 0);
-      await settle(receipt, nothing);
-      admission.assertOpen();
-    }
+    await assertStillOpen(admission, receipt);
     const { cost } = admission;
     admission.cost = {
       ...cost,
@@ -110,11 +112,19 @@ export function createTollgate<
     return admitted(admission, result, true);
   }
 
-  /** Asks the store for all of it. `undefined` if the store failed. */
+  /** Gives back what was charged for an admission that has been settled meanwhile, and throws. */
+  async function assertStillOpen(admission: GateAdmission, receipt: Receipt): Promise<void> {
+    if (admission.isOpen) return;
+    const nothing = receipt.map(() => 0);
+    await settle(receipt, nothing);
+    admission.assertOpen();
+  }
+
+  /** Asks the store for all of it. `undefined` if the store failed. As `attempt` does, without a closure for each request. */
   function take(sequence: number, bills: readonly Bill[]): May<Taken | NotTaken | undefined> {
     try {
       const answer = store.take({ sequence, alternatives: [{ name: 'only', bills }] }, clock.now());
-      return answer instanceof Promise ? answer.catch(storeFailed) : answer;
+      return isPromise(answer) ? answer.then(undefined, storeFailed) : answer;
     } catch (error) {
       return storeFailed(error);
     }
@@ -158,14 +168,14 @@ export function createTollgate<
   /** How the limits stand, or nothing if the store fails: then only figures are lost. */
   function layers(bills: readonly Bill[]): May<readonly LayerState[]> {
     const usages = attempt(() => store.peek(bills, clock.now()));
-    return usages instanceof Promise ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
+    return isPromise(usages) ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
   }
 
   /** What the store answers, or `undefined` if it fails, which is told to those who listen. */
   function attempt<T>(ask: () => May<T>): May<T | undefined> {
     try {
       const answer = ask();
-      return answer instanceof Promise ? answer.catch(storeFailed) : answer;
+      return isPromise(answer) ? answer.then(undefined, storeFailed) : answer;
     } catch (error) {
       return storeFailed(error);
     }
@@ -237,5 +247,7 @@ function withoutZeros({ charges, ...bill }: Bill): Bill[] {
 const NO_OPTIONS: AdmitOptions = {};
 
 const NO_RECEIPT: Receipt = [];
+
+const NOTHING_TAKEN: Taken = { taken: 0, receipt: NO_RECEIPT, shadowRefused: [] };
 
 const NOTHING: Cost = { requests: 0, permits: 0, inputTokens: 0, outputTokens: 0 };

@@ -152,7 +152,7 @@ function admissionOfThis(this: object): Admission | undefined {
   return admissionOf(this);
 }
 
-/** Apps may put something else in its place, as tests do. */
+/** Apps may put something else in its place, as tests do. It stays there: tolls no longer show theirs. */
 function setAdmission(this: object, value: unknown): void {
   Object.defineProperty(this, 'admission', { configurable: true, enumerable: true, writable: true, value });
 }

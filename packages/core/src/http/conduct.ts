@@ -92,7 +92,7 @@ export function createConduct<R extends object, S>(
   function pass(request: R, response: S, toll: Toll<R>): May<Passage> {
     const exchange = exchangeOf(request);
     if (adapter.method(request) === 'OPTIONS') return undefined;
-    if (toll.free) return exempt(response, exchange);
+    if (toll.free) return exchange.admission && exempt(response, exchange, exchange.admission);
     if (!skip) return identifyFor(request, response, exchange, toll);
     return then(skip(request), (skipped) => (skipped ? undefined : identifyFor(request, response, exchange, toll)));
   }
@@ -110,15 +110,16 @@ export function createConduct<R extends object, S>(
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
     const asked: AdmitRequest = { subject, tier, permits, feature, route, priority, model, estimate };
     const decision = gate.decide(asked, { extending: exchange.admission });
-    if (!isPromise(decision)) return conclude(response, exchange, decision);
+    if (!isPromise(decision)) return keep(response, exchange, decision);
     return decision.then((decision) => {
-      exchange.admission = decision.admitted ? decision.admission : undefined;
-      if (decision.admitted && adapter.isClosed(response)) return then(release(exchange), () => 'gone' as const);
-      return conclude(response, exchange, decision);
+      if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
+      exchange.admission = decision.admission;
+      return then(release(exchange), () => 'gone' as const);
     });
   }
 
-  function conclude(response: S, exchange: Exchange, decision: Decision): May<Passage> {
+  /** Keeps what was decided, and tells the client how it stands. */
+  function keep(response: S, exchange: Exchange, decision: Decision): May<Passage> {
     exchange.admission = decision.admitted ? decision.admission : undefined;
     if (decision.admitted) watch(response, exchange);
     return then(tell(response, decision), () => decision);
@@ -148,10 +149,9 @@ export function createConduct<R extends object, S>(
   }
 
   /** Gives back what was charged on the way here, and says so to the client. */
-  async function exempt(response: S, exchange: Exchange): Promise<undefined> {
-    const { admission } = exchange;
+  async function exempt(response: S, exchange: Exchange, admission: Admission): Promise<undefined> {
     await release(exchange);
-    if (admission) adapter.setHeaders(response, rateLimitHeaders(await admission.layers('own'), headers));
+    if (headers !== false) adapter.setHeaders(response, rateLimitHeaders(await admission.layers('own'), headers));
   }
 
   async function release(exchange: Exchange): Promise<void> {
@@ -167,7 +167,7 @@ export function createConduct<R extends object, S>(
     if (!end.finished) admission.abort(new Error('The client closed the connection.'));
     try {
       const concluding = admission.conclude({ outcome: outcomeOf(end) });
-      if (isPromise(concluding)) concluding.catch(failed);
+      if (isPromise(concluding)) concluding.then(undefined, failed);
     } catch (error) {
       failed(error);
     }

@@ -127,21 +127,24 @@ function keyValue(group: Group, i: number, subject: Subject, request: AdmitReque
 }
 
 function chargesOf(group: Group, subject: Subject, cost: Cost, warned: Set<string>): readonly Charge[] {
-  const { layers } = group;
-  let { charges } = group;
+  const { layers, charges: last } = group;
+  let next: (Charge | undefined)[] | undefined;
   let isWhole = true;
   for (let i = 0; i < layers.length; i++) {
     const charge = layers[i].shadow
-      ? shadowCharge(layers[i], charges[i], subject, cost, warned)
-      : chargeOf(layers[i], charges[i], subject, cost);
+      ? shadowCharge(layers[i], last[i], subject, cost, warned)
+      : chargeOf(layers[i], last[i], subject, cost);
     if (charge === undefined) isWhole = false;
-    if (charge !== charges[i]) charges = charges.with(i, charge);
+    if (charge === last[i]) continue;
+    next ??= [...last];
+    next[i] = charge;
   }
-  group.charges = charges;
+  if (next) group.charges = next;
+  const charges = next ?? last;
   return isWhole ? (charges as readonly Charge[]) : charges.filter((charge) => charge !== undefined);
 }
 
-/** @param last given back where it says the same */
+/** @param last given back where its rule is the same object and its numbers are the same */
 function chargeOf(layer: MeteredLayer, last: Charge | undefined, subject: Subject, total: Cost): Charge {
   const { meter, unit, shadow } = layer;
   const rule = typeof layer.rule === 'function' ? layer.rule(subject) : layer.rule;

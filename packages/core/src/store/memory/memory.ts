@@ -51,8 +51,8 @@ interface Row {
   long: boolean;
 }
 
-/** The row of a key without a record. Never written to. */
-const INITIAL = new Float64Array(1024);
+/** The row of a key without a record: a short one of any rule. Never written to. */
+const INITIAL = new Float64Array(8);
 
 const NO_USAGE: readonly Usage[] = [];
 
@@ -69,7 +69,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   const values = new Map<Dimension | undefined, Values>();
   /** Time as the records know it. A clock that is set back is ignored until it has caught up. */
   let latest = 0;
-  /** One for each charge at hand, used again for the next request: the hot path allocates only what it returns. */
+  /** One for each charge at hand, used again where the next request has the same meter there, as most have. */
   const rows: Row[] = [];
   /** How many of them the charges at hand take. */
   let count = 0;
@@ -191,7 +191,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     let table = tables.get(scope);
     if (table === undefined) {
       // Without dimensions there is one key, whose value is `undefined` like that of any dimension it lacks.
-      table = createTable(scope, maxKeys, scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)]);
+      table = createTable(maxKeys, scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)]);
       tables.set(scope, table);
     }
     return table;

@@ -8,7 +8,7 @@
  * `maxKeys` new keys share one record, the overflow, and go on doing so until it has drained, lest a key get a second
  * helping in a record of its own.
  */
-import { drained, type Key, lengthen, type Meter, type Rule, type Scope, width } from '../../meters/meter.js';
+import { drained, type Key, lengthen, type Meter, type Rule, width } from '../../meters/meter.js';
 import { type Chunk, chunkAt, createSlab, occupy, type Slab, startAt, vacate, widen } from './slab.js';
 import { need, numberOf, release, UNKNOWN, type Values } from './values.js';
 
@@ -21,7 +21,6 @@ export interface Column {
 }
 
 export interface Table {
-  readonly scope: Scope;
   readonly maxKeys: number;
   /** For each dimension. */
   readonly values: readonly Values[];
@@ -46,9 +45,8 @@ export const NONE = -1;
 const SWEEP = 2;
 
 /** @param values for each dimension of the scope; one where it has none, for its one key */
-export function createTable(scope: Scope, maxKeys: number, values: readonly Values[]): Table {
+export function createTable(maxKeys: number, values: readonly Values[]): Table {
   return {
-    scope,
     maxKeys,
     values,
     columns: [],
