@@ -17,6 +17,20 @@ const counts = (requests: number, permits: number, inputTokens: number, outputTo
   outputTokens,
 });
 
+/** A store that answers later, by Node's promises or by those of a library. */
+function remote(native: boolean): Store {
+  const kept = memoryStore();
+  const later = <T>(value: T): Promise<T> => {
+    const promise = Promise.resolve().then(() => value);
+    return native ? promise : ({ then: promise.then.bind(promise) } as Promise<T>);
+  };
+  return {
+    ...kept,
+    take: (request, now) => later(kept.take(request, now)) as ReturnType<Store['take']>,
+    peek: (bills, now) => later(kept.peek(bills, now)) as ReturnType<Store['peek']>,
+  };
+}
+
 describe('settling', () => {
   test.each<[string, Outcome | undefined, ReturnType<typeof counts>]>([
     ['without a word', undefined, counts(1, 3, 10, 20)],
@@ -333,6 +347,35 @@ describe('extending by a request', () => {
     expect(await amend(open, request)).toEqual({ admitted: true, admission: open });
     expect(await used(u)).toEqual({ ...counts(1, 8, 20, 5), user: 8, feature: 25 });
     expect(open.estimate).toEqual({ inputTokens: 20, outputTokens: 5 });
+  });
+
+  test.each(['native', 'of another make'])(
+    'that is still on its way when the admission is given back is given back too (promises %s)',
+    async (make) => {
+      const { gate, admission, used } = gateOf(limits, { store: remote(make === 'native') });
+      const open = await admission({ ...u, permits: 3 });
+      const amending = gate.admit({ ...u, permits: 8 }, { extending: open });
+      await open.settle({ outcome: 'ignored' });
+      await expect(amending).rejects.toMatchObject({ code: 'TOLLGATE_ADMISSION_SETTLED' });
+      expect(await used(u)).toEqual({ ...counts(0, 0, 0, 0), user: 0, feature: 0 });
+    },
+  );
+
+  test('is a take of its own, and none where nothing is lacking', async () => {
+    const kept = memoryStore();
+    const sequences: number[] = [];
+    const store: Store = {
+      ...kept,
+      take(request, now) {
+        sequences.push(request.sequence);
+        return kept.take(request, now);
+      },
+    };
+    const { gate, admission } = gateOf(limits, { store });
+    const open = await admission({ ...u, permits: 3 });
+    for (const permits of [5, 7, 7, 2]) await gate.admit({ ...u, permits }, { extending: open });
+    expect(new Set(sequences).size).toBe(3);
+    expect(sequences).toHaveLength(3);
   });
 
   test('downwards gives the difference back', async () => {

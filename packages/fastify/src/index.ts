@@ -63,22 +63,28 @@ async function plugin(app: FastifyInstance, { gate, refuse, ...options }: Tollga
     else answer(() => enter(request, reply), refuse, request, reply, done);
   });
   app.addHook('preHandler', (request, reply, done) => {
-    if (request.is404) done();
-    else answer(() => pay(request, reply, true), refuse, request, reply, done);
+    const toll = late.get(request);
+    answer(() => toll && conduct.pass(request, reply, toll), refuse, request, reply, done);
   });
+
+  /** Tolls that are paid once the body is there. */
+  const late = new WeakMap<FastifyRequest, Toll<FastifyRequest>>();
 
   function enter(request: FastifyRequest, reply: FastifyReply): May<Passage> {
     return then(conduct.enter(request, reply), (passage) =>
-      passage === undefined || (passage !== 'gone' && passage.admitted) ? pay(request, reply, false) : passage,
+      passage === undefined || (passage !== 'gone' && passage.admitted) ? pay(request, reply) : passage,
     );
   }
 
   /** Of several gates only the nearest is paid at. */
-  function pay(request: FastifyRequest, reply: FastifyReply, late: boolean): May<Passage> {
+  function pay(request: FastifyRequest, reply: FastifyReply): May<Passage> {
+    // Fastify puts this together afresh whenever it is asked for.
     const { config, method, url } = request.routeOptions;
     const due = dueOf(config.toll, method, url);
-    if (due?.late !== late || (request.server as { [CONDUCT]?: unknown })[CONDUCT] !== conduct) return undefined;
-    return conduct.pass(request, reply, due.toll);
+    if (due === undefined || (request.server as { [CONDUCT]?: unknown })[CONDUCT] !== conduct) return undefined;
+    if (!due.late) return conduct.pass(request, reply, due.toll);
+    late.set(request, due.toll);
+    return undefined;
   }
 }
 
