@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { type Admission, memoryStore, type Outcome, type Store, slidingWindow, tokenBucket } from '@tollgate/core';
 import fc from 'fast-check';
 import { gateOf, MINUTE } from './support.js';
@@ -17,13 +18,13 @@ const counts = (requests: number, permits: number, inputTokens: number, outputTo
   outputTokens,
 });
 
-/** A store that answers later, by Node's promises or by those of a library. */
+/** A promise that is none of this realm's: what a library or another context may give. */
+const foreign: <T>(value: T) => Promise<T> = runInNewContext('(value) => Promise.resolve(value)');
+
+/** A store that answers later. */
 function remote(native: boolean): Store {
   const kept = memoryStore();
-  const later = <T>(value: T): Promise<T> => {
-    const promise = Promise.resolve().then(() => value);
-    return native ? promise : ({ then: promise.then.bind(promise) } as Promise<T>);
-  };
+  const later = <T>(value: T): Promise<T> => (native ? Promise.resolve(value) : foreign(value));
   return {
     ...kept,
     take: (request, now) => later(kept.take(request, now)) as ReturnType<Store['take']>,
