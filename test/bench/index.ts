@@ -12,7 +12,7 @@ const wanted = (part: string) => args.includes(part) || !['decisions', 'http'].s
 const decisions = quick
   ? { users: [10_000], rounds: 7, decisions: 40_000 }
   : { users: [1, 10_000, 1_000_000], rounds: 9, decisions: 70_000 };
-const http = quick ? { rounds: 5, seconds: 0.5 } : { rounds: 15, seconds: 0.7 };
+const http = quick ? { rounds: 5, seconds: 1 } : { rounds: 9, seconds: 1 };
 
 const lines = [
   ...(wanted('decisions') ? await measureDecisions(decisions) : []),
