@@ -74,3 +74,8 @@ export function showThrown(thrown: unknown): string {
 export function warn(code: string, message: string): void {
   process.emitWarning(message, { type: 'TollgateWarning', code });
 }
+
+/** What was thrown, as an error: frameworks take a falsy one for none, and some strings for directions. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('Something other than an error was thrown', { cause: thrown });
+}

@@ -8,7 +8,7 @@ import { showThrown, TollgateError, warn } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, Tollgate } from './gate.js';
 import { refusalOf, storeDownRefusal } from './http/problem.js';
-import { billsOf, makePlan } from './meters/charges.js';
+import { billsOf, makePlan, withoutZeros } from './meters/charges.js';
 import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage } from './meters/meter.js';
 import { type AdmitRequest, type Cost, type Dimension, isPromise, type May, type TokenCounts } from './request.js';
@@ -236,12 +236,6 @@ function isFitting({ charge, waitMs }: Usage): boolean {
 
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';
-}
-
-/** Extending adds to what is counted, and is no new request. */
-function withoutZeros({ charges, ...bill }: Bill): Bill[] {
-  const some = charges.filter(({ cost }) => cost > 0);
-  return some.length === 0 ? [] : [{ ...bill, charges: some }];
 }
 
 const NO_OPTIONS: AdmitOptions = {};

@@ -12,6 +12,7 @@ import {
 import {
   type Adapter,
   admissionOf,
+  asError,
   type Conduct,
   type ConductOptions,
   conductOf,
@@ -119,11 +120,6 @@ async function refuse(refusal: Refusal, req: Request, res: Response, next: NextF
   const conduct = conductOf(req) as ExpressConduct;
   if (conduct.refuse) await conduct.refuse(refusal, req, res, next);
   else res.setHeader('Content-Type', 'application/problem+json').end(JSON.stringify(problemBody(refusal)));
-}
-
-/** Express takes a falsy error for none, and some strings for directions. */
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error('Something other than an error was thrown', { cause: thrown });
 }
 
 /** What requests inherit from, where it shows their admissions. */

@@ -11,6 +11,7 @@ import {
 import {
   type Adapter,
   admissionOf,
+  asError,
   type ConductOptions,
   createConduct,
   type Fact,
@@ -180,11 +181,6 @@ async function send(
     // As bytes, which no serializer of the app's touches.
     reply.type('application/problem+json').send(Buffer.from(JSON.stringify(problemBody(refusal))));
   }
-}
-
-/** Fastify takes a falsy error for none. */
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error('Something other than an error was thrown', { cause: thrown });
 }
 
 function admissionOfThis(this: FastifyRequest): Admission | undefined {

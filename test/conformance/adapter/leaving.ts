@@ -60,43 +60,52 @@ export function leavingContract(open: Open): void {
     },
   );
 
-  test('while the store is asked: is given back what was charged, and the handler is not run', async () => {
-    const asked = deferred();
-    const answered = deferred();
-    const memory = memoryStore();
-    const store: Store = {
-      ...memory,
-      async take(request, now) {
-        const taken = await memory.take(request, now);
-        asked.resolve();
-        await answered.promise;
-        return taken;
-      },
-    };
-    let req: IncomingMessage | undefined;
-    let handled = 0;
-    const { server, used, errors } = await open({
-      limits,
-      store,
-      options: {
-        identify: (asking) => {
-          req = asking;
-          return subjectOf(asking);
+  test.each([
+    ['for its first toll', 1, {}],
+    ['for its second, which changes the first', 2, { defaultTier: 'small' as const }],
+  ])(
+    'while the store is asked %s: is given back what was charged, and the handler is not run',
+    async (_, nth, more) => {
+      const asked = deferred();
+      const answered = deferred();
+      const memory = memoryStore();
+      let takes = 0;
+      const store: Store = {
+        ...memory,
+        async take(request, now) {
+          const taken = await memory.take(request, now);
+          if (++takes < nth) return taken;
+          asked.resolve();
+          await answered.promise;
+          return taken;
         },
-      },
-      routes: [{ path: '/', toll, handler: () => ({ body: String(++handled) }) }],
-    });
-    const client = sendAndStay(server, '/', as(ann));
-    await asked.promise;
-    expect(await used('user', ann)).toBe(10);
-    client.destroy();
-    await goneFrom(req as IncomingMessage);
-    answered.resolve();
-    await quiet();
-    expect(handled).toBe(0);
-    expect(errors).toEqual([]);
-    expect(await used('user', ann)).toBe(0);
-  });
+      };
+      let req: IncomingMessage | undefined;
+      let handled = 0;
+      const { server, used, errors } = await open({
+        limits,
+        store,
+        options: {
+          ...more,
+          identify: (asking) => {
+            req = asking;
+            return subjectOf(asking);
+          },
+        },
+        routes: [{ path: '/', toll, handler: () => ({ body: String(++handled) }) }],
+      });
+      const client = sendAndStay(server, '/', as(ann));
+      await asked.promise;
+      expect(await used('user', ann)).toBe(10);
+      client.destroy();
+      await goneFrom(req as IncomingMessage);
+      answered.resolve();
+      await quiet();
+      expect(handled).toBe(0);
+      expect(errors).toEqual([]);
+      expect(await used('user', ann)).toBe(0);
+    },
+  );
 
   async function streaming(options = {}) {
     const started = deferred<Admission>();

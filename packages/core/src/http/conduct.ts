@@ -10,6 +10,7 @@ import { type AdmitRequest, isPromise, type May, type Subject, then } from '../r
 import { check, isRecord, optionalFunction } from '../schema.js';
 import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
+import { type Conduct, type Exchange, exchangeOf, exchanges, type Passage } from './exchange.js';
 import { retryHeaders } from './problem.js';
 import { proxyWatch } from './proxy.js';
 import { type HeaderStyle, rateLimitHeaders } from './rate-limit-headers.js';
@@ -31,37 +32,7 @@ export interface ConductOptions<R> {
   ipv6Prefix?: number;
 }
 
-/** What became of a request: `undefined` where it passes free, `gone` where nobody waits for an answer any more. */
-export type Passage = Decision | 'gone' | undefined;
-
-/** A gate as it is conducted in one place of an app. */
-export interface Conduct<R, S> {
-  /** Makes this the gate that the request's tolls are paid at from here on; where there is a default tier, pays it. */
-  enter(request: R, response: S): May<Passage>;
-  /** Admits a request, or changes the admission that it has to what this toll says. */
-  pass(request: R, response: S, toll: Toll<R>): May<Passage>;
-}
-
-/** A request at a gate: one for each of both, wherever and however often the gate is mounted. */
-interface Exchange {
-  readonly gate: Tollgate;
-  /** As the gate was entered last. */
-  conduct: Conduct<never, never>;
-  admission: Admission | undefined;
-  /** The end of the response is listened for. */
-  watched: boolean;
-}
-
-// One for both builds of this file, which may meet in one process.
-const EXCHANGES = Symbol.for('tollgate.exchanges');
-const shared = globalThis as { [EXCHANGES]?: WeakMap<object, readonly Exchange[]> };
-
-/**
- * The gates that a request has entered; the last one counts. Beside the requests and not on them, since frameworks give
- * each request a shape of its own: there every new property takes longer than the decision.
- */
-shared[EXCHANGES] ??= new WeakMap();
-const exchanges = shared[EXCHANGES];
+const NONE: readonly Exchange[] = [];
 
 const A_PREFIX = 'a whole number from 32 to 128';
 
@@ -111,11 +82,18 @@ export function createConduct<R extends object, S>(
     const asked: AdmitRequest = { subject, tier, permits, feature, route, priority, model, estimate };
     const decision = gate.decide(asked, { extending: exchange.admission });
     if (!isPromise(decision)) return keep(response, exchange, decision);
-    return decision.then((decision) => {
-      if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
-      exchange.admission = decision.admission;
-      return then(release(exchange), () => 'gone' as const);
-    });
+    return decision.then(
+      (decision) => {
+        if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
+        exchange.admission = decision.admission;
+        return leave(exchange);
+      },
+      (error) => {
+        // The admission that was to be changed has been settled, since the response closed meanwhile.
+        if (adapter.isClosed(response)) return leave(exchange);
+        throw error;
+      },
+    );
   }
 
   /** Keeps what was decided, and tells the client how it stands. */
@@ -152,6 +130,11 @@ export function createConduct<R extends object, S>(
   async function exempt(response: S, exchange: Exchange, admission: Admission): Promise<undefined> {
     await release(exchange);
     if (headers !== false) adapter.setHeaders(response, rateLimitHeaders(await admission.layers('own'), headers));
+  }
+
+  async function leave(exchange: Exchange): Promise<Passage> {
+    await release(exchange);
+    return 'gone';
   }
 
   async function release(exchange: Exchange): Promise<void> {
@@ -213,29 +196,4 @@ export function createConduct<R extends object, S>(
     },
   };
   return conduct;
-}
-
-const NONE: readonly Exchange[] = [];
-
-/** The admission that a request has at the gate it entered last. */
-export function admissionOf(request: object): Admission | undefined {
-  return exchanges.get(request)?.at(-1)?.admission;
-}
-
-/**
- * The conduct of the gate that the request entered last, where its tolls are paid.
- *
- * @throws TollgateError `TOLLGATE_NO_GATE` where it has entered none
- */
-export function conductOf<R extends object, S>(request: R): Conduct<R, S> {
-  return exchangeOf(request).conduct as Conduct<R, S>;
-}
-
-function exchangeOf(request: object): Exchange {
-  const exchange = exchanges.get(request)?.at(-1);
-  if (exchange) return exchange;
-  throw new TollgateError(
-    'TOLLGATE_NO_GATE',
-    'A route with a toll was reached by a request that had entered no gate. Put tollgate(gate) before the route.',
-  );
 }

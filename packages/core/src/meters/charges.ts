@@ -107,6 +107,12 @@ export function billsOf({ groups, warned }: Plan, request: AdmitRequest, cost: C
   return bills;
 }
 
+/** The bill without what it charges nothing for; none where that is all of it. */
+export function withoutZeros({ charges, ...bill }: Bill): Bill[] {
+  const some = charges.filter(({ cost }) => cost > 0);
+  return some.length === 0 ? [] : [{ ...bill, charges: some }];
+}
+
 const ALL: Key = Object.freeze([]);
 
 /** Nearly all limits have two dimensions at most, and an array that is born complete takes a fifth of one that grows. */

@@ -1,0 +1,62 @@
+/** What is known of a request at the gates that it has entered. */
+import type { Admission, Decision } from '../admission.js';
+import { TollgateError } from '../errors.js';
+import type { Tollgate } from '../gate.js';
+import type { May } from '../request.js';
+import type { Toll } from './toll.js';
+
+/** What became of a request: `undefined` where it passes free, `gone` where nobody waits for an answer any more. */
+export type Passage = Decision | 'gone' | undefined;
+
+/** A gate as it is conducted in one place of an app. */
+export interface Conduct<R, S> {
+  /** Makes this the gate that the request's tolls are paid at from here on; where there is a default tier, pays it. */
+  enter(request: R, response: S): May<Passage>;
+  /** Admits a request, or changes the admission that it has to what this toll says. */
+  pass(request: R, response: S, toll: Toll<R>): May<Passage>;
+}
+
+/** A request at a gate: one for each of both, wherever and however often the gate is mounted. */
+export interface Exchange {
+  readonly gate: Tollgate;
+  /** As the gate was entered last. */
+  conduct: Conduct<never, never>;
+  admission: Admission | undefined;
+  /** The end of the response is listened for. */
+  watched: boolean;
+}
+
+// One for both builds of this file, which may meet in one process.
+const EXCHANGES = Symbol.for('tollgate.exchanges');
+const shared = globalThis as { [EXCHANGES]?: WeakMap<object, readonly Exchange[]> };
+
+/**
+ * The gates that a request has entered; the last one counts. Beside the requests and not on them, since frameworks give
+ * each request a shape of its own: there every new property takes longer than the decision.
+ */
+shared[EXCHANGES] ??= new WeakMap();
+export const exchanges = shared[EXCHANGES];
+
+/** The admission that a request has at the gate it entered last. */
+export function admissionOf(request: object): Admission | undefined {
+  return exchanges.get(request)?.at(-1)?.admission;
+}
+
+/**
+ * The conduct of the gate that the request entered last, where its tolls are paid.
+ *
+ * @throws TollgateError `TOLLGATE_NO_GATE` where it has entered none
+ */
+export function conductOf<R extends object, S>(request: R): Conduct<R, S> {
+  return exchangeOf(request).conduct as Conduct<R, S>;
+}
+
+/** @throws TollgateError `TOLLGATE_NO_GATE` where the request has entered none */
+export function exchangeOf(request: object): Exchange {
+  const exchange = exchanges.get(request)?.at(-1);
+  if (exchange) return exchange;
+  throw new TollgateError(
+    'TOLLGATE_NO_GATE',
+    'A route with a toll was reached by a request that had entered no gate. Put tollgate(gate) before the route.',
+  );
+}
