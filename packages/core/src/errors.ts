@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'TOLLGATE_UNKNOWN_TIER'
   | 'TOLLGATE_UNKNOWN_PLAN'
   | 'TOLLGATE_UNKNOWN_FEATURE'
+  | 'TOLLGATE_UNKNOWN_MODEL'
+  | 'TOLLGATE_UNKNOWN_BUDGET'
   | 'TOLLGATE_LIMIT_INVALID'
   | 'TOLLGATE_USAGE_INVALID'
   | 'TOLLGATE_ADMISSION_SETTLED'
@@ -73,6 +75,13 @@ export function showThrown(thrown: unknown): string {
 /** Tells the operator of something that works but will surprise; through Node's own warnings, so it can be silenced. */
 export function warn(code: string, message: string): void {
   process.emitWarning(message, { type: 'TollgateWarning', code });
+}
+
+/** Warns of what is the same the first time only. `warned` keeps what has been told. */
+export function warnOnce(warned: Set<string>, what: string, code: string, message: string): void {
+  if (warned.has(what)) return;
+  warned.add(what);
+  warn(code, message);
 }
 
 /** What was thrown, as an error: frameworks take a falsy one for none, and some strings for directions. */

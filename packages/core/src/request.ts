@@ -1,4 +1,5 @@
 /** What a gate is asked, in the words of the design: subject, dimensions, estimate. */
+import type { Money } from './money/nano-dollars.js';
 
 /**
  * On whose behalf a request comes. An app adds dimensions of its own by augmentation:
@@ -12,6 +13,10 @@ export interface Subject {
   /** Chooses the limit where limits are given by plan. */
   plan?: string | undefined;
   ip?: string | undefined;
+  /** The cheapest model that this subject is served by, in ladders that have it; no dimension. */
+  floor?: string | undefined;
+  /** `false`: this subject is served by the model asked for or not at all; no dimension. */
+  degrade?: boolean | undefined;
 }
 
 /** The dimensions that belong to the request rather than to its subject. */
@@ -23,15 +28,26 @@ export interface RequestFacts {
 }
 
 /** What a limit can be counted by. */
-export type Dimension = keyof Subject | keyof RequestFacts;
+export type Dimension = Exclude<keyof Subject, 'floor' | 'degrade'> | keyof RequestFacts;
+
+/** Whom a limit or budget counts, by its dimensions: `{ user: 'u1' }`, `{ tenant: 't1', feature: 'search' }`. */
+export type Whom = Subject & RequestFacts;
 
 /** How urgent a request is. */
 export type Priority = 'interactive' | 'standard' | 'batch' | 'background';
 
 /** Tokens that a request is expected to use, or did use. Each a number from 0 to 2⁵³ − 1. */
 export interface TokenCounts {
+  /** All of the prompt, cached or not. */
   inputTokens?: number | undefined;
+  /** The part of `inputTokens` that was read from the provider's cache. */
+  cachedInputTokens?: number | undefined;
+  /** The part of `inputTokens` that was written to the provider's cache. */
+  cacheWriteTokens?: number | undefined;
+  /** All of the answer, reasoning included. */
   outputTokens?: number | undefined;
+  /** The part of `outputTokens` that was reasoning. */
+  reasoningTokens?: number | undefined;
 }
 
 /** What a request costs, in each unit. */
@@ -40,17 +56,41 @@ export interface Cost {
   readonly permits: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Whole nano-dollars. */
+  readonly usd: number;
+  /** What it costs at most, as far as that is known: what budgets are charged that reserve the worst. */
+  readonly worstUsd: number;
 }
 
 /** What a request asks to be admitted for. `tier` or `permits` says what it costs; `permits` goes first. */
-export interface AdmitRequest<Tier extends string = string, Feature extends string = string> extends RequestFacts {
+export interface AdmitRequest<
+  Tier extends string = string,
+  Feature extends string = string,
+  Model extends string = string,
+> extends RequestFacts {
   subject?: Subject | undefined;
   tier?: Tier | undefined;
   permits?: number | undefined;
   feature?: Feature | undefined;
   priority?: Priority | undefined;
+  /** The model to be served by, where there is room for it; else the next one of its ladder is tried. */
+  model?: Model | undefined;
+  /** The cheapest model of the ladder that will do. The cheapest there is unless given. */
+  floor?: Model | undefined;
+  /** `false`: the model asked for or none. */
+  degrade?: boolean | undefined;
   /** Tokens it will use, as well as is known; settling puts the actual number in its place. */
   estimate?: TokenCounts | undefined;
+  /** What it is expected to cost in dollars, where you know better than the price of its tokens. */
+  usd?: Money | undefined;
+}
+
+/** What costs nothing. */
+export const NOTHING: Cost = { requests: 0, permits: 0, inputTokens: 0, outputTokens: 0, usd: 0, worstUsd: 0 };
+
+/** True for a dimension's value that says something. */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
 }
 
 /** A value now or a promise of it: what is known at once need not be awaited. */

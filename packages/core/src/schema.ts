@@ -20,10 +20,34 @@ export function field<T>(expected: string, parse: Parse<T>) {
   });
 }
 
+/** Reads a map, each value by itself. */
+export function readMap<T>(
+  value: object,
+  expected: string,
+  parse: Parse<T>,
+  context: z.core.$RefinementCtx,
+): Map<string, T> {
+  const map = new Map<string, T>();
+  for (const [key, one] of Object.entries(value)) {
+    const parsed = parse(one);
+    if (parsed === undefined) context.addIssue({ code: 'custom', message: expected, path: [key] });
+    else map.set(key, parsed);
+  }
+  return map;
+}
+
 /** A field with one of a few words; the first unless given. */
 export function oneOf<const T extends string>(words: readonly T[], remark = '') {
-  const expected = words.map((word) => `'${word}'`).join(' or ') + remark;
-  return field(expected, (value = words[0]) => words.find((word) => word === value));
+  return field(listed(words) + remark, (value = words[0]) => words.find((word) => word === value));
+}
+
+/** A field with one of a few words, which has to be given. */
+export function givenOneOf<const T extends string>(words: readonly T[]) {
+  return field(listed(words), (value) => words.find((word) => word === value));
+}
+
+function listed(words: readonly string[]): string {
+  return words.map((word) => `'${word}'`).join(' or ');
 }
 
 /** A field that may be left out, and must be a function otherwise. */
@@ -50,7 +74,9 @@ export function check<T>(schema: z.ZodType<T>, input: unknown, others: readonly 
 function problemsOf(input: unknown, issue: z.core.$ZodIssue): Problem[] {
   // A wrong `kind` is a problem of the limit, whose value says more.
   const path = issue.code === 'invalid_union' ? issue.path.slice(0, -1) : issue.path;
-  const value = path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
+  const isSecret = issue.code === 'custom' && issue.params?.isSecret === true;
+  const given = path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
+  const value = isSecret ? 'a secret that is not shown' : given;
   if (issue.code !== 'unrecognized_keys') return [{ path: pathText(path), value, expected: issue.message }];
   return issue.keys.map((key) => ({
     path: pathText([...path, key]),
