@@ -13,17 +13,7 @@ afterEach(closeServers);
 describe.each(EXPRESS)('%s', (_, express) => {
   recordWarnings();
 
-  /** What a request costs: permits, then requests. */
-  async function open(build: (app: Express) => void, options = {}) {
-    const bench = await openExpress(express, build, options);
-    const used = async () => [await bench.used('user'), await bench.used('calls')];
-    async function cost(path: string, method = 'GET') {
-      const before = await used();
-      const { text, status } = await send(bench.server, path, { method });
-      return { text, status, cost: (await used()).map((one, i) => one - before[i]) };
-    }
-    return { ...bench, cost };
-  }
+  const open = (build: (app: Express) => void, options = {}) => openExpress(express, build, options);
 
   test('a toll says what it is', () => {
     const permits = () => 5;

@@ -1,10 +1,11 @@
 /** How the adapter behaves among Express's own ways: next, errors, parsers, responses that have begun. Of both versions. */
-import { type Admission, createTollgate, currentAdmission } from '@tollgate/core';
+import { type Admission, currentAdmission } from '@tollgate/core';
 import { toll, tollgate } from '@tollgate/express';
 import type express5 from 'express';
 import type { NextFunction, Request, Response } from 'express';
 import supertest from 'supertest';
-import { EXPRESS, LIMITS, openExpress } from '../helpers/http-express.js';
+import { EXPRESS, openExpress } from '../helpers/http-express.js';
+import { identify, makeGate } from '../helpers/http-gate.js';
 import { closeServers, listen, quiet, send } from '../helpers/http-server.js';
 import { recordWarnings } from '../helpers/http-warnings.js';
 
@@ -56,7 +57,7 @@ describe.each(EXPRESS)('%s', (_, express, version) => {
 
     test('of the gate itself is called once, with a default tier and without', async () => {
       for (const options of [{}, { defaultTier: 'small' as const }]) {
-        const gate = createTollgate({ limits: LIMITS });
+        const gate = makeGate();
         const calls: unknown[][] = [];
         const app = express();
         app.use(counted(tollgate(gate, options), calls));
@@ -74,7 +75,7 @@ describe.each(EXPRESS)('%s', (_, express, version) => {
       res.set('x-earlier', 'kept');
       next();
     });
-    app.use(tollgate(createTollgate({ limits: LIMITS }), { identify: () => ({ user: 'ann' }) }));
+    app.use(tollgate(makeGate(), { identify }));
     app.get('/', toll('small'), (_req, res) => void res.json(res.locals));
     const reply = await send(await listen(app), '/');
     expect(JSON.parse(reply.text)).toEqual({ earlier: 'kept' });
@@ -124,6 +125,16 @@ describe.each(EXPRESS)('%s', (_, express, version) => {
     expect((await supertest(app).post('/').send({ count: 93 })).status).toBe(429);
   });
 
+  test('a toll before the body parser refuses before the body is read', async () => {
+    const { app } = await openExpress(express, (app) => {
+      app.post('/', toll('small', { permits: 101 }), express.json(), (_req, res) => void res.send('ok'));
+      app.post('/late', express.json(), toll('small', { permits: 101 }), (_req, res) => void res.send('ok'));
+    });
+    const malformed = (path: string) => supertest(app).post(path).type('json').send('{"tok');
+    expect((await malformed('/')).status).toBe(422);
+    expect((await malformed('/late')).text).toBe('app error');
+  });
+
   test('an identity from the query that is a list or an object is an error, and charges nobody', async () => {
     const { app, gate, errors } = await openExpress(
       express,
@@ -144,13 +155,13 @@ describe.each(EXPRESS)('%s', (_, express, version) => {
       expect([query, status, text]).toEqual([query, 500, 'app error']);
     }
     expect(errors).toMatchObject(Array(5).fill({ code: 'TOLLGATE_REQUEST_INVALID' }));
-    for (const name of ['ann', 'bob', '__proto__']) expect((await gate.inspect({ user: name }))[0].used).toBe(0);
+    for (const name of ['ann', 'bob', '__proto__']) expect((await gate.inspect({ user: name })).limits[0].used).toBe(0);
     expect((await supertest(app).get('/?user=__proto__')).status).toBe(200);
   });
 
   test('in production, what goes wrong in the adapter shows nothing of itself by Express’s own error page', async () => {
     const log = jest.spyOn(console, 'error').mockImplementation(() => {});
-    const gate = createTollgate({ limits: LIMITS });
+    const gate = makeGate();
     const app = express().set('env', 'production');
     app.use(tollgate(gate, { identify: () => ({ user: ['secret-id'] }) as never }));
     app.get('/', toll('small'), (_req, res) => void res.send('ok'));

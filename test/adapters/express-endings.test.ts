@@ -1,9 +1,10 @@
 /** How requests end in Express's own ways: settled by the handler, refused in the app's words, upgraded. Of both versions. */
 import { once } from 'node:events';
-import { createTollgate, currentAdmission, type Refusal } from '@tollgate/core';
+import { currentAdmission, type Refusal } from '@tollgate/core';
 import { toll, tollgate } from '@tollgate/express';
 import type { NextFunction, Request, Response } from 'express';
-import { EXPRESS, LIMITS, openExpress } from '../helpers/http-express.js';
+import { EXPRESS, openExpress } from '../helpers/http-express.js';
+import { makeGate } from '../helpers/http-gate.js';
 import { closeServers, deferred, quiet, send, sendAndStay } from '../helpers/http-server.js';
 import { recordWarnings } from '../helpers/http-warnings.js';
 
@@ -107,7 +108,7 @@ describe.each(EXPRESS)('%s', (_, express) => {
     });
 
     test('of the nearest gate is the one that is used', async () => {
-      const gate = createTollgate({ limits: LIMITS });
+      const gate = makeGate();
       const router = express.Router();
       router.use(tollgate(gate, { refuse: (_refusal, _req, res) => res.send('inner') }));
       router.get('/', toll('small', { permits: 101 }), (_req, res) => void res.send('ok'));

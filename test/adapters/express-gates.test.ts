@@ -1,16 +1,13 @@
 /** Several gates in one app, and routes as limits know them. Of both versions. */
-import { createTollgate, slidingWindow, type Tollgate } from '@tollgate/core';
-import { manualClock } from '@tollgate/core/testing';
+import { slidingWindow, type Tollgate } from '@tollgate/core';
 import { toll, tollgate } from '@tollgate/express';
 import type { RequestHandler } from 'express';
-import { EXPRESS, LIMITS, usedByAnn } from '../helpers/http-express.js';
+import { EXPRESS } from '../helpers/http-express.js';
+import { identify, makeGate, statusesOf, usedByAnn } from '../helpers/http-gate.js';
 import { closeServers, listen, send } from '../helpers/http-server.js';
 import { recordWarnings } from '../helpers/http-warnings.js';
 
-const identify = () => ({ user: 'ann' });
 const ok: RequestHandler = (_req, res) => void res.send('ok');
-
-const makeGate = (limits = LIMITS): Tollgate => createTollgate({ limits, clock: manualClock() });
 
 /** Permits, then requests. */
 const used = async (gate: Tollgate) => [await usedByAnn(gate, 'user'), await usedByAnn(gate, 'calls')];
@@ -30,10 +27,7 @@ describe.each(EXPRESS)('%s', (_, express) => {
       app.use(tollgate(gate));
       router.get('/chats/:id', toll('small'), ok);
       app.use('/users/:user', router);
-      const server = await listen(app);
-      const replies = [];
-      for (const path of paths) replies.push((await send(server, path)).status);
-      return replies;
+      return statusesOf(await listen(app), paths);
     }
 
     test('know a route by its pattern', async () => {
@@ -86,24 +80,6 @@ describe.each(EXPRESS)('%s', (_, express) => {
         [10, 1],
         [0, 0],
       ]);
-    });
-
-    test('one gate mounted twice charges once, and settles once', async () => {
-      const gate = makeGate();
-      const settled: string[] = [];
-      gate.on('settled', ({ id }) => settled.push(id));
-      const app = express();
-      app.use(tollgate(gate, { identify, defaultTier: 'medium' }));
-      app.use(tollgate(gate, { identify, defaultTier: 'small' }));
-      app.get('/', toll('large'), ok);
-      app.get('/plain', ok);
-      const server = await listen(app);
-      await send(server, '/');
-      expect(await used(gate)).toEqual([10, 1]);
-      await send(server, '/plain');
-      expect(await used(gate)).toEqual([11, 2]);
-      expect(new Set(settled).size).toBe(2);
-      expect(settled).toHaveLength(2);
     });
 
     test('one gate mounted again behind another still charges once', async () => {

@@ -1,6 +1,7 @@
 /** What is measured against each other: each decides on batches of callers, and refuses none. */
 import {
   type Bill,
+  budget,
   createTollgate,
   type Dimension,
   type Key,
@@ -29,6 +30,7 @@ export const DECIDERS = {
   'express-rate-limit store ×1': () => expressRateLimit(),
   'tollgate admit, 3 layers': (users: number) => admit(users, false),
   'tollgate admit + settle, 3 layers': (users: number) => admit(users, true),
+  'tollgate admit + settle, 3 layers + 2 budgets': (users: number) => admitWithBudgets(users),
   'tollgate store ×5': (users: number) => storeFive(users),
 } satisfies Record<string, (users: number) => Decide>;
 
@@ -64,20 +66,40 @@ function expressRateLimit(): Decide {
   });
 }
 
+const LIMITS = [
+  slidingWindow({ name: 'global', limit: HUGE, window: '1h' }),
+  tokenBucket({ name: 'user', by: 'user', capacity: HUGE, refill: '100/h' }),
+  slidingWindow({ name: 'feature', by: ['user', 'feature'], limit: HUGE, window: '1h' }),
+];
+
 function admit(users: number, settling: boolean): Decide {
-  const gate = createTollgate({
-    limits: [
-      slidingWindow({ name: 'global', limit: HUGE, window: '1h' }),
-      tokenBucket({ name: 'user', by: 'user', capacity: HUGE, refill: '100/h' }),
-      slidingWindow({ name: 'feature', by: ['user', 'feature'], limit: HUGE, window: '1h' }),
-    ],
-    store: memoryStore({ maxKeys: 2 * users }),
-  });
+  const gate = createTollgate({ limits: LIMITS, store: memoryStore({ maxKeys: 2 * users }) });
   return timed(async (callers) => {
     for (const { user, feature } of callers) {
       const decision = await gate.admit({ subject: { user }, feature, tier: 'small' });
       if (!decision.admitted) throw new Error('refused');
       if (settling) await decision.admission.settle();
+    }
+  });
+}
+
+function admitWithBudgets(users: number): Decide {
+  const gate = createTollgate({
+    limits: LIMITS,
+    budgets: [
+      budget({ name: 'company', limit: '$9000000', per: 'day' }),
+      budget({ name: 'dollars', by: 'user', limit: '$9000000', per: 'day' }),
+    ],
+    prices: { default: { input: '$1/M', output: '$5/M' } },
+    store: memoryStore({ maxKeys: 2 * users }),
+  });
+  const estimate = { inputTokens: 800, outputTokens: 400 };
+  const usage = { inputTokens: 812, outputTokens: 287 };
+  return timed(async (callers) => {
+    for (const { user, feature, model } of callers) {
+      const decision = await gate.admit({ subject: { user }, feature, tier: 'small', model, estimate });
+      if (!decision.admitted) throw new Error('refused');
+      await decision.admission.settle({ usage });
     }
   });
 }
@@ -92,7 +114,7 @@ function storeFive(users: number): Decide {
   const layer = (name: string, by: readonly Dimension[], rule: Rule): Layer => {
     const scope = { by };
     const meter = { name, position: 0, unit: 'permits', scope } as const;
-    return { scope, charges: [{ meter, rule, cost: 1, limit: HUGE, shadow: false }] };
+    return { scope, charges: [{ meter, rule, cost: 1, limit: HUGE, whole: HUGE, shadow: false }] };
   };
   const all = layer('all', [], window);
   const byUser = layer('user', ['user'], bucket);

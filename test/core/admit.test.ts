@@ -82,7 +82,7 @@ describe('a limit', () => {
       slidingWindow({ name: 'w', by: 'user', limit: value, window: '1m' }),
       tokenBucket({ name: 'b', by: 'user', capacity: value, refill: '1/s' }),
     ]);
-    return (await gate.inspect({ user: 'u', ...subject })).map(({ limit }) => limit);
+    return (await gate.inspect({ user: 'u', ...subject })).limits.map(({ limit }) => limit);
   }
 
   test('is one number for all', async () => {
@@ -194,7 +194,7 @@ describe('a limit', () => {
   ])('of Infinity counts without limiting: a %s', async (_, limit) => {
     const { admission, gate } = gateOf([limit]);
     for (let i = 0; i < 5; i++) await admission({ permits: 1e15 });
-    expect(await gate.inspect({})).toEqual([
+    expect((await gate.inspect({})).limits).toEqual([
       expect.objectContaining({ used: 5e15, limit: Number.POSITIVE_INFINITY, remaining: Number.POSITIVE_INFINITY }),
     ]);
   });
@@ -274,13 +274,13 @@ describe('dimensions', () => {
   test.each(['user', 'tenant', 'key', 'plan', 'ip'] as const)('%s is read from the subject', async (by) => {
     const { gate, admission } = gateOf(one({ by }));
     await admission({ permits: 3, subject: { [by]: 'x' } });
-    expect((await gate.inspect({ [by]: 'x' }))[0]).toMatchObject({ by: [by], key: ['x'], used: 3 });
+    expect((await gate.inspect({ [by]: 'x' })).limits[0]).toMatchObject({ by: [by], key: ['x'], used: 3 });
   });
 
   test.each(['feature', 'route', 'model', 'provider'] as const)('%s is read from the request', async (by) => {
     const { gate, admission } = gateOf(one({ by }));
     await admission({ permits: 3, [by]: 'x', subject: { [by]: 'spoofed' } });
-    expect((await gate.inspect({}, { [by]: 'x' }))[0]).toMatchObject({ by: [by], key: ['x'], used: 3 });
+    expect((await gate.inspect({}, { [by]: 'x' })).limits[0]).toMatchObject({ by: [by], key: ['x'], used: 3 });
   });
 
   test("an app's own is read from the subject", async () => {
@@ -319,7 +319,7 @@ describe('dimensions', () => {
     await admission({ permits: 3, subject: { user: `${long}a` } });
     expect(await used({ subject: { user: `${long}a` } })).toEqual({ w: 3 });
     expect(await used({ subject: { user: `${long}b` } })).toEqual({ w: 0 });
-    const [{ key }] = await gate.inspect({ user: `${long}a` });
+    const [{ key }] = (await gate.inspect({ user: `${long}a` })).limits;
     expect(key[0]?.length).toBeLessThan(256);
     // What a long id is counted as is no way to reach its count.
     expect(await used({ subject: { user: key[0] } })).toEqual({ w: 0 });

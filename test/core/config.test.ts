@@ -146,7 +146,9 @@ describe('the value', () => {
   });
 
   test.each([undefined, null, 5, 'x', [], () => {}])('of the configuration itself, %p, is none', (config) => {
-    expect(problemsOf(config)).toEqual([{ path: 'config', value: config, expected: 'an object with limits' }]);
+    expect(problemsOf(config)).toEqual([
+      { path: 'config', value: config, expected: 'an object with limits or budgets' },
+    ]);
   });
 });
 
@@ -265,7 +267,7 @@ describe('names of the prototype', () => {
     gate.update({ limits: { [name]: { limit: 6 } } });
     await admission({ permits: 6 });
     gate.update({ tiers: { small: 2 } });
-    expect((await gate.inspect({}))[0]).toMatchObject({ layer: name, limit: 6, used: 6 });
+    expect((await gate.inspect({})).limits[0]).toMatchObject({ layer: name, limit: 6, used: 6 });
   });
 
   test('an own __proto__ is an unknown field like any other', () => {
@@ -332,7 +334,7 @@ describe('what is left out', () => {
     expect(gate.name).toBe('default');
     expect(DEFAULT_TIERS).toEqual({ small: 1, medium: 3, large: 10, xlarge: 30 });
     for (const tier of ['small', 'medium', 'large', 'xlarge'] as const) await gate.admit({ tier, feature: 'any' });
-    expect(await gate.inspect({})).toEqual([
+    expect((await gate.inspect({})).limits).toEqual([
       expect.objectContaining({ unit: 'permits', by: [], mode: 'enforce', used: 44, limit: 100, windowMs: 60_000 }),
     ]);
     await gate.close();
@@ -347,7 +349,7 @@ describe('what is left out', () => {
   test('no limits at all is a gate that admits everything', async () => {
     const { gate } = gateOf([]);
     expect(await gate.admit({ permits: 1e6 })).toMatchObject({ admitted: true });
-    expect(await gate.inspect({ user: 'u' })).toEqual([]);
+    expect((await gate.inspect({ user: 'u' })).limits).toEqual([]);
   });
 });
 

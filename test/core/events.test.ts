@@ -3,7 +3,7 @@ import { gateOf, warnings } from './support.js';
 
 const limits: readonly Limit[] = [slidingWindow({ name: 'user', by: 'user', limit: 10, window: '1m' })];
 const request = { subject: { user: 'u' }, permits: 4, model: 'm', priority: 'batch' as const };
-const cost = { requests: 1, permits: 4, inputTokens: 0, outputTokens: 0 };
+const cost = { requests: 1, permits: 4, inputTokens: 0, outputTokens: 0, usd: 0, worstUsd: 0 };
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -17,6 +17,9 @@ function listening(more: Parameters<typeof gateOf>[1] = {}, layers = limits) {
     admitted: true,
     refused: true,
     'shadow.refused': true,
+    degraded: true,
+    'budget.threshold': true,
+    'budget.credited': true,
     settled: true,
     updated: true,
     'store.failed': true,
@@ -32,15 +35,15 @@ describe('each event tells its whole story', () => {
     const { heard, admission } = listening();
     const open = await admission(request);
     const { id } = open;
-    expect(heard).toEqual([['admitted', { gate: 'api', id, request, cost, extended: false }]]);
+    expect(heard).toEqual([['admitted', { gate: 'api', id, request, model: 'm', cost, extended: false }]]);
     const usage = { inputTokens: 5 };
     await open.conclude();
     await open.settle({ outcome: 'failed', usage });
     await open.settle();
-    const settled = { gate: 'api', id, request, cost };
+    const settled = { gate: 'api', id, request, model: 'm', cost };
     expect(heard.slice(1)).toEqual([
-      ['settled', { ...settled, outcome: 'succeeded', usage: undefined, provisional: true }],
-      ['settled', { ...settled, outcome: 'failed', usage, provisional: false }],
+      ['settled', { ...settled, outcome: 'succeeded', usage: undefined, actual: cost, provisional: true }],
+      ['settled', { ...settled, outcome: 'failed', usage, actual: { ...cost, ...usage }, provisional: false }],
     ]);
   });
 
@@ -70,7 +73,7 @@ describe('each event tells its whole story', () => {
         'shadow.refused',
         { gate: 'api', id, request, layer: expect.objectContaining({ layer: 'new', cost: 4, used: 0, limit: 3 }) },
       ],
-      ['admitted', { gate: 'api', id, request, cost, extended: false }],
+      ['admitted', { gate: 'api', id, request, model: 'm', cost, extended: false }],
     ]);
   });
 
@@ -88,7 +91,7 @@ describe('each event tells its whole story', () => {
     await gate.admit(larger, { extending: open });
     expect(heard[1]).toEqual([
       'admitted',
-      { gate: 'api', id: open.id, request: larger, cost: { ...cost, permits: 6 }, extended: true },
+      { gate: 'api', id: open.id, request: larger, model: 'm', cost: { ...cost, permits: 6 }, extended: true },
     ]);
     const tooLarge = { ...request, permits: 20 };
     await gate.admit(tooLarge, { extending: open });

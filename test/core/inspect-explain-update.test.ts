@@ -20,7 +20,7 @@ afterEach(() => {
 describe('inspect', () => {
   const layersOf = async (subject: Subject, facts = {}) => {
     const heard = warnings();
-    const states = await gateOf([global, user, feature]).gate.inspect(subject, facts);
+    const states = (await gateOf([global, user, feature]).gate.inspect(subject, facts)).limits;
     expect(heard).toEqual([]);
     return states.map(({ layer }) => layer);
   };
@@ -43,7 +43,7 @@ describe('inspect', () => {
     await admission({ ...u, permits: 4 });
     await (await admission({ ...u, permits: 2 })).settle();
     clock.advance(500);
-    expect(await gate.inspect({ user: 'u' }, { feature: 'f' })).toEqual([
+    expect((await gate.inspect({ user: 'u' }, { feature: 'f' })).limits).toEqual([
       {
         layer: 'global',
         unit: 'permits',
@@ -94,7 +94,7 @@ describe('inspect', () => {
 
   test('goes by the plan', async () => {
     const { gate } = gateOf([feature]);
-    const [free] = await gate.inspect({ user: 'u', plan: 'free' }, { feature: 'f' });
+    const [free] = (await gate.inspect({ user: 'u', plan: 'free' }, { feature: 'f' })).limits;
     expect(free.limit).toBe(5);
   });
 
@@ -299,7 +299,7 @@ describe('update', () => {
 
   test('of a number into a map by plan, and on into a function', async () => {
     const { gate } = gateOf([slidingWindow({ name: 'w', by: 'user', limit: 10, window: '1m' })]);
-    const limitOf = async (plan: string) => (await gate.inspect({ user: 'u', plan }))[0].limit;
+    const limitOf = async (plan: string) => (await gate.inspect({ user: 'u', plan })).limits[0].limit;
     gate.update({ limits: { w: { limit: { free: 5, pro: 50 } } } });
     expect([await limitOf('free'), await limitOf('pro')]).toEqual([5, 50]);
     gate.update({ limits: { w: { limit: ({ plan }) => (plan === 'pro' ? 500 : 1) } } });
@@ -312,7 +312,7 @@ describe('update', () => {
     gate.update({ limits: { user: { capacity: 5 } } });
     gate.update({ limits: { user: { mode: 'shadow' } }, tiers: { small: 2 } });
     gate.update({});
-    expect(await gate.inspect({ user: 'u' })).toEqual([
+    expect((await gate.inspect({ user: 'u' })).limits).toEqual([
       expect.objectContaining({ layer: 'global', limit: 50, mode: 'enforce', windowMs: 60_000 }),
       expect.objectContaining({ layer: 'user', limit: 5, mode: 'shadow', windowMs: 5_000 }),
     ]);
@@ -341,10 +341,10 @@ describe('update', () => {
       const updated = jest.fn();
       gate.on('updated', updated);
       const open = await admission({ ...u, permits: 3 });
-      const before = await gate.inspect({ user: 'u' }, { feature: 'f' });
+      const before = (await gate.inspect({ user: 'u' }, { feature: 'f' })).limits;
       const error = thrownBy(() => gate.update(change as Change));
       expect(error.code).toBe('TOLLGATE_CONFIG_INVALID');
-      expect(await gate.inspect({ user: 'u' }, { feature: 'f' })).toEqual(before);
+      expect((await gate.inspect({ user: 'u' }, { feature: 'f' })).limits).toEqual(before);
       expect((await gate.explain({ ...u, tier: 'small' })).layers[0].cost).toBe(1);
       expect(updated).not.toHaveBeenCalled();
       await open.settle({ outcome: 'ignored' });
@@ -352,10 +352,10 @@ describe('update', () => {
     }
 
     test.each<[string, unknown, string, string]>([
-      ['a name', { name: 'x' }, 'name', 'tiers and limits'],
-      ['features', { features: ['x'] }, 'features', 'tiers and limits'],
-      ['a store', { store: {} }, 'store', 'tiers and limits'],
-      ['a clock', { clock: {} }, 'clock', 'tiers and limits'],
+      ['a name', { name: 'x' }, 'name', 'tiers, prices, limits and budgets'],
+      ['features', { features: ['x'] }, 'features', 'tiers, prices, limits and budgets'],
+      ['a store', { store: {} }, 'store', 'tiers, prices, limits and budgets'],
+      ['a clock', { clock: {} }, 'clock', 'tiers, prices, limits and budgets'],
       ['an unknown limit', { limits: { nope: { limit: 5 } } }, 'limits.nope', "'global', 'user', 'feature'"],
       ['a limit of the prototype', { limits: { toString: {} } }, 'limits.toString', "'global', 'user', 'feature'"],
       ['a window', { limits: { global: { window: '1h' } } }, 'limits.global.window', 'limit, mode, onStoreError'],

@@ -33,6 +33,7 @@ function chargeOf(rule: Rule, cost: number, limit: number): Charge {
     rule,
     cost,
     limit,
+    whole: limit,
     shadow: false,
   };
 }

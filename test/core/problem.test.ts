@@ -1,10 +1,11 @@
-import type { Charge, Dimension, LayerState, Unit, Usage } from '@tollgate/core';
+import type { Charge, Dimension, LayerState, Rule, Unit, Usage } from '@tollgate/core';
 import { problemBody, refusalOf, retryHeaders, storeDownRefusal } from '../../packages/core/src/http/problem.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+const MIDNIGHT = Date.UTC(2026, 11, 1);
 const NEVER = Number.POSITIVE_INFINITY;
 
 interface Said {
@@ -17,6 +18,7 @@ interface Said {
   limit?: number;
   waitMs?: number;
   shadow?: boolean;
+  rule?: Rule;
 }
 
 /** What a meter says. By user, full, and waiting for six minutes, unless told otherwise. */
@@ -29,17 +31,30 @@ function said(it: Said = {}): Usage {
     cost = 10,
     used = 100,
     limit = 100,
+    rule = { kind: 'window', ms: HOUR, parts: 10, partMs: HOUR / 10 },
   } = it;
-  const rule = { kind: 'window', ms: HOUR, parts: 10, partMs: HOUR / 10 } as const;
   const charge: Charge = {
     meter: { name, position: 0, unit, scope: { by } },
     rule,
     cost,
     limit,
+    whole: limit,
     shadow: it.shadow ?? false,
   };
   return { charge, key, used, waitMs: it.waitMs ?? 6 * MINUTE, refillMs: 0 };
 }
+
+/** What a daily budget of $5 by user says six hours before midnight, of which $4.50 are spent. */
+const budget = (it: Said = {}): Said => ({
+  name: 'daily',
+  unit: 'usd',
+  cost: 2e9,
+  used: 4.5e9,
+  limit: 5e9,
+  waitMs: 6 * HOUR,
+  rule: { kind: 'calendar', period: 1, startsAt: MIDNIGHT - DAY, resetsAt: MIDNIGHT },
+  ...it,
+});
 
 const refusal = (...usages: Said[]) => refusalOf('id-1', [usages.map(said)]);
 
@@ -277,5 +292,104 @@ describe('the headers', () => {
 
   test('for what can never be: no time, and no retries', () => {
     expect(retryHeaders(refusal({ waitMs: NEVER, cost: 200 }))).toEqual([['x-should-retry', 'false']]);
+  });
+});
+
+describe('where a budget refuses', () => {
+  const RENEWED = 'It is renewed at 2026-12-01 00:00 UTC, in 6 hours.';
+  const never = budget({ cost: 6e9, used: 0, waitMs: NEVER });
+  const limit: Said = { name: 'rate', waitMs: 9 * HOUR };
+
+  test.each<[string, Said, string]>([
+    [
+      'own',
+      budget(),
+      `You have spent $4.50 of the $5 that the budget 'daily' allows; this request may cost $2. ${RENEWED}`,
+    ],
+    ['shared', budget({ by: [] }), `The budget 'daily', which you share with others, is exhausted. ${RENEWED}`],
+    ['own, that can never allow it', never, "This request may cost $6; the budget 'daily' never allows more than $5."],
+    [
+      'shared, that can never allow it',
+      { ...never, by: ['feature'] },
+      "This request may cost more than the budget 'daily' can ever allow.",
+    ],
+    [
+      'overspent',
+      budget({ used: 1_234_500_000_001, cost: 1 }),
+      `You have spent $1,234.5001 of the $5 that the budget 'daily' allows; this request may cost $0.000000001. ${RENEWED}`,
+    ],
+  ])('that is %s, the sentence says so', (_, it, detail) => {
+    expect(refusal(it).detail).toBe(detail);
+  });
+
+  test('the answer is 402, or 429 where that is wanted, and says when the budget is renewed', () => {
+    const figures = { reason: 'budget', layer: 'daily', title: 'Budget exhausted', resetsAt: MIDNIGHT };
+    expect(refusal(budget())).toMatchObject({ ...figures, status: 402, retryAfterMs: 6 * HOUR });
+    expect(refusalOf('id-1', [[said(budget())]], 429)).toMatchObject({ ...figures, status: 429 });
+  });
+
+  test('it goes before limits, even those that take longer, and behind what can never be', () => {
+    expect(refusal(limit, budget(), limit)).toMatchObject({ layer: 'daily', reason: 'budget', retryAfterMs: 9 * HOUR });
+    expect(refusal(budget(), { ...limit, waitMs: NEVER })).toMatchObject({ layer: 'rate', status: 422 });
+    const tooCostly = refusalOf('id-1', [[limit, budget(), { ...never, name: 'monthly' }].map(said)], 429);
+    expect(tooCostly).toMatchObject({ layer: 'monthly', reason: 'too-costly', status: 422, resetsAt: undefined });
+    expect(tooCostly.violated.map(({ layer }) => layer)).toEqual(['rate', 'daily', 'monthly']);
+  });
+
+  test('of several that is named which takes longest', () => {
+    const rule = { kind: 'calendar', period: 1, startsAt: MIDNIGHT - DAY, resetsAt: MIDNIGHT + DAY } as const;
+    const monthly = budget({ name: 'monthly', waitMs: 30 * HOUR, rule });
+    expect(refusal(budget(), monthly, budget())).toMatchObject({ layer: 'monthly', resetsAt: MIDNIGHT + DAY });
+  });
+
+  test('one in shadow mode is neither named nor changes the answer', () => {
+    const shadow = budget({ name: 'trial', waitMs: NEVER, shadow: true });
+    expect(refusal(shadow, limit)).toMatchObject({ layer: 'rate', status: 429, resetsAt: undefined });
+  });
+
+  test('by all the models of a ladder, the figures are of the whole, for the last', () => {
+    const part = said(budget({ cost: 4e9 }));
+    const usages = [{ ...part, charge: { ...part.charge, limit: 4e9, whole: 5e9 } }, said(budget({ cost: 1e9 }))];
+    const result = refusalOf(
+      'id-1',
+      usages.map((usage) => [usage]),
+    );
+    expect(result.detail).toContain('You have spent $4.50 of the $5 that');
+    expect(result.detail).toContain('this request may cost $1.');
+  });
+
+  test.each([402, 429])('the body, with status %d, has no time to retry after', (status) => {
+    expect(problemBody(refusalOf('id-1', [[budget(), { name: 'global', by: [] }].map(said)], status))).toEqual({
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      title: 'Budget exhausted',
+      status,
+      detail: `You have spent $4.50 of the $5 that the budget 'daily' allows; this request may cost $2. ${RENEWED}`,
+      instance: 'urn:tollgate:id-1',
+      layer: 'daily',
+      'violated-policies': ['daily', 'global'],
+      resetsAt: '2026-12-01T00:00:00.000Z',
+    });
+  });
+
+  test('the body of what can never be has no time at all', () => {
+    const body = problemBody(refusal(never));
+    expect(body).toMatchObject({ type: 'about:blank', status: 422, layer: 'daily' });
+    expect(Object.keys(body)).not.toEqual(expect.arrayContaining(['retryAfter']));
+    expect(Object.keys(body)).not.toEqual(expect.arrayContaining(['resetsAt']));
+  });
+
+  test('the body has no figure of a shared budget', () => {
+    const shared = { by: [], cost: 4_321_000_000, used: 8_765_000_000, limit: 9_753_000_000 } as const;
+    for (const waitMs of [HOUR, NEVER]) {
+      const text = JSON.stringify(problemBody(refusal(budget({ ...shared, waitMs }))));
+      expect(text).not.toMatch(/4[.,]?321|8[.,]?765|9[.,]?753|\$/);
+    }
+  });
+
+  test.each([402, 429])('the headers, with status %d, forbid retries and name no time', (status) => {
+    for (const waitMs of [1, 6 * HOUR]) {
+      const result = refusalOf('id-1', [[budget({ waitMs }), { name: 'rate', waitMs: SECOND }].map(said)], status);
+      expect(retryHeaders(result)).toEqual([['x-should-retry', 'false']]);
+    }
   });
 });

@@ -16,6 +16,7 @@ const state = (more: Partial<LayerState> = {}): LayerState => ({
   retryAfterMs: 0,
   refillMs: 30_000,
   windowMs: 60_000,
+  resetsAt: undefined,
   ...more,
 });
 
@@ -53,6 +54,47 @@ describe('as the draft has them', () => {
   test('whole numbers: what is left is rounded down, the time up', () => {
     const layer = state({ limit: 10.9, remaining: 3.99, windowMs: 59_001, refillMs: 1 });
     expect(headersOf([layer])).toEqual({ 'RateLimit-Policy': '"user";q=10;w=60', RateLimit: '"user";r=3;t=1' });
+  });
+});
+
+describe('of a budget', () => {
+  const budget = state({
+    layer: 'daily',
+    unit: 'usd',
+    limit: 5_000_000_000,
+    used: 1_250_000_001,
+    remaining: 3_749_999_999,
+    windowMs: 86_400_000,
+    refillMs: 3_600_000,
+  });
+
+  test('are in microdollars, with what is left rounded down, and its period', () => {
+    expect(headersOf([budget], 'both')).toEqual({
+      'RateLimit-Policy': '"daily";q=5000000;qu="tollgate-microdollars";w=86400',
+      RateLimit: '"daily";r=3749999;t=3600',
+      'X-RateLimit-Limit': '5000000',
+      'X-RateLimit-Remaining': '3749999',
+      'X-RateLimit-Reset': '3600',
+    });
+  });
+
+  test('are exact for the largest there is', () => {
+    const largest = { ...budget, limit: 9_007_199e9, remaining: 9_007_198_999_999_999 };
+    expect(headersOf([largest])).toMatchObject({
+      'RateLimit-Policy': expect.stringContaining('q=9007199000000;'),
+      RateLimit: expect.stringContaining('r=9007198999999;'),
+    });
+  });
+
+  test('stand beside those of limits, each in its unit', () => {
+    expect(headersOf([state(), budget])['RateLimit-Policy']).toBe(
+      '"user";q=100;w=60, "daily";q=5000000;qu="tollgate-microdollars";w=86400',
+    );
+  });
+
+  test('say when there is room for what is refused now, and nothing of what is overspent', () => {
+    const overspent = { ...budget, used: 6e9, remaining: 0, retryAfterMs: 7_200_000 };
+    expect(headersOf([overspent]).RateLimit).toBe('"daily";r=0;t=7200');
   });
 });
 
@@ -104,7 +146,7 @@ test('are structured fields whatever the figures: quoted names, integers of at m
   const time = fc.oneof(fc.nat(100_000), fc.double({ min: 0, max: 1e30, noNaN: true }));
   const layer = fc.record({
     layer: fc.stringMatching(/^[A-Za-z0-9][\w.:-]{0,63}$/),
-    unit: fc.constantFrom('requests', 'permits', 'tokens', 'inputTokens', 'outputTokens'),
+    unit: fc.constantFrom('requests', 'permits', 'tokens', 'inputTokens', 'outputTokens', 'usd'),
     limit: size,
     remaining: size,
     retryAfterMs: fc.option(time, { nil: undefined }),

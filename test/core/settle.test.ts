@@ -247,7 +247,7 @@ describe('extending by an estimate', () => {
     const open = await admission(REQUEST);
     const decision = await open.extend({ inputTokens: 5, outputTokens: 6 });
     expect(decision).toEqual({ admitted: true, admission: open });
-    expect(open.estimate).toEqual({ inputTokens: 15, outputTokens: 26 });
+    expect(open.estimate).toEqual({ inputTokens: 15, outputTokens: 26, usd: 0 });
     expect(await used()).toEqual(counts(1, 3, 15, 26));
   });
 
@@ -256,7 +256,7 @@ describe('extending by an estimate', () => {
     const open = await admission(REQUEST);
     const decision = await open.extend({ inputTokens: 5, outputTokens: 975 });
     expect(decision).toMatchObject({ admitted: false, refusal: { reason: 'limit', id: open.id, layer: 'tokens' } });
-    expect(open.estimate).toEqual({ inputTokens: 10, outputTokens: 20 });
+    expect(open.estimate).toEqual({ inputTokens: 10, outputTokens: 20, usd: 0 });
     expect(await used()).toEqual(counts(1, 3, 10, 20));
     expect(await open.extend({ outputTokens: 970 })).toMatchObject({ admitted: true });
     await open.settle({ usage: { inputTokens: 1, outputTokens: 2 } });
@@ -347,7 +347,7 @@ describe('extending by a request', () => {
     const request = { ...u, permits: 8, estimate: { inputTokens: 20, outputTokens: 5 } };
     expect(await amend(open, request)).toEqual({ admitted: true, admission: open });
     expect(await used(u)).toEqual({ ...counts(1, 8, 20, 5), user: 8, feature: 25 });
-    expect(open.estimate).toEqual({ inputTokens: 20, outputTokens: 5 });
+    expect(open.estimate).toEqual({ inputTokens: 20, outputTokens: 5, usd: 0 });
   });
 
   test.each(['native', 'of another make'])(

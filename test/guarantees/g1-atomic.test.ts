@@ -44,7 +44,7 @@ async function counters(gate: Tollgate): Promise<Record<string, number>> {
   const all: Record<string, number> = {};
   for (const user of USERS) {
     for (const feature of FEATURES) {
-      for (const { layer, key, used } of await gate.inspect({ user }, { feature }))
+      for (const { layer, key, used } of (await gate.inspect({ user }, { feature })).limits)
         all[[layer, ...key].join('/')] = used;
     }
   }
@@ -266,6 +266,7 @@ describe('G1 atomic: alternatives', () => {
       rule: i === 1 ? bucket : window,
       cost: costs[i],
       limit,
+      whole: limit,
       shadow: false,
     }));
     return [

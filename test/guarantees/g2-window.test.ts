@@ -119,7 +119,7 @@ describe('G2 strict window', () => {
     const first = admission(await admit(10));
     clock.advance(W);
     await first.settle({ usage: { outputTokens: 150 } });
-    expect(await gate.inspect({ user: 'ann' })).toMatchObject([{ used: 150, remaining: 0 }]);
+    expect((await gate.inspect({ user: 'ann' })).limits).toMatchObject([{ used: 150, remaining: 0 }]);
     const refused = await admit(60);
     // The estimate leaves with the part it was charged to; the overage counts from now.
     expect(refused).toMatchObject({ admitted: false, refusal: { retryAfterMs: W + PART } });

@@ -110,7 +110,7 @@ describe('G3 bucket', () => {
         await gate.admit({ subject: { user: 'bob' }, permits: 0 });
         clock.advance(Math.ceil((most / first.perMinute) * MINUTE));
         for (const user of ['ann', 'bob']) {
-          expect(await gate.inspect({ user })).toMatchObject([{ used: 0, remaining: first.capacity }]);
+          expect((await gate.inspect({ user })).limits).toMatchObject([{ used: 0, remaining: first.capacity }]);
         }
       }),
       200,
@@ -124,7 +124,7 @@ describe('G3 bucket', () => {
         fc.array(fc.tuple(fc.integer({ min: 1, max: 10 }), fc.nat(20 * MINUTE)), { minLength: 1, maxLength: 20 }),
         async (first, steps) => {
           const { gate, clock } = bucketGate({ ...first, capacity: 100 });
-          const used = async () => (await gate.inspect({ user: 'ann' }))[0].used;
+          const used = async () => (await gate.inspect({ user: 'ann' })).limits[0].used;
           for (const [cost, ms] of steps) {
             const before = await used();
             const decision = await gate.admit({
@@ -178,7 +178,7 @@ describe('G3 bucket', () => {
       if (decision.admitted) await decision.admission.settle();
       return decision.admitted;
     };
-    const used = async () => (await gate.inspect({ user: 'ann' }))[0].used;
+    const used = async () => (await gate.inspect({ user: 'ann' })).limits[0].used;
     await admit(100);
     clock.advance(MINUTE);
     change(gate, { capacity: 100, perMinute: 10 });

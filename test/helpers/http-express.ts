@@ -1,28 +1,28 @@
 /** Express, either version: as the contract's harness, and as a bench for tests of Express alone. */
-import type { Server } from 'node:http';
 import { Readable } from 'node:stream';
-import { createTollgate, type Limit, slidingWindow, type Tollgate } from '@tollgate/core';
-import { manualClock } from '@tollgate/core/testing';
 import { type TollgateOptions, type TollHandler, toll, tollgate } from '@tollgate/express';
-import express5, { type ErrorRequestHandler, type Express, type Response } from 'express';
+import express5, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import express4 from 'express4';
-import type { Annotation, Answer, Harness } from '../conformance/adapter/harness.js';
+import type { Annotation, Answer, Harness, Step } from '../conformance/adapter/harness.js';
+import { benchOf, type GateBench, identify, makeGate } from './http-gate.js';
 import { listen } from './http-server.js';
 
 export function expressHarness(createApp: typeof express5): Harness {
-  return ({ gate, options, refuse, trustProxy, earlierHeaders = {}, routes, onError }) => {
+  return ({ gate, options, refuse, trustProxy, before, outer, earlierHeaders = {}, routes, onError }) => {
     const app = createApp();
     if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
     app.use((_req, res, next) => {
       res.set(earlierHeaders);
       next();
     });
+    if (before) app.use(middlewareOf(before));
+    if (outer) app.use(tollgate(outer.gate ?? gate, outer.options));
     const gateOptions: TollgateOptions = { ...options };
     if (refuse) gateOptions.refuse = async (refusal, _req, res) => respond(res, await refuse(refusal));
     app.use(tollgate(gate, gateOptions));
-    for (const { method = 'GET', path, toll, handler } of routes) {
+    for (const { method = 'GET', path, toll, after, handler } of routes) {
       const verb = method.toLowerCase() as 'get' | 'post' | 'options';
-      app[verb](path, ...annotationOf(toll), async (req, res, next) => {
+      app[verb](path, ...annotationOf(toll), ...(after ? [middlewareOf(after)] : []), async (req, res, next) => {
         try {
           respond(res, await handler({ req, admission: req.admission }));
         } catch (error) {
@@ -40,6 +40,18 @@ export function errorHandler(onError: (error: unknown) => void): ErrorRequestHan
     onError(error);
     if (res.headersSent) next(error);
     else res.status(500).type('text').send('app error');
+  };
+}
+
+function middlewareOf(step: Step): RequestHandler {
+  return async (req, res, next) => {
+    try {
+      await step(req, res);
+    } catch (error) {
+      next(error);
+      return;
+    }
+    if (!res.writableEnded) next();
   };
 }
 
@@ -63,40 +75,21 @@ export const EXPRESS = [
   ['Express 5', express5, 5],
 ] as const;
 
-export interface ExpressBench {
+export interface ExpressBench extends GateBench {
   readonly app: Express;
-  readonly gate: Tollgate;
-  readonly server: Server;
-  /** What reached the app's error handler, which stands last. */
-  readonly errors: unknown[];
-  /** What a limit has counted for `ann`, on whose behalf all requests come unless `identify` says otherwise. */
-  used(layer?: string): Promise<number>;
 }
 
-/** An app behind a gate with the limits `user` (permits), `calls` (requests) and `tokens`, each per user. */
+/** An app behind a gate with the usual limits, whose error handler stands last. */
 export async function openExpress(
   createApp: typeof express5,
   build: (app: Express) => void,
   options: TollgateOptions = {},
 ): Promise<ExpressBench> {
-  const gate = createTollgate({ limits: LIMITS, clock: manualClock() });
+  const gate = makeGate();
   const errors: unknown[] = [];
   const app = createApp();
-  app.use(tollgate(gate, { identify: () => ({ user: 'ann' }), ...options }));
+  app.use(tollgate(gate, { identify, ...options }));
   build(app);
   app.use(errorHandler((error) => errors.push(error)));
-  const server = await listen(app);
-  return { app, gate, server, errors, used: (layer = 'user') => usedByAnn(gate, layer) };
+  return { app, ...benchOf(gate, await listen(app), errors) };
 }
-
-export async function usedByAnn(gate: Tollgate, layer = 'user'): Promise<number> {
-  const state = (await gate.inspect({ user: 'ann' })).find((one) => one.layer === layer);
-  if (!state) throw new Error(`no limit '${layer}'`);
-  return state.used;
-}
-
-export const LIMITS: readonly Limit[] = [
-  slidingWindow({ name: 'user', by: 'user', limit: 100, window: '1m' }),
-  slidingWindow({ name: 'calls', by: 'user', unit: 'requests', limit: 100, window: '1m' }),
-  slidingWindow({ name: 'tokens', by: 'user', unit: 'tokens', limit: 1000, window: '1m' }),
-];

@@ -1,8 +1,7 @@
 /** Fastify: as the contract's harness, and as a bench for tests of Fastify alone. */
 import { realpathSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { createTollgate, type Tollgate } from '@tollgate/core';
-import { manualClock } from '@tollgate/core/testing';
+import type { ConductOptions } from '@tollgate/core/http';
 import { type TollConfig, type TollgateOptions, tollgate } from '@tollgate/fastify';
 import fastify, {
   type FastifyInstance,
@@ -10,15 +9,15 @@ import fastify, {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
-import type { Annotation, Answer, Harness } from '../conformance/adapter/harness.js';
-import { LIMITS, usedByAnn } from './http-express.js';
+import type { Annotation, Answer, Harness, Step } from '../conformance/adapter/harness.js';
+import { COUNTS, type GateBench, identify, makeGate, usedByAnn } from './http-gate.js';
 
 // `inject` requires a module that Jest can't, for cookies that no test sends.
 const injector = require.resolve('light-my-request', { paths: [realpathSync(require.resolve('fastify'))] });
 jest.doMock(require.resolve('cookie', { paths: [realpathSync(injector)] }), () => ({}));
 
 export const fastifyHarness: Harness = async (spec) => {
-  const { gate, options = {}, refuse, trustProxy = false, earlierHeaders = {}, routes, onError } = spec;
+  const { gate, options = {}, refuse, trustProxy = false, before, outer, earlierHeaders = {}, routes, onError } = spec;
   const app = fastify({
     // Fastify itself knows no number of proxies.
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
@@ -29,20 +28,20 @@ export const fastifyHarness: Harness = async (spec) => {
     reply.code(500).type('text/plain').send('app error');
   });
   app.addHook('onRequest', async (_request, reply) => void reply.headers(earlierHeaders));
-  const { identify, skip, ...others } = options;
+  if (before) app.addHook('onRequest', hookOf(before));
+  if (outer) await app.register(tollgate, { gate: outer.gate ?? gate, ...optionsOf(outer.options) });
   await app.register(tollgate, {
     gate,
-    ...others,
-    ...(identify && { identify: (request) => identify(request.raw) }),
-    ...(skip && { skip: (request) => skip(request.raw) }),
+    ...optionsOf(options),
     ...(refuse && { refuse: async (refusal, _request, reply) => respond(reply, await refuse(refusal)) }),
   });
-  for (const { method = 'GET', path, toll, handler } of routes) {
+  for (const { method = 'GET', path, toll, after, handler } of routes) {
     const config = toll === undefined ? {} : { toll: toll === 'free' ? toll : ofRaw(toll) };
     app.route({
       method,
       url: path,
       config,
+      ...(after && { preHandler: hookOf(after) }),
       handler: async (request, reply) =>
         respond(reply, await handler({ req: request.raw, admission: request.admission })),
     });
@@ -50,6 +49,21 @@ export const fastifyHarness: Harness = async (spec) => {
   await app.ready();
   return (req, res) => app.routing(req, res);
 };
+
+function hookOf(step: Step) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    await step(request.raw, reply.raw);
+    if (reply.raw.writableEnded) reply.hijack();
+  };
+}
+
+function optionsOf({ identify, skip, ...others }: ConductOptions<IncomingMessage> = {}): Partial<TollgateOptions> {
+  return {
+    ...others,
+    ...(identify && { identify: (request) => identify(request.raw) }),
+    ...(skip && { skip: (request) => skip(request.raw) }),
+  };
+}
 
 /** The annotation, with functions of Node's request as functions of Fastify's. */
 function ofRaw(annotation: Annotation): TollConfig {
@@ -67,22 +81,28 @@ function respond(reply: FastifyReply, { status, headers = {}, body = '' }: Answe
   return reply.headers(headers).send(body);
 }
 
-export interface FastifyBench {
+/** A handler that tells whether it was paid for. */
+export const paid = async (request: FastifyRequest) => (request.admission ? 'paid' : 'free');
+
+/** The options of a route that costs 10. */
+export const large = { config: { toll: { tier: 'large' } } } as const;
+
+/** Of one that costs more than `ann` has once she has spent anything. */
+export const dear = { config: { toll: { tier: 'small', permits: 100 } } } as const;
+
+export interface FastifyBench extends Pick<GateBench, 'gate' | 'used'> {
   readonly app: FastifyInstance;
-  readonly gate: Tollgate;
-  /** What a limit has counted for `ann`, on whose behalf all requests come unless `identify` says otherwise. */
-  used(layer?: string): Promise<number>;
 }
 
-/** An app, for `inject`, behind a gate with the limits `user` (permits), `calls` (requests) and `tokens`, each per user. */
+/** An app, for `inject`, behind a gate with the usual limits. */
 export async function openFastify(
   build: (app: FastifyInstance) => unknown,
   options: Partial<TollgateOptions> = {},
   serverOptions: FastifyServerOptions = {},
 ): Promise<FastifyBench> {
-  const gate = createTollgate({ limits: LIMITS, clock: manualClock() });
+  const gate = makeGate(COUNTS);
   const app = fastify(serverOptions);
-  await app.register(tollgate, { gate, identify: () => ({ user: 'ann' }), ...options });
+  await app.register(tollgate, { gate, identify, ...options });
   await build(app);
-  return { app, gate, used: (layer = 'user') => usedByAnn(gate, layer) };
+  return { app, gate, used: (layer) => usedByAnn(gate, layer) };
 }

@@ -1,18 +1,16 @@
 /** Koa, either version: as the contract's harness, and as a bench for tests of Koa alone. */
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
-import { createTollgate, type Tollgate } from '@tollgate/core';
 import type { ConductOptions, Fact, TierName, TollOptions } from '@tollgate/core/http';
-import { manualClock } from '@tollgate/core/testing';
 import { type TollgateOptions, type TollMiddleware, toll, tollgate } from '@tollgate/koa';
 import koa3, { type Context, type Middleware } from 'koa';
 import koa2 from 'koa2';
-import type { Annotation, Answer, Harness } from '../conformance/adapter/harness.js';
-import { LIMITS, usedByAnn } from './http-express.js';
+import type { Annotation, Answer, Harness, Step } from '../conformance/adapter/harness.js';
+import { benchOf, type GateBench, identify, makeGate } from './http-gate.js';
 import { listen } from './http-server.js';
 
 export function koaHarness(Koa: typeof koa3): Harness {
-  return ({ gate, options, refuse, trustProxy, earlierHeaders = {}, routes, onError }) => {
+  return ({ gate, options, refuse, trustProxy, before, outer, earlierHeaders = {}, routes, onError }) => {
     const app = new Koa({ proxy: Boolean(trustProxy), maxIpsCount: typeof trustProxy === 'number' ? trustProxy : 0 });
     app.silent = true;
     const router = new Router();
@@ -21,12 +19,14 @@ export function koaHarness(Koa: typeof koa3): Harness {
       ctx.set(earlierHeaders);
       return next();
     });
+    if (before) app.use(middlewareOf(before));
+    if (outer) app.use(tollgate(outer.gate ?? gate, askedOfNode({ ...outer.options })));
     const gateOptions: TollgateOptions = askedOfNode({ ...options });
     if (refuse) gateOptions.refuse = async (refusal, ctx) => respond(ctx, await refuse(refusal));
     app.use(tollgate(gate, gateOptions));
-    for (const { method = 'GET', path, toll, handler } of routes) {
+    for (const { method = 'GET', path, toll, after, handler } of routes) {
       const handle = async (ctx: Context) => respond(ctx, await handler({ req: ctx.req, admission: ctx.admission }));
-      router.register(path, [method], [...annotationOf(toll), handle]);
+      router.register(path, [method], [...annotationOf(toll), ...(after ? [middlewareOf(after)] : []), handle]);
     }
     app.use(router.routes());
     return app.callback();
@@ -43,6 +43,14 @@ export function errorHandler(onError: (error: unknown) => void): Middleware {
       ctx.status = 500;
       ctx.body = 'app error';
     }
+  };
+}
+
+function middlewareOf(step: Step): Middleware {
+  return async (ctx, next) => {
+    await step(ctx.req, ctx.res);
+    if (ctx.res.writableEnded) ctx.respond = false;
+    else await next();
   };
 }
 
@@ -69,35 +77,30 @@ function respond(ctx: Context, { status, headers = {}, body = '' }: Answer): voi
   ctx.body = body;
 }
 
+/** A handler that tells whether it was paid for. */
+export function ok(ctx: Context): void {
+  ctx.body = ctx.admission ? 'paid' : 'free';
+}
+
 /** Both versions that the adapter serves, for `describe.each`. */
 export const KOA = [
   ['Koa 2', koa2],
   ['Koa 3', koa3],
 ] as const;
 
-export interface KoaBench {
-  readonly gate: Tollgate;
-  readonly server: Server;
-  /** What reached the app's error handler, which stands first. */
-  readonly errors: unknown[];
-  /** What a limit has counted for `ann`, on whose behalf all requests come unless `identify` says otherwise. */
-  used(layer?: string): Promise<number>;
-}
-
-/** An app behind a gate with the limits `user` (permits), `calls` (requests) and `tokens`, each per user. */
+/** An app behind a gate with the usual limits, whose error handler stands first. */
 export async function openKoa(
   Koa: typeof koa3,
   build: (router: Router, app: koa3) => void,
   options: TollgateOptions = {},
-): Promise<KoaBench> {
-  const gate = createTollgate({ limits: LIMITS, clock: manualClock() });
+): Promise<GateBench> {
+  const gate = makeGate();
   const errors: unknown[] = [];
   const app = new Koa();
   const router = new Router();
   app.use(errorHandler((error) => errors.push(error)));
-  app.use(tollgate(gate, { identify: () => ({ user: 'ann' }), ...options }));
+  app.use(tollgate(gate, { identify, ...options }));
   build(router, app);
   app.use(router.routes());
-  const server = await listen(app.callback());
-  return { gate, server, errors, used: (layer = 'user') => usedByAnn(gate, layer) };
+  return benchOf(gate, await listen(app.callback()), errors);
 }

@@ -7,14 +7,18 @@ const GENERATION_MS = 15 * 60_000;
 interface Item {
   cost: number;
   time: number;
+  /** Of a budget. */
+  period: number;
 }
 
 interface Account {
-  /** Everything that was ever charged to a window, or is held in a bucket. */
+  /** Everything that was ever charged to a window or a budget, or is held in a bucket. */
   items: Item[];
   missing: number;
   time: number;
   perMs: number;
+  /** The latest that a budget has met. */
+  period: number;
 }
 
 /** A charge with the key that it is for. */
@@ -45,22 +49,26 @@ export function naiveStore() {
 
   function accountOf({ charge, key }: Keyed): Account {
     const id = JSON.stringify([charge.meter.name, ...key.map((value) => value ?? null)]);
-    const known = accounts.get(id) ?? { items: [], missing: 0, time: 0, perMs: 0 };
+    const known = accounts.get(id) ?? { items: [], missing: 0, time: 0, perMs: 0, period: 0 };
     accounts.set(id, known);
     return known;
   }
 
   /** The bucket as it would be at `now`. */
-  function refilled({ items, missing, time, perMs }: Account, now: number, rate: number): Account {
+  function refilled({ items, missing, time, perMs, period }: Account, now: number, rate: number): Account {
     const items2 = items.filter((item) => generation(now) - generation(item.time) <= 1);
     const left = missing - Math.max(rate, perMs) * Math.max(0, now - time);
-    return { items: items2, missing: Math.max(left, sum(items2)), time: Math.max(now, time), perMs };
+    return { items: items2, missing: Math.max(left, sum(items2)), time: Math.max(now, time), perMs, period };
   }
 
   function used(keyed: Keyed, now: number): number {
     const account = accountOf(keyed);
     const { rule } = keyed.charge;
     if (rule.kind === 'bucket') return refilled(account, now, rule.perMs).missing;
+    if (rule.kind === 'calendar') {
+      const latest = Math.max(account.period, rule.period);
+      return sum(account.items.filter(({ period }) => period === latest));
+    }
     return sum(account.items.filter(({ time }) => time >= countedFrom(rule, now)));
   }
 
@@ -72,7 +80,8 @@ export function naiveStore() {
   function make(keyed: Keyed, now: number): Made {
     const account = accountOf(keyed);
     const { rule, cost } = keyed.charge;
-    const item = { cost, time: now };
+    if (rule.kind === 'calendar') account.period = Math.max(account.period, rule.period);
+    const item = { cost, time: now, period: account.period };
     if (rule.kind === 'bucket') {
       Object.assign(account, refilled(account, now, rule.perMs), { perMs: rule.perMs });
       account.missing += cost;
@@ -86,8 +95,17 @@ export function naiveStore() {
     const account = accountOf(made);
     const { charge, item } = made;
     if (charge.rule.kind === 'window') {
-      if (actual > before) account.items.push({ cost: actual - before, time: now });
+      if (actual > before) account.items.push({ cost: actual - before, time: now, period: 0 });
       else item.cost -= before - actual;
+      return;
+    }
+    if (charge.rule.kind === 'calendar') {
+      account.period = Math.max(account.period, charge.rule.period);
+      const { period } = account;
+      // What had come to nothing is charged as a whole, and from then on belongs where it is charged.
+      if (period - item.period > 1 && before === 0) Object.assign(item, { cost: 0, period });
+      if (period - item.period <= 1) item.cost += actual - before;
+      else if (actual > before) account.items.push({ cost: actual - before, time: now, period });
       return;
     }
     Object.assign(account, refilled(account, now, 0));

@@ -4,15 +4,21 @@
  */
 import {
   type Admission,
+  type Budget,
+  type BudgetState,
+  budget,
   type Count,
   createTollgate,
   type DefaultTier,
   type Duration,
   type Limit,
+  type Money,
+  type PriceTable,
   type Rate,
   type Refusal,
   type Subject,
   slidingWindow,
+  type TokenPrice,
   type Tollgate,
   tokenBucket,
 } from '@tollgate/core';
@@ -116,8 +122,6 @@ export function limits(): readonly Limit[] {
 }
 
 export function configs(): void {
-  // @ts-expect-error: a gate has limits, if only an empty list
-  createTollgate({});
   // @ts-expect-error: no such field
   createTollgate({ limits: [], redis: {} });
   // @ts-expect-error: a tier costs a number
@@ -129,6 +133,210 @@ export function configs(): void {
   // @ts-expect-error: a store has methods
   createTollgate({ limits: [], store: {} });
 }
+
+const priced = createTollgate({
+  limits: [slidingWindow({ name: 'rate', by: 'user', limit: 600, window: '1m' })],
+  budgets: [
+    budget({ name: 'company', limit: '$500', per: 'day', alertAt: [0.5, 0.8, 1] }),
+    budget({ name: 'user', by: ['user', 'model'], limit: { free: '$0.25', pro: '$5' }, per: 'month' }),
+  ],
+  ladders: [['opus', 'sonnet'], ['mini']],
+  prices: {
+    opus: { input: '$5/M', output: '$25/M', cachedInput: '$0.5/M' },
+    haiku: [
+      { input: '$1/M', output: '$5/M' },
+      { input: '$0.001/k', output: '$4/M', from: '2026-12-01' },
+    ],
+    default: { input: '$10/M', output: '$50/M' },
+  },
+  alerts: { webhook: process.env.WEBHOOK, log: false },
+  budgetStatus: 429,
+});
+
+export function models(table: PriceTable): void {
+  same<typeof priced, Tollgate<DefaultTier, 'rate' | 'company' | 'user', string, 'opus' | 'sonnet' | 'mini' | 'haiku'>>(
+    true,
+  );
+
+  void priced.admit({ tier: 'small', model: 'haiku', floor: 'sonnet', degrade: false, usd: '$0.01' });
+  // @ts-expect-error: no such model in ladders or prices
+  void priced.admit({ tier: 'small', model: 'gpt' });
+  // @ts-expect-error: no such floor
+  void priced.admit({ tier: 'small', model: 'opus', floor: 'gpt' });
+  // @ts-expect-error: the price of others is no model
+  void priced.admit({ tier: 'small', model: 'default' });
+  // @ts-expect-error: dollars are text
+  void priced.admit({ tier: 'small', usd: 0.01 });
+  // @ts-expect-error: no such model, here either
+  void priced.explain({ tier: 'small', model: 'gpt' });
+
+  const byTable = createTollgate({ budgets: [], prices: table });
+  void byTable.admit({ tier: 'small', model: 'anything' });
+  const bySeam = createTollgate({ budgets: [], prices: { costOf: () => 5 } });
+  void bySeam.admit({ tier: 'small', model: 'anything' });
+  const unpriced = createTollgate({ limits: [] });
+  void unpriced.admit({ tier: 'small', model: 'anything' });
+}
+
+export function budgets(): readonly Budget[] {
+  const [name, limit, per] = ['b', '$5', 'day'] as const;
+  return [
+    budget({ name, limit, per, by: [], timeZone: 'Europe/Berlin', reserve: 'worst', degradeAt: [0.8], alertAt: [] }),
+    budget({ name, limit: ({ plan }) => (plan ? '$5' : '$0'), per: 'hour', mode: 'shadow', onStoreError: 'open' }),
+    // @ts-expect-error: the sign stands first
+    budget({ name, limit: '5$', per }),
+    // @ts-expect-error: no sign
+    budget({ name, limit: '5', per }),
+    // @ts-expect-error: dollars are text
+    budget({ name, limit: 5, per }),
+    // @ts-expect-error: no grouping
+    budget({ name, limit: '$1,000', per }),
+    // @ts-expect-error: an amount, not a price
+    budget({ name, limit: '$5/M', per }),
+    // @ts-expect-error: a bad plan among good ones
+    budget({ name, limit: { free: '$1', pro: '5' }, per }),
+    // @ts-expect-error: a function gives an amount
+    budget({ name, limit: () => 5, per }),
+    // @ts-expect-error: no such period
+    budget({ name, limit, per: 'year' }),
+    // @ts-expect-error: a period is needed
+    budget({ name, limit }),
+    // @ts-expect-error: a name is needed
+    budget({ limit, per }),
+    // @ts-expect-error: no such dimension
+    budget({ name, limit, per, by: 'usr' }),
+    // @ts-expect-error: nobody is counted by what they may degrade to
+    budget({ name, limit, per, by: 'floor' }),
+    // @ts-expect-error: a budget counts dollars
+    budget({ name, limit, per, unit: 'tokens' }),
+    // @ts-expect-error: no such reserve
+    budget({ name, limit, per, reserve: 'average' }),
+    // @ts-expect-error: shares are a list
+    budget({ name, limit, per, degradeAt: 0.8 }),
+    // @ts-expect-error: shares are numbers
+    budget({ name, limit, per, alertAt: ['80%'] }),
+    // @ts-expect-error: no such field
+    budget({ name, limit, per, window: '1d' }),
+    // @ts-expect-error: no shared store to be local of yet
+    budget({ name, limit, per, onStoreError: 'local' }),
+  ];
+}
+
+export function pricedConfigs(): void {
+  const limits: readonly Limit[] = [];
+  // @ts-expect-error: a limit is no budget
+  createTollgate({ budgets: [slidingWindow({ name: 'w', limit: 5, window: '1m' })] });
+  // @ts-expect-error: a budget is no limit
+  createTollgate({ limits: [budget({ name: 'b', limit: '$5', per: 'day' })] });
+  // @ts-expect-error: a list of lists
+  createTollgate({ limits, ladders: ['opus', 'haiku'] });
+  // @ts-expect-error: models are names
+  createTollgate({ limits, ladders: [['opus', 5]] });
+  // @ts-expect-error: a price has two sides
+  createTollgate({ limits, prices: { opus: { input: '$5/M' } } });
+  // @ts-expect-error: a price is for some number of tokens
+  createTollgate({ limits, prices: { opus: { input: '$5', output: '$25/M' } } });
+  // @ts-expect-error: no such kind of token
+  createTollgate({ limits, prices: { opus: { input: '$5/M', output: '$25/M', audio: '$5/M' } } });
+  // @ts-expect-error: the first price has no date
+  createTollgate({ limits, prices: { opus: [{ input: '$5/M', output: '$25/M', from: '2026-12-01' }] } });
+  // @ts-expect-error: a later price has one
+  createTollgate({
+    limits,
+    prices: {
+      opus: [
+        { input: '$5/M', output: '$25/M' },
+        { input: '$5/M', output: '$9/M' },
+      ],
+    },
+  });
+  // @ts-expect-error: the price of others is one too
+  createTollgate({ limits, prices: { default: 'free' } });
+  // @ts-expect-error: no such status
+  createTollgate({ limits, budgetStatus: 403 });
+  // @ts-expect-error: no such field
+  createTollgate({ limits, alerts: { url: 'https://hooks.example' } });
+  // @ts-expect-error: a function or nothing
+  createTollgate({ limits, alerts: { log: true } });
+}
+
+export async function credits(): Promise<void> {
+  same<BudgetState, Awaited<ReturnType<typeof priced.topUp>>>(true);
+  await priced.topUp('user', { user: 'u', model: 'opus' }, '$2');
+  await priced.resetBudget('company', {});
+  // @ts-expect-error: no such budget
+  await priced.topUp('users', { user: 'u' }, '$2');
+  // @ts-expect-error: no such budget
+  await priced.resetBudget('users', { user: 'u' });
+  // @ts-expect-error: a limit is no budget
+  await priced.topUp('rate', { user: 'u' }, '$2');
+  // @ts-expect-error: dollars are text
+  await priced.topUp('user', { user: 'u' }, 2);
+  // @ts-expect-error: no such dimension
+  await priced.topUp('user', { usr: 'u' }, '$2');
+
+  priced.update({
+    budgets: { user: { limit: '$6', alertAt: [] } },
+    prices: { opus: { input: '$1/M', output: '$2/M' } },
+  });
+  // @ts-expect-error: no such budget
+  priced.update({ budgets: { users: { limit: '$6' } } });
+  // @ts-expect-error: a limit is no budget
+  priced.update({ budgets: { rate: { limit: '$6' } } });
+  // @ts-expect-error: a budget is no limit
+  priced.update({ limits: { user: { limit: 5 } } });
+  // @ts-expect-error: a period can't change
+  priced.update({ budgets: { user: { per: 'week' } } });
+  // @ts-expect-error: no amount
+  priced.update({ budgets: { user: { limit: '6$' } } });
+  // @ts-expect-error: ladders can't change
+  priced.update({ ladders: [['opus']] });
+
+  const { budgets, estimates } = await priced.inspect({ user: 'u' }, { model: 'opus' });
+  same<(typeof budgets)[number], BudgetState>(true);
+  void estimates[0].model;
+  // @ts-expect-error: it may last
+  budgets[0].exhaustsAt.toFixed();
+}
+
+export function budgetEvents(): void {
+  priced.on('budget.threshold', ({ spent, threshold, exhaustsAt = 0 }) => spent * threshold + exhaustsAt);
+  priced.on('budget.credited', ({ by, budget }) =>
+    same<[typeof by, typeof budget], ['topUp' | 'resetBudget', BudgetState]>(true),
+  );
+  priced.on('degraded', ({ from, to }) => from + to);
+  // @ts-expect-error: no such event
+  priced.on('budget.exhausted', () => {});
+}
+
+export const amounts: Money[] = [
+  '$5',
+  '$0.25',
+  '$0.000000001',
+  // @ts-expect-error: the sign stands first
+  '5$',
+  // @ts-expect-error: no sign
+  '5',
+  // @ts-expect-error: another currency
+  '€5',
+  // @ts-expect-error: no grouping
+  '$1,000',
+  // @ts-expect-error: no amount
+  '$',
+  // @ts-expect-error: dollars are text
+  5,
+];
+
+export const tokenPrices: TokenPrice[] = [
+  '$1.25/M',
+  '$0.01/k',
+  // @ts-expect-error: for how many tokens?
+  '$5',
+  // @ts-expect-error: no such scale
+  '$5/B',
+  // @ts-expect-error: no sign
+  '5/M',
+];
 
 export const durations: Duration[] = [
   1,

@@ -61,6 +61,8 @@ export function options(gate: Tollgate): void {
   tollgate(gate, { identify: () => ({ user: true }) });
   // @ts-expect-error: no such option
   tollgate(gate, { limit: 5 });
+  // @ts-expect-error: a refusal has no such field
+  tollgate(gate, { refuse: ({ message }, _req, res) => res.json(message) });
   // @ts-expect-error: a gate is what createTollgate returns
   tollgate({});
 }

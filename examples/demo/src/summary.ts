@@ -95,7 +95,7 @@ async function nearest({ gate, users, features, models }: Demo): Promise<LayerSt
   const subjects: Subject[] = users.map(({ user, tenant, plan }) => ({ user, tenant, plan }));
   const asked = subjects.flatMap((subject) => facts.map((fact) => gate.inspect(subject, fact)));
   const found = new Map<string, LayerState>();
-  for (const state of (await Promise.all(asked)).flat()) {
+  for (const state of (await Promise.all(asked)).flatMap(({ limits }) => limits)) {
     const best = found.get(state.layer);
     if (!best || state.used / state.limit > best.used / best.limit) found.set(state.layer, state);
   }

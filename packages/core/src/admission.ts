@@ -4,9 +4,10 @@ import type { Refusal } from './http/problem.js';
 import { costIn } from './meters/charges.js';
 import { isOwn, type LayerState } from './meters/layer-state.js';
 import type { Bill, Meter } from './meters/meter.js';
+import type { Money } from './money/nano-dollars.js';
 import { type AdmitRequest, type Cost, isPromise, type May, type TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
-import type { Entry, Receipt } from './store/store.js';
+import type { Alternative, Entry, Receipt } from './store/store.js';
 import { checkTokenCounts } from './token-counts.js';
 
 /** How the work of an admission ended, and what it used. */
@@ -15,19 +16,25 @@ export interface Outcome {
   outcome?: 'succeeded' | 'failed' | 'ignored' | undefined;
   /** The tokens used. What is left out stays as estimated. */
   usage?: TokenCounts | undefined;
+  /** The model that did serve it, where that is not the admission's. */
+  model?: string | undefined;
+  /** What it did cost in dollars, where you know better than the price of its tokens. */
+  usd?: Money | undefined;
 }
 
 /** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
 export interface Admission {
   readonly id: string;
-  /** The model to use; what the request asked for. */
+  /** The model to use: the one asked for, or a cheaper one of its ladder. */
   readonly model: string | undefined;
+  /** A cheaper model than the one asked for is to be used. */
+  readonly degraded: boolean;
   /** Milliseconds that the request waited before it was charged; 0 while gates have no line. */
   readonly waitedMs: number;
   /** Aborts when whoever asked has gone: pass it to what the request sets off. */
   readonly signal: AbortSignal;
-  /** The tokens that it is charged for now, extensions included. */
-  readonly estimate: Pick<Cost, 'inputTokens' | 'outputTokens'>;
+  /** The tokens, and their price in nano-dollars, that it was charged for, extensions included. */
+  readonly estimate: Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'>;
   /** How the limits stand that it met: all, unless only those are asked for that count this caller alone. */
   layers(which?: 'all' | 'own'): May<readonly LayerState[]>;
   /**
@@ -63,8 +70,16 @@ export interface Books {
   readonly idPrefix: string;
   extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision>;
   layers(bills: readonly Bill[]): May<readonly LayerState[]>;
+  /** What an admission comes to. Throws a TollgateError where that has no price. */
+  actual(admission: GateAdmission, outcome: Outcome): Cost;
   settle(receipt: Receipt, actual: readonly number[]): May<void>;
-  settled(admission: GateAdmission, outcome: Outcome, provisional: boolean): void;
+  settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
+}
+
+/** One way to serve a request, and what it costs that way. */
+export interface Offer extends Alternative {
+  readonly model: string | undefined;
+  readonly cost: Cost;
 }
 
 /** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
@@ -74,9 +89,10 @@ type State = 'open' | 'kept open' | 'provisional' | 'settled';
 export class GateAdmission implements Admission {
   readonly sequence: number;
   request: AdmitRequest;
-  cost: Cost;
-  /** What it was charged as a whole, before extensions. */
-  bills: readonly Bill[];
+  /** How it is served. Its cost includes extensions; its bills are what it was charged before them. */
+  offer: Offer;
+  /** When it was admitted. */
+  readonly at: number;
   /** All that is booked: a meter stands here once for the admission and once for each extension. */
   receipt: Receipt;
   readonly #books: Books;
@@ -88,16 +104,16 @@ export class GateAdmission implements Admission {
     books: Books,
     sequence: number,
     request: AdmitRequest,
-    cost: Cost,
-    bills: readonly Bill[],
+    offer: Offer,
+    at: number,
     receipt: Receipt,
     caller: AbortSignal | undefined,
   ) {
     this.#books = books;
     this.sequence = sequence;
     this.request = request;
-    this.cost = cost;
-    this.bills = bills;
+    this.offer = offer;
+    this.at = at;
     this.receipt = receipt;
     this.#caller = caller;
   }
@@ -111,11 +127,16 @@ export class GateAdmission implements Admission {
   }
 
   get model(): string | undefined {
-    return this.request.model;
+    return this.offer.model;
   }
 
-  get estimate(): Pick<Cost, 'inputTokens' | 'outputTokens'> {
-    return { inputTokens: this.cost.inputTokens, outputTokens: this.cost.outputTokens };
+  get degraded(): boolean {
+    return this.offer.model !== this.request.model;
+  }
+
+  get estimate(): Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'> {
+    const { inputTokens, outputTokens, usd } = this.offer.cost;
+    return { inputTokens, outputTokens, usd };
   }
 
   /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
@@ -125,7 +146,8 @@ export class GateAdmission implements Admission {
   }
 
   layers(which: 'all' | 'own' = 'all'): May<readonly LayerState[]> {
-    return this.#books.layers(which === 'all' ? this.bills : this.bills.filter(isOwn));
+    const { bills } = this.offer;
+    return this.#books.layers(which === 'all' ? bills : bills.filter(isOwn));
   }
 
   abort(reason?: unknown): void {
@@ -165,18 +187,20 @@ export class GateAdmission implements Admission {
   #end(outcome: Outcome, provisional: boolean): May<void> {
     if (this.#state === 'settled' || (provisional && this.#state !== 'open')) return;
     checkOutcome(outcome);
+    const actual = outcome.outcome === 'ignored' ? undefined : this.#books.actual(this, outcome);
     const before = this.#state;
     const after = provisional ? 'provisional' : 'settled';
     this.#state = after;
     const restore = (error: unknown) => this.#restore(before, after, error);
     let settling: May<void>;
     try {
-      settling = this.#books.settle(this.receipt, actualCosts(this.receipt, outcome, this.cost));
+      settling = this.#books.settle(this.receipt, actualCosts(this.receipt, this.offer.cost, actual, outcome));
     } catch (error) {
       return restore(error);
     }
-    if (isPromise(settling)) return settling.then(() => this.#books.settled(this, outcome, provisional), restore);
-    this.#books.settled(this, outcome, provisional);
+    if (isPromise(settling))
+      return settling.then(() => this.#books.settled(this, outcome, actual, provisional), restore);
+    this.#books.settled(this, outcome, actual, provisional);
   }
 
   /** Where the store fails, the admission can be settled again, unless that has been done meanwhile. */
@@ -200,18 +224,29 @@ function leaving(caller: AbortSignal | undefined): Leaving {
   return { signal, abort: (reason) => controller.abort(reason) };
 }
 
+/** The outcome tells what was used; else what was charged stands. */
+function isKnown({ usage, model, usd }: Outcome): boolean {
+  return usage !== undefined || model !== undefined || usd !== undefined;
+}
+
 /**
  * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries
- * of one meter the earlier are filled first; the last takes the rest.
+ * of one meter the earlier are filled first; the last takes the rest. While nobody knows how long the answer was, what a
+ * budget has reserved for it stays.
+ *
+ * @param total `undefined` where all is given back
  */
-function actualCosts(receipt: Receipt, { outcome, usage }: Outcome, estimate: Cost): number[] {
-  if (outcome === 'ignored') return receipt.map(() => 0);
-  if (usage === undefined) return receipt.map(({ charge }) => charge.cost);
-  const { inputTokens = estimate.inputTokens, outputTokens = estimate.outputTokens } = usage;
-  const total = { ...estimate, inputTokens, outputTokens };
+function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined, outcome: Outcome): number[] {
+  if (total === undefined) return receipt.map(() => 0);
+  if (!isKnown(outcome)) return receipt.map(({ charge }) => charge.cost);
+  const isAnswerKnown = outcome.usd !== undefined || outcome.usage?.outputTokens !== undefined;
+  const totalOf = (meter: Meter) =>
+    meter.unit === 'usd' && !isAnswerKnown
+      ? Math.max(total.usd, sumOf(meter, receipt) + total.usd - estimated.usd)
+      : costIn(meter.unit, total);
   return receipt.map(({ charge: { meter, cost } }, i) => {
     if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
-    const left = Math.max(0, costIn(meter.unit, total) - sumOf(meter, receipt.slice(0, i)));
+    const left = Math.max(0, totalOf(meter) - sumOf(meter, receipt.slice(0, i)));
     return receipt.slice(i + 1).some(({ charge }) => charge.meter === meter) ? Math.min(left, cost) : left;
   });
 }

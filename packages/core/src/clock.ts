@@ -2,7 +2,10 @@
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Runs `task` once, `ms` from now at the earliest. Returns what cancels it, safe to call twice. */
+  /**
+   * Runs `task` once, `ms` from now at the earliest. Returns what cancels it, safe to call twice. Waiting for it does not
+   * keep the process alive.
+   */
   after(ms: number, task: () => void): () => void;
 }
 
@@ -33,7 +36,7 @@ export function steadyClock(wall: () => number = Date.now): Clock {
       let timer: NodeJS.Timeout;
       const wait = (left: number): void => {
         const part = Math.min(left, LONGEST_TIMEOUT);
-        timer = setTimeout(() => (left > part ? wait(left - part) : task()), part);
+        timer = setTimeout(() => (left > part ? wait(left - part) : task()), part).unref();
       };
       wait(Math.max(0, ms));
       return () => clearTimeout(timer);

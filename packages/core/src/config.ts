@@ -1,6 +1,9 @@
 /** What `createTollgate` takes. Everything here is plain data; `validate.ts` checks it. */
 import type { Clock } from './clock.js';
 import type { Unit } from './meters/meter.js';
+import type { Per } from './meters/periods.js';
+import type { Money } from './money/nano-dollars.js';
+import type { DatedPrice, ModelPrice, PriceTable } from './money/prices.js';
 import type { Dimension, Subject, TokenCounts } from './request.js';
 import type { Store } from './store/store.js';
 import type { Count, Duration, Rate } from './units.js';
@@ -11,7 +14,7 @@ export const DEFAULT_TIERS = { small: 1, medium: 3, large: 10, xlarge: 30 } as c
 export type DefaultTier = keyof typeof DEFAULT_TIERS;
 
 /** What a tier costs: permits, and the tokens to expect where a request brings no estimate of its own. */
-export type TierCost = number | ({ permits: number } & TokenCounts);
+export type TierCost = number | ({ permits: number } & Pick<TokenCounts, 'inputTokens' | 'outputTokens'>);
 
 /**
  * One value for all, one for each plan, or one for each subject. By plan, `subject.plan` must be among the plans, unless
@@ -19,19 +22,22 @@ export type TierCost = number | ({ permits: number } & TokenCounts);
  */
 export type PerPlan<T> = T | { readonly [plan: string]: T } | ((subject: Subject) => T);
 
-interface LimitOptions<Name extends string> {
+interface LayerOptions<Name extends string> {
   /** Unique in the gate; stands in refusals and headers. */
   name: Name;
   /** Counts each value, or each combination of values, apart. Everything together unless given. */
   by?: Dimension | readonly Dimension[];
-  /** `permits` unless given. */
-  unit?: Unit;
   /** `shadow` counts and reports without ever refusing. `enforce` unless given. */
   mode?: 'enforce' | 'shadow';
   /** What holds while the store can't be asked: refuse everything or pass without counting. `closed` unless given. */
   onStoreError?: 'open' | 'closed';
   /** What happens to a request that does not fit now. Only `refuse` so far. */
   whenFull?: 'refuse';
+}
+
+interface LimitOptions<Name extends string> extends LayerOptions<Name> {
+  /** `permits` unless given. */
+  unit?: Exclude<Unit, 'usd'>;
 }
 
 export interface SlidingWindowOptions<Name extends string = string> extends LimitOptions<Name> {
@@ -63,6 +69,31 @@ export interface TokenBucket<Name extends string = string> extends TokenBucketOp
 
 export type Limit<Name extends string = string> = SlidingWindow<Name> | TokenBucket<Name>;
 
+export interface BudgetOptions<Name extends string = string> extends LayerOptions<Name> {
+  /** The most that is spent in a period, such as `'$500'`; up to $9,007,199. */
+  limit: PerPlan<Money>;
+  /** Each begins anew with the hour, day, week (on Monday) or month of the time zone. */
+  per: Per;
+  /** A name of the IANA database, such as `'Europe/Berlin'`. `UTC` unless given. */
+  timeZone?: string;
+  /**
+   * Charges on admission what a request will likely cost (what was given, or learned: the 95th percentile, else the
+   * most that it may), or in any case the most that it may. `likely` unless given; `worst` where the budget must not be passed.
+   */
+  reserve?: 'likely' | 'worst';
+  /**
+   * Shares of the budget, ascending, above which a ladder's first, second … model is no longer used: `[0.8, 0.95]` keeps
+   * the last fifth for the cheaper models, and the last twentieth for the third and those after it. None unless given.
+   */
+  degradeAt?: readonly number[];
+  /** Shares of the budget, ascending, at which somebody is told: by event, log and webhook. None unless given. */
+  alertAt?: readonly number[];
+}
+
+export interface Budget<Name extends string = string> extends BudgetOptions<Name> {
+  readonly kind: 'budget';
+}
+
 /** At most `limit` in any interval of the length of `window`, wherever it begins. */
 export function slidingWindow<const Name extends string>(options: SlidingWindowOptions<Name>): SlidingWindow<Name> {
   return { ...options, kind: 'slidingWindow' };
@@ -73,17 +104,50 @@ export function tokenBucket<const Name extends string>(options: TokenBucketOptio
   return { ...options, kind: 'tokenBucket' };
 }
 
+/**
+ * At most `limit` dollars a calendar period: charged with an estimate on admission and with the truth on settling. What is
+ * found to be above the estimate is always booked, if need be below zero, and blocks until the period ends.
+ */
+export function budget<const Name extends string>(options: BudgetOptions<Name>): Budget<Name> {
+  return { ...options, kind: 'budget' };
+}
+
+/** How somebody is told of a budget, besides the event `budget.threshold`. */
+export interface AlertOptions {
+  /** Where to post `{ "text": … }`, as Slack and many others take it. Secret. */
+  webhook?: string | undefined;
+  /** Takes one line of text. A warning of Node's unless given; `false` for none. */
+  log?: ((line: string) => void) | false | undefined;
+}
+
 export interface TollgateConfig<
   Tier extends string = string,
   LimitName extends string = string,
   Feature extends string = string,
+  Model extends string = string,
 > {
   /** Tells gates apart in events and stores. `default` unless given. */
   name?: string;
   /** Cost classes and what they cost. {@link DEFAULT_TIERS} unless given. */
   tiers?: { readonly [T in Tier]: TierCost };
   /** All of them hold at once: a request passes every one or is charged by none. */
-  limits: readonly Limit<LimitName>[];
+  limits?: readonly Limit<LimitName>[];
+  /** Caps in dollars, which hold together with the limits. */
+  budgets?: readonly Budget<LimitName>[];
+  /**
+   * Models from the best to the cheapest: a request for one is served by the next where limits or budgets have no room
+   * for it. No model stands in two.
+   */
+  ladders?: readonly (readonly Model[])[];
+  /**
+   * What models cost, for budgets. `default` is the price of those that are not named; without it a request for one is an
+   * error.
+   */
+  prices?: { readonly [M in Model | 'default']?: ModelPrice | readonly [ModelPrice, ...DatedPrice[]] } | PriceTable;
+  /** How somebody is told of budgets. */
+  alerts?: AlertOptions;
+  /** The HTTP status where a budget refuses. 402 unless given: SDKs don't try that again by themselves. */
+  budgetStatus?: 402 | 429;
   /** The features that requests may name. Any, unless given. */
   features?: readonly Feature[];
   /** Where usage is kept. `memoryStore()` unless given. */
@@ -95,6 +159,13 @@ export interface TollgateConfig<
 /** What can change while a gate runs. Usage is kept; what is left out stays as it is. */
 export interface TollgateChange<Tier extends string = string, LimitName extends string = string> {
   tiers?: { readonly [T in Tier]?: TierCost };
+  /** In place of all prices. */
+  prices?: TollgateConfig['prices'];
+  budgets?: {
+    readonly [L in LimitName]?: Partial<
+      Pick<BudgetOptions, 'limit' | 'reserve' | 'degradeAt' | 'alertAt' | 'mode' | 'onStoreError'>
+    >;
+  };
   limits?: {
     readonly [L in LimitName]?:
       | Partial<Pick<SlidingWindowOptions, 'limit' | 'mode' | 'onStoreError'>>

@@ -2,7 +2,8 @@
 import type { TollgateChange } from './config.js';
 import { showThrown, warn } from './errors.js';
 import type { Refusal } from './http/problem.js';
-import type { LayerState } from './meters/layer-state.js';
+import type { BudgetState, LayerState } from './meters/layer-state.js';
+import type { BudgetAlert } from './money/alert-text.js';
 import type { AdmitRequest, Cost, TokenCounts } from './request.js';
 
 export interface TollgateEvents {
@@ -11,6 +12,8 @@ export interface TollgateEvents {
     readonly gate: string;
     readonly id: string;
     readonly request: AdmitRequest;
+    /** The model that serves it. */
+    readonly model: string | undefined;
     /** What it costs as a whole. */
     readonly cost: Cost;
     /** True where an earlier admission with this id was extended or changed, rather than a new one made. */
@@ -25,6 +28,18 @@ export interface TollgateEvents {
     readonly request: AdmitRequest;
     readonly layer: LayerState;
   };
+  /** A cheaper model of the ladder serves a request, since limits or budgets had no room for the one asked for. */
+  degraded: {
+    readonly gate: string;
+    readonly id: string;
+    readonly request: AdmitRequest;
+    readonly from: string;
+    readonly to: string;
+  };
+  /** A share of a budget that somebody wants to know of is spent, for the first time in its period. */
+  'budget.threshold': BudgetAlert;
+  /** A budget was given room for the rest of its period, by `topUp` or `resetBudget`. */
+  'budget.credited': { readonly gate: string; readonly by: 'topUp' | 'resetBudget'; readonly budget: BudgetState };
   /** An admission came to its end. */
   settled: {
     readonly gate: string;
@@ -33,8 +48,12 @@ export interface TollgateEvents {
     readonly outcome: 'succeeded' | 'failed' | 'ignored';
     /** What it cost as estimated. */
     readonly cost: Cost;
+    /** The model that served it. */
+    readonly model: string | undefined;
     /** What it used, as far as that is known. */
     readonly usage: TokenCounts | undefined;
+    /** What it is charged for now; `undefined` where all was given back. */
+    readonly actual: Cost | undefined;
     /** True where the response has ended and the handler has not settled; it may still do so, once. */
     readonly provisional: boolean;
   };

@@ -3,8 +3,10 @@ import type { Admission, Decision } from './admission.js';
 import type { TollgateChange } from './config.js';
 import type { Emitter } from './events.js';
 import type { Refusal } from './http/problem.js';
-import type { LayerState } from './meters/layer-state.js';
-import type { AdmitRequest, Dimension, May, RequestFacts, Subject } from './request.js';
+import type { BudgetState, LayerState } from './meters/layer-state.js';
+import type { EstimateState } from './money/learned.js';
+import type { Money } from './money/nano-dollars.js';
+import type { AdmitRequest, Dimension, May, RequestFacts, Subject, Whom } from './request.js';
 
 export interface AdmitOptions {
   /** Aborts the admission's own signal too. Where it has aborted already, `admit` rejects with its reason. */
@@ -14,39 +16,72 @@ export interface AdmitOptions {
    * is charged, what it has too much is given back. When refused, all of it is given back.
    */
   extending?: Admission | undefined;
+  /**
+   * What will be sent to the provider, in the shape of OpenAI, Anthropic or Gemini. The tokens that the request's
+   * `estimate` leaves out are estimated from it; nothing of it is kept.
+   */
+  body?: unknown;
 }
 
 /** What would become of a request. */
 export interface Explanation {
   readonly admitted: boolean;
-  /** Every limit that the request would meet. */
+  /** The model that would serve it. */
+  readonly model: string | undefined;
+  /** Every limit and budget that the request would meet. */
   readonly layers: readonly LayerState[];
   /** `undefined` where it would be admitted. */
   readonly refusal: Refusal | undefined;
 }
 
+/** How a gate stands. */
+export interface Inspection {
+  readonly limits: readonly LayerState[];
+  readonly budgets: readonly BudgetState[];
+  /** What requests use against what they were estimated to use, by feature and model. */
+  readonly estimates: readonly EstimateState[];
+}
+
+/** Where unnamed models have a price, requests may name any. */
+export type KnownModel<Model extends string> = 'default' extends Model ? string : Model;
+
 export interface Tollgate<
   Tier extends string = string,
   LimitName extends string = string,
   Feature extends string = string,
+  Model extends string = string,
 > {
   readonly name: string;
   /** What its limits count by. */
   readonly dimensions: ReadonlySet<Dimension>;
+  /** The names of its tiers, as they are now. */
+  readonly tiers: ReadonlySet<Tier>;
+  /** The models of its ladders. */
+  readonly ladderModels: ReadonlySet<string>;
+  /** It counts tokens or dollars, so what a request's body says of them matters. */
+  readonly countsTokens: boolean;
   /**
    * Decides on a request: all its charges are made, or none and the decision says why.
    *
    * @throws TollgateError for a request that can't be judged: an unknown tier, plan or feature, a cost that is none
    */
-  admit(request: AdmitRequest<Tier, Feature>, options?: AdmitOptions): Promise<Decision>;
+  admit(request: AdmitRequest<Tier, Feature, Model>, options?: AdmitOptions): Promise<Decision>;
   /** What `admit` promises, at once where it need not be awaited. Throws what `admit` rejects with. */
-  decide(request: AdmitRequest<Tier, Feature>, options?: AdmitOptions): May<Decision>;
-  /** How the limits stand that count this subject: those whose dimensions are all given. */
-  inspect(subject: Subject, facts?: RequestFacts): Promise<readonly LayerState[]>;
+  decide(request: AdmitRequest<Tier, Feature, Model>, options?: AdmitOptions): May<Decision>;
+  /** How the limits and budgets stand that count this subject: those whose dimensions are all given. */
+  inspect(subject: Subject, facts?: RequestFacts): Promise<Inspection>;
   /** Which limits a request would meet, how much room they have, and why it would be refused. Charges nothing. */
-  explain(request: AdmitRequest<Tier, Feature>): Promise<Explanation>;
+  explain(request: AdmitRequest<Tier, Feature, Model>, options?: Pick<AdmitOptions, 'body'>): Promise<Explanation>;
   /**
-   * Changes limits and tiers from now on. Usage is kept; open admissions keep what they were charged.
+   * Gives somebody's budget more room until its period ends: `topUp('user', { user: 'u1' }, '$2')`.
+   *
+   * @throws TollgateError `TOLLGATE_UNKNOWN_BUDGET`; `TOLLGATE_REQUEST_INVALID` where it isn't said whose, or for no amount
+   */
+  topUp(budget: LimitName, whom: Whom, amount: Money): Promise<BudgetState>;
+  /** Gives somebody's budget as much room as has been used of it: they begin anew. What was spent stays on the books. */
+  resetBudget(budget: LimitName, whom: Whom): Promise<BudgetState>;
+  /**
+   * Changes limits, budgets, tiers and prices from now on. Usage is kept; open admissions keep what they were charged.
    *
    * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, also for what can't change; nothing is changed then
    */

@@ -1,6 +1,10 @@
 export type { Admission, Decision, Outcome } from './admission.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {
+  type AlertOptions,
+  type Budget,
+  type BudgetOptions,
+  budget,
   DEFAULT_TIERS,
   type DefaultTier,
   type Limit,
@@ -18,13 +22,27 @@ export {
 export { currentAdmission, runWithAdmission } from './context.js';
 export { type ErrorCode, type Problem, TollgateError } from './errors.js';
 export type { EventName, TollgateEvents } from './events.js';
-export type { AdmitOptions, Explanation, Tollgate } from './gate.js';
+export type { AdmitOptions, Explanation, Inspection, Tollgate } from './gate.js';
 export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
 export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
-export type { LayerState } from './meters/layer-state.js';
+export type { BudgetState, LayerState } from './meters/layer-state.js';
 export type { Bill, Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/meter.js';
-export type { AdmitRequest, Cost, Dimension, May, Priority, RequestFacts, Subject, TokenCounts } from './request.js';
+export type { BudgetAlert } from './money/alert-text.js';
+export type { EstimateState } from './money/learned.js';
+export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';
+export type { DatedPrice, ModelPrice, Prices, PriceTable } from './money/prices.js';
+export type {
+  AdmitRequest,
+  Cost,
+  Dimension,
+  May,
+  Priority,
+  RequestFacts,
+  Subject,
+  TokenCounts,
+  Whom,
+} from './request.js';
 export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
 export type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store/store.js';
 export { createTollgate } from './tollgate.js';

@@ -1,18 +1,22 @@
 /** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit, what came of it. */
 import { randomBytes } from 'node:crypto';
-import { type Books, type Decision, GateAdmission, type Outcome } from './admission.js';
+import { type Books, type Decision, GateAdmission, type Offer, type Outcome } from './admission.js';
 import { amendment, asCharged } from './amendment.js';
+import { giveRoom, watchBudgets } from './budgets.js';
 import type { DefaultTier, TollgateConfig } from './config.js';
-import { costsBy } from './costs.js';
-import { showThrown, TollgateError, warn } from './errors.js';
+import { actualOf, moneyOf } from './costs.js';
+import { TollgateError } from './errors.js';
 import { createEmitter } from './events.js';
-import type { AdmitOptions, Tollgate } from './gate.js';
+import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { refusalOf, storeDownRefusal } from './http/problem.js';
-import { billsOf, makePlan, withoutZeros } from './meters/charges.js';
-import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
+import { billsFor, explanation, inspection, isFitting } from './insight.js';
+import { createLedger } from './ledger.js';
+import { type BudgetState, type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage } from './meters/meter.js';
-import { type AdmitRequest, type Cost, type Dimension, isPromise, type May, type TokenCounts } from './request.js';
+import { createLearned } from './money/learned.js';
+import { type AdmitRequest, type Cost, isPromise, type May, type TokenCounts, then, type Whom } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
+import { moreOf, offersOf, termsOf } from './terms.js';
 import { changed } from './update.js';
 import { validate } from './validate.js';
 
@@ -25,28 +29,32 @@ export function createTollgate<
   const Tier extends string = DefaultTier,
   const LimitName extends string = string,
   const Feature extends string = string,
->(input: TollgateConfig<Tier, LimitName, Feature>): Tollgate<Tier, LimitName, Feature> {
-  const { name, store, clock, features, ...checked } = validate(input);
-  let source: TollgateConfig = { ...input, store, clock };
-  let costOf = costsBy(checked.tiers, features);
-  let plan = makePlan(checked.limits);
+  const Model extends string = string,
+>(input: TollgateConfig<Tier, LimitName, Feature, Model>): Tollgate<Tier, LimitName, Feature, KnownModel<Model>> {
+  const checked = validate(input as TollgateConfig);
+  const { name, store, clock, ladders, alerts = {}, budgetStatus } = checked;
+  let source: TollgateConfig = { ...(input as TollgateConfig), store, clock };
+  const learned = createLearned();
+  let terms = termsOf(checked, learned);
   let closed = false;
   let count = 0;
   const emitter = createEmitter();
+  const watch = watchBudgets(name, emitter, clock, alerts);
+  const ledger = createLedger(name, store, clock, emitter, watch);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
-  const books: Books = { idPrefix, extend, layers, settle, settled };
+  const books: Books = { idPrefix, actual, extend, layers, settle, settled };
 
-  function decide(request: AdmitRequest, { signal, extending }: AdmitOptions): May<Decision> {
+  function decide(request: AdmitRequest, { signal, extending, body }: AdmitOptions): May<Decision> {
     assertOpen();
     signal?.throwIfAborted();
-    const cost = costOf(request);
-    const bills = billsOf(plan, request, cost);
-    if (extending) return amend(extending as GateAdmission, request, cost, bills, signal);
+    const now = clock.now();
+    const offers = offersOf(terms, request, body, now);
+    if (extending) return amend(extending as GateAdmission, request, offers, signal);
     const sequence = count++;
-    const result = take(sequence, bills);
+    const result = ledger.take(sequence, offers, terms.plan, now);
     return isPromise(result)
-      ? result.then((result) => conclude(result, sequence, request, cost, bills, signal))
-      : conclude(result, sequence, request, cost, bills, signal);
+      ? result.then((result) => conclude(result, sequence, request, offers, now, signal))
+      : conclude(result, sequence, request, offers, now, signal);
   }
 
   function assertOpen(): void {
@@ -57,59 +65,58 @@ export function createTollgate<
     result: Taken | NotTaken | undefined,
     sequence: number,
     request: AdmitRequest,
-    cost: Cost,
-    bills: readonly Bill[],
+    offers: readonly Offer[],
+    now: number,
     signal: AbortSignal | undefined,
   ): Decision {
-    if (isRefusal(result)) return refused(idPrefix + sequence.toString(36), request, result?.refused[0]);
+    if (isRefusal(result)) return refused(idPrefix + sequence.toString(36), request, result?.refused);
+    const offer = offers[result?.taken ?? 0];
     const receipt = result?.receipt ?? NO_RECEIPT;
-    return admitted(new GateAdmission(books, sequence, request, cost, bills, receipt, signal), result);
+    return admitted(new GateAdmission(books, sequence, request, offer, now, receipt, signal), result);
   }
 
   /** Turns an open admission into one for `request`. */
   async function amend(
     admission: GateAdmission,
     request: AdmitRequest,
-    cost: Cost,
-    bills: readonly Bill[],
+    offers: readonly Offer[],
     signal: AbortSignal | undefined,
   ): Promise<Decision> {
     admission.assertOpen();
-    const { missing, surplus, surplusActual, kept } = amendment(admission.receipt, bills);
-    const result = missing.length > 0 ? await take(count++, missing) : NOTHING_TAKEN;
+    const ways = offers.map(({ bills }) => amendment(admission.receipt, bills));
+    const lacking = ways.map(({ missing }, i) => ({ name: offers[i].name, bills: missing }));
+    const result =
+      lacking[0].bills.length > 0 ? await ledger.take(count++, lacking, terms.plan, clock.now()) : NOTHING_TAKEN;
     if (isRefusal(result)) {
-      await attempt(() => admission.settle({ outcome: 'ignored' }));
-      const usages = result && (await attempt(() => store.peek(bills, clock.now())));
+      await ledger.attempt(() => admission.settle({ outcome: 'ignored' }));
+      const usages = result && (await ledger.attempt(() => peekAll(offers)));
       // Room may have come back meanwhile: then the request is judged afresh.
-      return usages?.every(isFitting) ? decide(request, { signal }) : refused(admission.id, request, usages);
+      if (usages?.some(isFitting)) return decide(request, { signal });
+      return refused(admission.id, request, usages);
     }
+    const { surplus, surplusActual, kept } = ways[result?.taken ?? 0];
     const receipt = result?.receipt ?? NO_RECEIPT;
     await assertStillOpen(admission, receipt);
     // From here on, whoever settles the admission settles this too.
     admission.receipt = [...admission.receipt, ...receipt];
-    if (surplus.length > 0) await attempt(() => store.settle(surplus, surplusActual, clock.now(), true));
+    if (surplus.length > 0) await ledger.attempt(() => settle(surplus, surplusActual, true));
     admission.assertOpen();
     admission.request = request;
-    admission.cost = cost;
-    admission.bills = bills;
+    admission.offer = offers[result?.taken ?? 0];
     admission.receipt = [...kept.map(asCharged), ...receipt];
     return admitted(admission, result, true);
   }
 
   async function extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision> {
-    const more: Cost = { ...costOf({ permits: 0, estimate }), requests: 0 };
-    const result = await take(count++, billsOf(plan, admission.request, more).flatMap(withoutZeros));
-    if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused[0]);
+    const now = clock.now();
+    const more = moreOf(terms, admission, estimate, now);
+    const result = await ledger.take(count++, [more], terms.plan, now);
+    if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused);
     const receipt = result?.receipt ?? NO_RECEIPT;
     await assertStillOpen(admission, receipt);
-    const { cost } = admission;
-    admission.cost = {
-      ...cost,
-      inputTokens: cost.inputTokens + more.inputTokens,
-      outputTokens: cost.outputTokens + more.outputTokens,
-    };
+    admission.offer = { ...admission.offer, cost: sumOf(admission.offer.cost, more.cost) };
     admission.receipt = [...admission.receipt, ...receipt];
-    return admitted(admission, result, true);
+    return admitted(admission, result, true, admission.model);
   }
 
   /** Gives back what was charged for an admission that has been settled meanwhile, and throws. */
@@ -120,76 +127,93 @@ export function createTollgate<
     admission.assertOpen();
   }
 
-  /** Asks the store for all of it. `undefined` if the store failed. As `attempt` does, without a closure for each request. */
-  function take(sequence: number, bills: readonly Bill[]): May<Taken | NotTaken | undefined> {
-    try {
-      const answer = store.take({ sequence, alternatives: [{ name: 'only', bills }] }, clock.now());
-      return isPromise(answer) ? answer.then(undefined, storeFailed) : answer;
-    } catch (error) {
-      return storeFailed(error);
-    }
-  }
-
   /** Where the store fails, the limits say what holds. */
   function isRefusal(result: Taken | NotTaken | undefined): result is NotTaken | undefined {
-    return result === undefined ? !plan.failsOpen : 'refused' in result;
+    return result === undefined ? !terms.plan.failsOpen : 'refused' in result;
   }
 
-  function admitted(admission: GateAdmission, result: Taken | undefined, extended = false): Decision {
-    if (result !== undefined && result.shadowRefused.length > 0) tellOfShadows(admission, result.shadowRefused);
+  /** @param from the model in whose place the admission's serves */
+  function admitted(
+    admission: GateAdmission,
+    result: Taken | undefined,
+    extended = false,
+    from = admission.request.model,
+  ): Decision {
+    if (result !== undefined) tellOf(admission, result, from);
     if (emitter.hears('admitted')) {
-      const { id, request, cost } = admission;
-      emitter.emit('admitted', { gate: name, id, request, cost, extended });
+      const { id, request, offer } = admission;
+      emitter.emit('admitted', { gate: name, id, request, model: offer.model, cost: offer.cost, extended });
     }
     return { admitted: true, admission };
   }
 
-  function tellOfShadows({ id, request }: GateAdmission, usages: readonly Usage[]): void {
-    for (const usage of usages) emitter.emit('shadow.refused', { gate: name, id, request, layer: stateOf(usage) });
+  function tellOf({ id, request, model }: GateAdmission, { shadowRefused }: Taken, from: string | undefined): void {
+    for (const usage of shadowRefused) {
+      emitter.emit('shadow.refused', { gate: name, id, request, layer: stateOf(usage) });
+    }
+    if (from !== undefined && model !== undefined && model !== from) {
+      emitter.emit('degraded', { gate: name, id, request, from, to: model });
+    }
   }
 
-  /** @param usages what the meters said; `undefined` if the store failed */
-  function refused(id: string, request: AdmitRequest, usages: readonly Usage[] | undefined): Decision {
-    const refusal = usages ? refusalOf(id, [usages]) : storeDownRefusal(id);
+  /** @param usages what the meters of each alternative said; `undefined` if the store failed */
+  function refused(id: string, request: AdmitRequest, usages: readonly (readonly Usage[])[] | undefined): Decision {
+    const refusal = usages ? refusalOf(id, usages, budgetStatus) : storeDownRefusal(id);
     emitter.emit('refused', { gate: name, id, request, refusal });
     return { admitted: false, refusal };
   }
 
-  function settle(receipt: Receipt, actual: readonly number[]): May<void> {
-    return store.settle(receipt, actual, clock.now());
+  function actual({ offer, at }: GateAdmission, outcome: Outcome): Cost {
+    return actualOf(terms.costing, offer.cost, offer.model, outcome, at);
   }
 
-  function settled(admission: GateAdmission, { outcome = 'succeeded', usage }: Outcome, provisional: boolean): void {
+  function settle(receipt: Receipt, actual: readonly number[], goesOn = false): May<void> {
+    return ledger.settle(receipt, actual, terms.plan, goesOn);
+  }
+
+  function settled(
+    { id, request, offer }: GateAdmission,
+    { outcome = 'succeeded', usage, model = offer.model }: Outcome,
+    actual: Cost | undefined,
+    provisional: boolean,
+  ): void {
+    if (usage && actual && model !== undefined && !provisional)
+      learned.learn(request.feature, model, offer.cost, usage);
     if (!emitter.hears('settled')) return;
-    const { id, request, cost } = admission;
-    emitter.emit('settled', { gate: name, id, request, outcome, cost, usage, provisional });
+    const { cost } = offer;
+    emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
   }
 
-  /** How the limits stand, or nothing if the store fails: then only figures are lost. */
+  /** How the limits stand; nothing if the store fails. */
   function layers(bills: readonly Bill[]): May<readonly LayerState[]> {
-    const usages = attempt(() => store.peek(bills, clock.now()));
-    return isPromise(usages) ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
+    return then(ledger.peek(bills), (usages = []) => statesOf(usages));
   }
 
-  /** What the store answers, or `undefined` if it fails, which is told to those who listen. */
-  function attempt<T>(ask: () => May<T>): May<T | undefined> {
-    try {
-      const answer = ask();
-      return isPromise(answer) ? answer.then(undefined, storeFailed) : answer;
-    } catch (error) {
-      return storeFailed(error);
-    }
+  async function peekAll(offers: readonly Offer[]): Promise<(readonly Usage[])[]> {
+    const now = clock.now();
+    return Promise.all(offers.map(({ bills }) => store.peek(bills, now)));
   }
 
-  function storeFailed(error: unknown): undefined {
-    if (!emitter.hears('store.failed'))
-      warn('TOLLGATE_STORE_FAILED', `The store of gate '${name}' failed: ${showThrown(error)}`);
-    emitter.emit('store.failed', { gate: name, error });
+  async function giveBudgetRoom(
+    by: 'topUp' | 'resetBudget',
+    budget: string,
+    whom: Whom,
+    room: number | 'all used',
+  ): Promise<BudgetState> {
+    assertOpen();
+    const state = await giveRoom(terms.plan, store, budget, whom, room, clock.now());
+    emitter.emit('budget.credited', { gate: name, by, budget: state });
+    return state;
   }
 
   return {
     name,
-    dimensions: new Set(checked.limits.flatMap(({ by }) => by)),
+    dimensions: new Set(checked.layers.flatMap(({ by }) => by)),
+    get tiers() {
+      return new Set(terms.costing.tiers.keys()) as ReadonlySet<string> as ReadonlySet<Tier>;
+    },
+    ladderModels: new Set(ladders.keys()),
+    countsTokens: terms.countsTokens,
     on: emitter.on,
     decide: (request, options = NO_OPTIONS) => decide(request, options),
     admit(request, options = NO_OPTIONS) {
@@ -201,41 +225,30 @@ export function createTollgate<
     },
     async inspect(subject, facts = {}) {
       assertOpen();
-      const given: Partial<Record<Dimension, unknown>> = { ...subject, ...facts };
-      const groups = plan.groups.filter(({ scope }) => scope.by.every((dimension) => isGiven(given[dimension])));
-      return layers(billsOf({ ...plan, groups }, { ...facts, subject }, NOTHING));
+      const now = clock.now();
+      const usages = (await ledger.peek(billsFor(terms, subject, facts, now))) ?? [];
+      return inspection(usages, learned.states(), now);
     },
-    async explain(request) {
+    async explain(request, { body } = NO_OPTIONS) {
       assertOpen();
-      const usages = await store.peek(billsOf(plan, request, costOf(request)), clock.now());
-      const fits = usages.every(isFitting);
-      return {
-        admitted: fits,
-        layers: statesOf(usages),
-        refusal: fits ? undefined : refusalOf('explain', [usages]),
-      };
+      const offers = offersOf(terms, request, body, clock.now());
+      return explanation(offers, await peekAll(offers), budgetStatus);
     },
+    topUp: async (budget, whom, amount) =>
+      giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount)),
+    resetBudget: async (budget, whom) => giveBudgetRoom('resetBudget', budget, whom, 'all used'),
     update(change) {
       const next = changed(source, change);
       source = next.source;
-      costOf = costsBy(next.checked.tiers, features);
-      plan = makePlan(next.checked.limits, plan);
+      terms = termsOf(next.checked, learned, terms);
       emitter.emit('updated', { gate: name, change });
     },
     async close() {
       closed = true;
+      watch.close();
       await store.close();
     },
   };
-}
-
-/** True where a meter is no reason to refuse. */
-function isFitting({ charge, waitMs }: Usage): boolean {
-  return charge.shadow || waitMs === 0;
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== '';
 }
 
 const NO_OPTIONS: AdmitOptions = {};
@@ -244,4 +257,13 @@ const NO_RECEIPT: Receipt = [];
 
 const NOTHING_TAKEN: Taken = { taken: 0, receipt: NO_RECEIPT, shadowRefused: [] };
 
-const NOTHING: Cost = { requests: 0, permits: 0, inputTokens: 0, outputTokens: 0 };
+function sumOf(a: Cost, b: Cost): Cost {
+  return {
+    requests: a.requests + b.requests,
+    permits: a.permits + b.permits,
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    usd: a.usd + b.usd,
+    worstUsd: a.worstUsd + b.worstUsd,
+  };
+}

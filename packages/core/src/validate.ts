@@ -1,100 +1,41 @@
 /** Checks a configuration, all of it at once, and turns its shorthands into numbers and functions. */
 import { z } from 'zod';
 import { type Clock, systemClock } from './clock.js';
-import { DEFAULT_TIERS, type TollgateConfig } from './config.js';
+import { type AlertOptions, DEFAULT_TIERS, type TollgateConfig } from './config.js';
 import type { Problem } from './errors.js';
+import { type Ladders, makeLadders } from './ladders.js';
 import type { Layer } from './meters/charges.js';
-import type { Rule, Unit } from './meters/meter.js';
-import { byFunction, byPlan, type PerSubject } from './meters/per-subject.js';
-import { windowRule } from './meters/window.js';
-import type { Dimension, Subject, TokenCounts } from './request.js';
-import { check, field, isRecord, oneOf, type Parse, reading } from './schema.js';
+import { type PriceTable, prices } from './money/prices.js';
+import { isWebhookUrl } from './money/webhook.js';
+import type { TokenCounts } from './request.js';
+import { check, field, isRecord, reading, readMap } from './schema.js';
 import { memoryStore } from './store/memory/memory.js';
 import type { Store } from './store/store.js';
-import { A_COST, isCost, parseCount, parseDuration, parseRate } from './units.js';
+import { A_COST, isCost } from './units.js';
+import { A_NAME, budget, parseName, slidingWindow, tokenBucket } from './validate-layers.js';
 
 /** What a tier costs, and what it is expected to use. */
-export interface Tier extends TokenCounts {
+export interface Tier extends Pick<TokenCounts, 'inputTokens' | 'outputTokens'> {
   readonly permits: number;
 }
 
 export interface CheckedConfig {
   readonly name: string;
   readonly tiers: ReadonlyMap<string, Tier>;
-  readonly limits: readonly Layer[];
+  /** Limits first, then budgets. */
+  readonly layers: readonly Layer[];
+  readonly ladders: Ladders;
+  readonly prices: PriceTable | undefined;
+  readonly alerts?: AlertOptions | undefined;
+  readonly budgetStatus?: 402 | 429 | undefined;
   readonly features: ReadonlySet<string> | undefined;
   readonly store: Store;
   readonly clock: Clock;
 }
 
-const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
-const LONGEST_WINDOW = 366 * 86_400_000;
-
-const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit";
-const A_COUNT = "a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity";
-const A_RATE = "a rate above 0 such as '100/h', '10/s' or '200k/m'";
 const A_TIER = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
-
-/** Reads a map, each value by itself. */
-function readMap<T>(value: object, expected: string, parse: Parse<T>, context: z.core.$RefinementCtx): Map<string, T> {
-  const map = new Map<string, T>();
-  for (const [key, one] of Object.entries(value)) {
-    const parsed = parse(one);
-    if (parsed === undefined) context.addIssue({ code: 'custom', message: expected, path: [key] });
-    else map.set(key, parsed);
-  }
-  return map;
-}
-
-/** A field with one value, a map of values by plan, or a function of the subject. Its errors need the limit's name. */
-function perSubject<T>(expected: string, parse: Parse<T>) {
-  return reading((value, context): ((limit: string) => T | PerSubject<T>) => {
-    const one = parse(value);
-    if (one !== undefined) return () => one;
-    if (typeof value === 'function') {
-      return (limit) => byFunction(limit, value as (subject: Subject) => unknown, expected, parse);
-    }
-    if (isRecord(value) && Object.keys(value).length > 0) {
-      const plans = readMap(value, expected, parse, context);
-      return (limit) => byPlan(limit, plans);
-    }
-    context.addIssue({ code: 'custom', message: `${expected}; a map of such by plan; or a function of the subject` });
-    return z.NEVER;
-  });
-}
-
-const limitFields = {
-  name: field(A_NAME, parseName),
-  by: field("a dimension such as 'user', or a list of different ones such as ['user', 'feature']", parseDimensions),
-  unit: oneOf<Unit>(['permits', 'requests', 'tokens', 'inputTokens', 'outputTokens']),
-  mode: oneOf(['enforce', 'shadow']),
-  onStoreError: oneOf(['closed', 'open'], " ('local' needs a store that instances share; there is none yet)"),
-  whenFull: oneOf(['refuse'], " ('wait' needs the line; there is none yet)"),
-};
-
-const slidingWindow = z
-  .strictObject({
-    ...limitFields,
-    kind: z.literal('slidingWindow'),
-    limit: perSubject(A_COUNT, parseCount),
-    window: field("a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'", parseWindow),
-    parts: field('a whole number from 2 to 1000', parseParts),
-  })
-  .transform(({ name, by, unit, mode, onStoreError, limit, window, parts }): Layer => {
-    const rule = windowRule(window, parts);
-    return { name, by, unit, shadow: mode === 'shadow', onStoreError, limit: limit(name), rule };
-  });
-
-const tokenBucket = z
-  .strictObject({
-    ...limitFields,
-    kind: z.literal('tokenBucket'),
-    capacity: perSubject(A_COUNT, parseCount),
-    refill: perSubject(A_RATE, parseRefill),
-  })
-  .transform(({ name, by, unit, mode, onStoreError, capacity, refill }): Layer => {
-    return { name, by, unit, shadow: mode === 'shadow', onStoreError, limit: capacity(name), rule: refill(name) };
-  });
+const A_LIMIT = 'what slidingWindow({ … }) or tokenBucket({ … }) returns';
+const A_LADDER = 'a list of at least one model, from the best to the cheapest, each in one ladder only';
 
 const tiers = reading((value = DEFAULT_TIERS, context) => {
   if (isRecord(value) && Object.keys(value).length > 0) return readMap(value, A_TIER, parseTier, context);
@@ -102,21 +43,67 @@ const tiers = reading((value = DEFAULT_TIERS, context) => {
   return z.NEVER;
 });
 
+/** Each from the best model to the cheapest. */
+const ladders = reading((value = [], context): Ladders => {
+  if (!Array.isArray(value)) {
+    context.addIssue({ code: 'custom', message: "a list of ladders such as [['best', 'cheaper', 'cheapest']]" });
+    return z.NEVER;
+  }
+  const seen = new Set<unknown>();
+  const lists = [...(value as readonly unknown[])].map((list, i) => {
+    const models: readonly unknown[] = Array.isArray(list) ? [...list] : [];
+    if (models.length === 0) context.addIssue({ code: 'custom', message: A_LADDER, path: [i] });
+    return models.filter((model, j): model is string => {
+      const isRight = typeof model === 'string' && model !== '' && !seen.has(model);
+      seen.add(model);
+      if (!isRight) context.addIssue({ code: 'custom', message: A_LADDER, path: [i, j] });
+      return isRight;
+    });
+  });
+  return makeLadders(lists);
+});
+
+/** Of what is wrong only the log is shown: a misspelt field, or a value without one, may be the webhook, which is secret. */
+const alerts = reading((value, context): AlertOptions | undefined => {
+  const wrong = (message: string, ...path: string[]) =>
+    context.addIssue({ code: 'custom', message, path, params: { isSecret: true } });
+  if (value === undefined) return undefined;
+  if (!isRecord(value)) {
+    wrong("an object such as { webhook: 'https://…' }");
+    return z.NEVER;
+  }
+  const { webhook, log, ...others } = value;
+  for (const name of Object.keys(others)) wrong('no such field', name);
+  const isUrl = webhook === undefined || isWebhookUrl(webhook);
+  if (!isUrl) wrong('an http: or https: URL without user and password', 'webhook');
+  const isLog = log === undefined || log === false || typeof log === 'function';
+  if (!isLog) context.addIssue({ code: 'custom', message: 'a function (line) => void, or false', path: ['log'] });
+  return isUrl && isLog ? { webhook, log: log as AlertOptions['log'] } : z.NEVER;
+});
+
 const config = z.strictObject(
   {
     name: field(A_NAME, (value = 'default') => parseName(value)),
     tiers,
-    limits: z.array(
-      z.discriminatedUnion('kind', [slidingWindow, tokenBucket], {
-        error: 'what slidingWindow({ … }) or tokenBucket({ … }) returns',
-      }),
-      { error: 'a list of limits' },
-    ),
+    limits: z
+      .array(z.discriminatedUnion('kind', [slidingWindow, tokenBucket], { error: A_LIMIT }), {
+        error: 'a list of limits',
+      })
+      .default([]),
+    budgets: z
+      .array(z.discriminatedUnion('kind', [budget], { error: 'what budget({ … }) returns' }), {
+        error: 'a list of budgets',
+      })
+      .default([]),
+    ladders,
+    prices,
+    alerts,
+    budgetStatus: z.literal([402, 429], { error: '402 or 429' }).optional(),
     features: z.array(field(A_NAME, parseName), { error: 'a list of names' }).optional(),
     store: field('a store, such as memoryStore()', (value = memoryStore()) => parseStore(value)),
     clock: field('a clock, such as systemClock', (value = systemClock) => parseClock(value)),
   },
-  { error: 'an object with limits' },
+  { error: 'an object with limits or budgets' },
 );
 
 /**
@@ -125,41 +112,31 @@ const config = z.strictObject(
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem
  */
 export function validate(input: TollgateConfig): CheckedConfig {
-  const { features, ...rest } = check(config, input, repeatedNames(input));
-  return { ...rest, features: features && new Set(features) };
+  const { features, limits, budgets, ...rest } = check(config, input, [
+    ...missingLayers(input),
+    ...repeatedNames(input),
+  ]);
+  return { ...rest, layers: [...limits, ...budgets], features: features && new Set(features) };
 }
 
+function missingLayers(input: TollgateConfig): Problem[] {
+  if (!isRecord(input) || 'limits' in input || 'budgets' in input) return [];
+  return [{ path: 'limits', value: undefined, expected: 'a list of limits (or budgets alone)' }];
+}
+
+/** Limits and budgets are told apart by name alone, in refusals and elsewhere. */
 function repeatedNames(input: TollgateConfig): Problem[] {
-  const names = Array.isArray(input?.limits) ? input.limits.map((limit) => limit?.name) : [];
-  return names.flatMap((value, i) => {
-    const first = names.indexOf(value);
-    if (first === i || typeof value !== 'string') return [];
-    return [{ path: `limits[${i}].name`, value, expected: `a name of its own: limits[${first}] has this one` }];
+  const named = (['limits', 'budgets'] as const).flatMap((field) => {
+    const layers: unknown = input?.[field];
+    return Array.isArray(layers)
+      ? layers.map((layer, i) => ({ path: `${field}[${i}]`, name: layer?.name as unknown }))
+      : [];
   });
-}
-
-function parseName(value: unknown): string | undefined {
-  return typeof value === 'string' && NAME.test(value) ? value : undefined;
-}
-
-function parseDimensions(value: unknown = []): readonly Dimension[] | undefined {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const valid = list.every((one) => typeof one === 'string' && one !== '') && new Set(list).size === list.length;
-  return valid ? (list as readonly Dimension[]) : undefined;
-}
-
-function parseWindow(value: unknown): number | undefined {
-  const ms = parseDuration(value);
-  return ms !== undefined && ms >= 10 && ms <= LONGEST_WINDOW ? ms : undefined;
-}
-
-function parseParts(value: unknown = 10): number | undefined {
-  return Number.isInteger(value) && (value as number) >= 2 && (value as number) <= 1000 ? (value as number) : undefined;
-}
-
-function parseRefill(value: unknown): Rule | undefined {
-  const perMs = parseRate(value);
-  return perMs === undefined ? undefined : { kind: 'bucket', perMs };
+  return named.flatMap(({ path, name }, i) => {
+    const first = named.findIndex((other) => other.name === name);
+    if (first === i || typeof name !== 'string') return [];
+    return [{ path: `${path}.name`, value: name, expected: `a name of its own: ${named[first].path} has this one` }];
+  });
 }
 
 function parseTier(value: unknown): Tier | undefined {

@@ -1,31 +1,31 @@
 /** Tollgate in a Fastify app: reads what Fastify knows, writes refusals, passes on everything else. */
-import {
-  type Admission,
-  currentAdmission,
-  type May,
-  type Refusal,
-  runWithAdmission,
-  type Tollgate,
-  TollgateError,
-} from '@tollgate/core';
+import { type Admission, type May, type Problem, type Refusal, type Tollgate, TollgateError } from '@tollgate/core';
 import {
   type Adapter,
-  admissionOf,
+  admissionOfThis,
+  answer,
   asError,
   type ConductOptions,
+  conductOf,
   createConduct,
   type Fact,
   FREE,
-  isPromise,
   makeToll,
   type Passage,
   problemBody,
+  show,
   type TierName,
   type Toll,
   type TollOptions,
   then,
 } from '@tollgate/core/http';
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+} from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 
 declare module 'fastify' {
@@ -39,10 +39,11 @@ declare module 'fastify' {
   }
 }
 
-export interface TollgateOptions extends ConductOptions<FastifyRequest> {
+/** Answers a refused request in place of problem+json: sends, or returns what to send. Status and headers are set already. */
+export type Refuse = (refusal: Refusal, request: FastifyRequest, reply: FastifyReply) => unknown;
+
+export interface TollgateOptions extends ConductOptions<FastifyRequest, Refuse> {
   gate: Tollgate;
-  /** Answers a refused request in place of problem+json: sends, or returns what to send. Status and headers are set already. */
-  refuse?: (refusal: Refusal, request: FastifyRequest, reply: FastifyReply) => unknown;
 }
 
 /** A route's annotation. Where any of it is a function of the request, it is paid when the body has been read and validated. */
@@ -53,45 +54,54 @@ export interface TollConfig extends TollOptions<FastifyRequest> {
 /** Whose gate the routes of an instance pay at: encapsulated ones inherit it, or have one of their own. */
 const CONDUCT = Symbol.for('tollgate.conduct');
 
-async function plugin(app: FastifyInstance, { gate, refuse, ...options }: TollgateOptions): Promise<void> {
-  const conduct = createConduct(gate, adapterOf(), options);
-  Object.assign(app, { [CONDUCT]: conduct });
-  if (!app.hasRequestDecorator('admission')) app.decorateRequest('admission', { getter: admissionOfThis });
-
-  app.addHook('onRoute', ({ config, method, url }) => void dueOf(config?.toll, method, url));
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) done();
-    else answer(() => enter(request, reply), refuse, request, reply, done);
-  });
-  app.addHook('preHandler', (request, reply, done) => {
-    const toll = late.get(request);
-    answer(() => toll && conduct.pass(request, reply, toll), refuse, request, reply, done);
-  });
-
+async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOptions): Promise<void> {
+  const adapter = adapterOf();
+  const conduct = createConduct(gate, adapter, options);
+  const tollOf = tollsAt(gate);
   /** Tolls that are paid once the body is there. */
   const late = new WeakMap<FastifyRequest, Toll<FastifyRequest>>();
 
-  function enter(request: FastifyRequest, reply: FastifyReply): May<Passage> {
-    return then(conduct.enter(request, reply), (passage) =>
-      passage === undefined || (passage !== 'gone' && passage.admitted) ? pay(request, reply) : passage,
-    );
-  }
+  Object.assign(app, { [CONDUCT]: conduct });
+  if (!app.hasRequestDecorator('admission')) app.decorateRequest('admission', { getter: admissionOfThis });
+
+  app.addHook('onRoute', function ({ config, method, url }) {
+    if (isNearest(this)) tollOf(config?.toll, method, url);
+  });
+  app.addHook('onRequest', (request, reply, done) => void answer(adapter, enter, request, reply, done));
+  app.addHook('preHandler', (request, reply, done) => void answer(adapter, payLate, request, reply, done));
 
   /** Of several gates only the nearest is paid at. */
-  function pay(request: FastifyRequest, reply: FastifyReply): May<Passage> {
+  function isNearest(server: FastifyInstance): boolean {
+    return (server as { [CONDUCT]?: unknown })[CONDUCT] === conduct;
+  }
+
+  function enter(request: FastifyRequest, reply: FastifyReply): May<Passage> {
+    if (request.is404) return undefined;
     // Fastify puts this together afresh whenever it is asked for.
     const { config, method, url } = request.routeOptions;
-    const due = dueOf(config.toll, method, url);
-    if (due === undefined || (request.server as { [CONDUCT]?: unknown })[CONDUCT] !== conduct) return undefined;
-    if (!due.late) return conduct.pass(request, reply, due.toll);
-    late.set(request, due.toll);
-    return undefined;
+    const toll = isNearest(request.server) ? tollOf(config.toll, method, url) : undefined;
+    const isDue = toll !== undefined && !isLate(toll);
+    const entered = conduct.enter(request, reply, isDue);
+    if (isDue) return conduct.pass(request, reply, toll);
+    if (toll !== undefined) late.set(request, toll);
+    return entered;
+  }
+
+  /** To be paid when the body has been read: a fact may ask for it, or the tokens are estimated from it. */
+  function isLate({ isOpen, leavesTokens }: Toll<FastifyRequest>): boolean {
+    return isOpen || (leavesTokens && gate.countsTokens);
+  }
+
+  function payLate(request: FastifyRequest, reply: FastifyReply): May<Passage> {
+    const toll = late.get(request);
+    return toll && conduct.pass(request, reply, toll);
   }
 }
 
 /**
  * Puts a gate in front of the routes of the app, or of the plugin that it is registered in. Await it before adding
- * routes: wrong annotations are then refused where they stand, and not by the requests that come.
+ * routes: wrong annotations are then refused where they stand, and not by the requests that come. A tier must be one of
+ * the gate that is the nearest as its route is added.
  *
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options, or of a route's `config.toll`
  */
@@ -100,94 +110,45 @@ export const tollgate: FastifyPluginAsync<TollgateOptions> = fastifyPlugin(plugi
   name: '@tollgate/fastify',
 });
 
-/** What an annotation comes to. */
-interface Due {
-  readonly toll: Toll<FastifyRequest>;
-  /** A fact is a function of the request, which may ask for the body. */
-  readonly late: boolean;
+/** Reads annotations for a gate: each once, as Fastify hands them from the route to its requests. */
+function tollsAt(gate: Tollgate) {
+  const tolls = new WeakMap<object, Toll<FastifyRequest>>();
+  return (annotation: TollConfig | 'free' | undefined, method: string | string[], url = '') => {
+    if (annotation === undefined) return undefined;
+    if (annotation === 'free') return FREE;
+    const toll = tolls.get(annotation) ?? readToll(annotation, gate.tiers, `config.toll of ${method} ${url}`);
+    tolls.set(annotation, toll);
+    return toll;
+  };
 }
 
-const EXEMPT: Due = { toll: FREE, late: false };
-
-/** By annotation, which Fastify hands from the route to its requests. */
-const dues = new WeakMap<object, Due>();
-
-function dueOf(annotation: TollConfig | 'free' | undefined, method: string | string[], url = ''): Due | undefined {
-  if (annotation === undefined) return undefined;
-  if (annotation === 'free') return EXEMPT;
-  const made = dues.get(annotation);
-  if (made) return made;
-  const where = `config.toll of ${method} ${url}`;
+function readToll(annotation: TollConfig, tiers: ReadonlySet<string>, where: string): Toll<FastifyRequest> {
   if (typeof annotation !== 'object' || annotation === null) {
     const expected = "'free', or what the route costs, such as { tier: 'large' }";
-    const problem = { path: 'toll', value: annotation, expected };
-    throw new TollgateError('TOLLGATE_CONFIG_INVALID', `${where}: expected ${expected}.`, [problem]);
+    throw wrong(where, [{ path: 'toll', value: annotation, expected }]);
+  }
+  const { tier, ...options } = annotation;
+  const problems: Problem[] = [];
+  if (tier && typeof tier === 'string' && !tiers.has(tier)) {
+    const expected = `one of ${[...tiers].map((name) => `'${name}'`).join(', ')}`;
+    problems.push({ path: 'tier', value: tier, expected });
   }
   try {
-    const { tier, ...options } = annotation;
-    const late = Object.values(annotation).some((fact) => typeof fact === 'function');
-    const due = { toll: makeToll(tier, options), late };
-    dues.set(annotation, due);
-    return due;
+    const toll = makeToll(tier, options);
+    if (problems.length === 0) return toll;
   } catch (error) {
     if (!(error instanceof TollgateError)) throw error;
-    throw new TollgateError(error.code, `${where}: ${error.message}`, error.problems);
+    problems.push(...error.problems);
   }
+  throw wrong(where, problems);
 }
 
-/** Calls `done` once: with what went wrong before the route, or without anything to go on to it. */
-function answer(
-  pass: () => May<Passage>,
-  refuse: TollgateOptions['refuse'],
-  request: FastifyRequest,
-  reply: FastifyReply,
-  done: (error?: Error) => void,
-): void {
-  const fail = (thrown: unknown) => done(asError(thrown));
-  let passage: May<Passage>;
-  try {
-    passage = pass();
-  } catch (thrown) {
-    fail(thrown);
-    return;
-  }
-  if (isPromise(passage)) passage.then(proceed, fail);
-  else proceed(passage);
-
-  function proceed(passage: Passage): void {
-    if (passage === 'gone') return;
-    const admission = admissionOf(request);
-    if (passage !== undefined && !passage.admitted) {
-      runWithAdmission(undefined, () => send(passage.refusal, refuse, request, reply)).catch(fail);
-    } else if (admission === currentAdmission()) done();
-    else runWithAdmission(admission, done);
-  }
+function wrong(where: string, problems: readonly Problem[]): TollgateError {
+  const all = problems.map(({ path, value, expected }) => `${path}: got ${show(value)}; expected ${expected}`);
+  return new TollgateError('TOLLGATE_CONFIG_INVALID', `${where}: ${all.join('. ')}.`, problems);
 }
 
-async function send(
-  refusal: Refusal,
-  refuse: TollgateOptions['refuse'],
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
-  if (reply.raw.headersSent) {
-    throw new TollgateError('TOLLGATE_TOO_LATE', `Refused after the response had begun: ${refusal.detail}`);
-  }
-  reply.code(refusal.status);
-  if (refuse) {
-    const payload = await refuse(refusal, request, reply);
-    if (payload !== undefined) reply.send(payload);
-  } else {
-    // As bytes, which no serializer of the app's touches.
-    reply.type('application/problem+json').send(Buffer.from(JSON.stringify(problemBody(refusal))));
-  }
-}
-
-function admissionOfThis(this: FastifyRequest): Admission | undefined {
-  return admissionOf(this);
-}
-
-function adapterOf(): Adapter<FastifyRequest, FastifyReply> {
+function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunction> {
   let trust: ReturnType<typeof trustOf> | undefined;
   return {
     method: (request) => request.method,
@@ -198,10 +159,9 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply> {
       return trust;
     },
     header: (request, name) => request.headers[name],
-    setHeaders(reply, headers) {
-      if (reply.raw.headersSent) return;
-      for (const [name, value] of headers) reply.header(name, value);
-    },
+    body: (request) => request.body,
+    isBegun: ({ raw }) => raw.headersSent,
+    setHeader: (reply, name, value) => void reply.header(name, value),
     isClosed: ({ raw }) => raw.closed || raw.destroyed,
     onClose({ raw }, listener) {
       // Injected responses emit `finish`, and never say that they are.
@@ -211,6 +171,15 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply> {
       });
       raw.on('close', () => listener({ status: raw.statusCode, finished }));
     },
+    refuse(refusal, request, reply) {
+      reply.code(refusal.status);
+      const { refuse } = conductOf<FastifyRequest, FastifyReply, Refuse>(request);
+      if (refuse)
+        return then(refuse(refusal, request, reply), (payload) => payload !== undefined && reply.send(payload));
+      // As bytes, which no serializer of the app's touches. A reply is a promise of its end, which nobody waits for.
+      return void reply.type('application/problem+json').send(Buffer.from(JSON.stringify(problemBody(refusal))));
+    },
+    fail: (thrown, done) => done(asError(thrown)),
   };
 }
 

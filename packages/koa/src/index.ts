@@ -1,25 +1,15 @@
 /** Tollgate in a Koa app: reads what Koa knows, writes refusals, passes on everything else. */
-import {
-  type Admission,
-  currentAdmission,
-  type May,
-  type Refusal,
-  runWithAdmission,
-  type Tollgate,
-  TollgateError,
-} from '@tollgate/core';
+import type { Admission, Refusal, Tollgate } from '@tollgate/core';
 import {
   type Adapter,
-  admissionOf,
-  type Conduct,
+  answer,
+  asError,
   type ConductOptions,
   conductOf,
   createConduct,
   type Fact,
   FREE,
-  isPromise,
   makeToll,
-  type Passage,
   problemBody,
   type TierName,
   type Toll,
@@ -34,18 +24,15 @@ declare module 'koa' {
   }
 }
 
-export interface TollgateOptions extends ConductOptions<Context> {
-  /** Answers a refused request in place of problem+json. Status and headers are set already. */
-  refuse?: (refusal: Refusal, ctx: Context, next: Next) => unknown;
-}
+/** Answers a refused request in place of problem+json. Status and headers are set already. */
+export type Refuse = (refusal: Refusal, ctx: Context, next: Next) => unknown;
+
+export type TollgateOptions = ConductOptions<Context, Refuse>;
 
 /** A route's annotation: a middleware that admits where it stands, and says what it is. */
 export interface TollMiddleware extends Middleware {
   readonly toll: Readonly<TollOptions<Context> & { tier: Fact<Context, TierName> | 'free' }>;
 }
-
-/** A gate's conduct, and how it answers where it refuses. Of Koa's context, which is request and response. */
-type KoaConduct = Conduct<Context, Context> & { readonly refuse: TollgateOptions['refuse'] };
 
 /**
  * Puts a gate in front of all that is used after it. Use it after CORS, and before or after authentication as `identify`
@@ -53,9 +40,9 @@ type KoaConduct = Conduct<Context, Context> & { readonly refuse: TollgateOptions
  *
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options
  */
-export function tollgate(gate: Tollgate, { refuse, ...options }: TollgateOptions = {}): Middleware {
-  const conduct: KoaConduct = Object.assign(createConduct(gate, adapter, options), { refuse });
-  return (ctx, next) => answer(() => conduct.enter(ctx, ctx), ctx, next);
+export function tollgate(gate: Tollgate, options: TollgateOptions = {}): Middleware {
+  const { enter } = createConduct(gate, adapter, options);
+  return (ctx, next) => answer(adapter, enter, ctx, ctx, next);
 }
 
 /**
@@ -71,53 +58,9 @@ export function toll(tier: Fact<Context, TierName>, options: TollOptions<Context
 toll.free = middleware(FREE, { tier: 'free' });
 
 function middleware(annotation: Toll<Context>, metadata: TollMiddleware['toll']): TollMiddleware {
-  const pay: Middleware = (ctx, next) =>
-    answer(() => conductOf<Context, Context>(ctx).pass(ctx, ctx, annotation), ctx, next);
+  const pass = (ctx: Context) => conductOf<Context, Context>(ctx).pass(ctx, ctx, annotation);
+  const pay: Middleware = (ctx, next) => answer(adapter, pass, ctx, ctx, next);
   return Object.assign(pay, { toll: Object.freeze(metadata) });
-}
-
-/**
- * Goes on to what is below, or refuses; over when that is. No promise is made but what others have made: where any code
- * runs under an admission, each costs more than the decision.
- */
-function answer(pass: () => May<Passage>, ctx: Context, next: Next): unknown {
-  let passage: May<Passage>;
-  try {
-    passage = pass();
-  } catch (thrown) {
-    return fail(thrown);
-  }
-  return isPromise(passage) ? passage.then((passed) => proceed(passed, ctx, next), fail) : proceed(passage, ctx, next);
-}
-
-/** Koa takes `null` and `undefined` for no error, and would leave the request without an answer. */
-function fail(thrown: unknown): never {
-  throw thrown ?? new Error('Something other than an error was thrown', { cause: thrown });
-}
-
-function proceed(passage: Passage, ctx: Context, next: Next): unknown {
-  if (passage === 'gone') return undefined;
-  const admission = admissionOf(ctx);
-  if (ctx.admission !== admission) ctx.admission = admission;
-  if (passage !== undefined && !passage.admitted) {
-    return runWithAdmission(undefined, () => refuse(passage.refusal, ctx, next));
-  }
-  return admission === currentAdmission() ? next() : runWithAdmission(admission, next);
-}
-
-function refuse(refusal: Refusal, ctx: Context, next: Next): unknown {
-  if (ctx.headerSent) {
-    throw new TollgateError('TOLLGATE_TOO_LATE', `Refused after the response had begun: ${refusal.detail}`);
-  }
-  ctx.status = refusal.status;
-  const conduct = conductOf(ctx) as KoaConduct;
-  if (conduct.refuse) return conduct.refuse(refusal, ctx, next);
-  // Nothing below is reached that would answer where the app has taken the response out of Koa's hands.
-  ctx.respond = true;
-  ctx.body = problemBody(refusal);
-  // After the body, since Koa 2 takes every object for plain JSON.
-  ctx.set('Content-Type', 'application/problem+json');
-  return undefined;
 }
 
 /** Of @koa/router: a route, or a middleware of a router, which has no methods. */
@@ -137,17 +80,37 @@ function routeOf({ method, matched = [], _matchedRoute }: Context): string | und
   return route && String(route.path);
 }
 
-const adapter: Adapter<Context, Context> = {
+/** Koa's context is request and response. */
+const adapter: Adapter<Context, Context, Next> = {
   method: (ctx) => ctx.method,
   ip: (ctx) => ctx.ip,
   route: routeOf,
   proxyTrust: ({ app }) => (!app.proxy ? 'none' : app.maxIpsCount > 0 ? 'some' : 'all'),
   header: (ctx, name) => ctx.req.headers[name],
-  setHeaders(ctx, headers) {
-    for (const [name, value] of headers) ctx.set(name, value);
-  },
+  // Of body parsers' making, under this name.
+  body: (ctx) => (ctx.request as { body?: unknown }).body,
+  isBegun: (ctx) => ctx.headerSent,
+  setHeader: (ctx, name, value) => ctx.set(name, value),
   isClosed: (ctx) => ctx.res.closed,
   onClose({ res }, listener) {
     res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished }));
+  },
+  show(ctx, admission) {
+    if (ctx.admission !== admission) ctx.admission = admission;
+  },
+  refuse(refusal, ctx, _ctx, next) {
+    ctx.status = refusal.status;
+    const { refuse } = conductOf<Context, Context, Refuse>(ctx);
+    if (refuse) return refuse(refusal, ctx, next);
+    // Nothing below is reached that would answer where the app has taken the response out of Koa's hands.
+    ctx.respond = true;
+    ctx.body = problemBody(refusal);
+    // After the body, since Koa 2 takes every object for plain JSON.
+    ctx.set('Content-Type', 'application/problem+json');
+    return undefined;
+  },
+  /** Koa takes `null` and `undefined` for no error, and would leave the request without an answer. */
+  fail(thrown) {
+    throw thrown ?? asError(thrown);
   },
 };

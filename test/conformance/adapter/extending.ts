@@ -23,7 +23,7 @@ export function extendingContract(open: Open): void {
       return { body: JSON.stringify([more.admission.id === id, more.admission.estimate]) };
     });
     const { text } = await send('/', ask);
-    expect(JSON.parse(text)).toEqual([true, { inputTokens: 150, outputTokens: 250 }]);
+    expect(JSON.parse(text)).toEqual([true, { inputTokens: 150, outputTokens: 250, usd: 0 }]);
     expect([await used('tokens', ann), await used('permits', ann)]).toEqual([400, 10]);
     expect(settlements).toHaveLength(1);
   });

@@ -1,5 +1,5 @@
 /** What a framework must bring to be put through the contract: a way to build, of a plain description, an app of its own. */
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Admission, May, Refusal, Tollgate } from '@tollgate/core';
 import type { ConductOptions, Fact, TierName, TollOptions } from '@tollgate/core/http';
@@ -24,12 +24,17 @@ export interface Annotation extends TollOptions<IncomingMessage> {
   readonly tier: Fact<IncomingMessage, TierName>;
 }
 
+/** A middleware, or hook, of the app's own. Where it ends the response, nothing comes after it. */
+export type Step = (req: IncomingMessage, res: ServerResponse) => May<void>;
+
 export interface Route {
   /** GET unless given. */
   readonly method?: 'GET' | 'POST' | 'OPTIONS';
   readonly path: string;
   /** None unless given. */
   readonly toll?: Annotation | 'free';
+  /** Stands between the toll and the handler. */
+  readonly after?: Step;
   readonly handler: (call: Call) => May<Answer>;
 }
 
@@ -41,6 +46,10 @@ export interface AppSpec {
   readonly refuse?: (refusal: Refusal) => May<Answer>;
   /** The framework's own setting; trusts nobody unless given. */
   readonly trustProxy?: boolean | number;
+  /** Stands before the gate. */
+  readonly before?: Step;
+  /** Another gate that stands before this one; this one itself, mounted twice, unless it says which. */
+  readonly outer?: { readonly gate?: Tollgate; readonly options?: ConductOptions<IncomingMessage> };
   /** Set on the response by a middleware that stands before the gate. */
   readonly earlierHeaders?: Readonly<Record<string, string>>;
   readonly routes: readonly Route[];

@@ -72,8 +72,8 @@ export function hostileInputContract(open: Open): void {
       routes: [{ path: '/', toll: { tier: 'small', feature: () => name, model: () => name }, handler: ok }],
     });
     expect((await send('/')).status).toBe(200);
-    expect((await gate.inspect({}, { feature: name, model: name }))[0].used).toBe(1);
-    expect((await gate.inspect({}, { feature: name, model: 'other' }))[0].used).toBe(0);
+    expect((await gate.inspect({}, { feature: name, model: name })).limits[0].used).toBe(1);
+    expect((await gate.inspect({}, { feature: name, model: 'other' })).limits[0].used).toBe(0);
   });
 
   describe('permits', () => {

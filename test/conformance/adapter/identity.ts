@@ -1,7 +1,7 @@
 /** On whose behalf a request comes. Where that can't be told, the request fails: a gate is never open by mistake. */
 import { slidingWindow } from '@tollgate/core';
 import { recordWarnings } from '../../helpers/http-warnings.js';
-import { as, type Open, ok, subjectOf } from './workbench.js';
+import { as, byHeader, costing, type Open, ok, subjectOf } from './workbench.js';
 
 const limits = [slidingWindow({ name: 'user', by: 'user', limit: 100, window: '1m' })];
 const ann = { user: 'ann' };
@@ -189,9 +189,9 @@ export function identityContract(open: Open): void {
     const { send, used, gate } = await open({
       limits,
       options: { defaultTier: 'small', identify: (req) => (calls++ === 0 ? undefined : subjectOf(req)) },
-      routes: [{ path: '/', toll, handler: ok }],
+      routes: [{ path: '/', toll: byHeader, handler: ok }],
     });
-    await send('/', { headers: as(ann) });
+    await send('/', costing(10));
     expect(await used('user', ann)).toBe(10);
     expect((await gate.explain({ permits: 0 })).layers[0].used).toBe(0);
   });

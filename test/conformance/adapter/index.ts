@@ -3,6 +3,7 @@
  * one framework has is tested beside it, in `test/adapters`.
  */
 import { annotationContract } from './annotations.js';
+import { behaviourContract } from './behaviours.js';
 import { currentAdmissionContract } from './current-admission.js';
 import { endingContract } from './endings.js';
 import { extendingContract } from './extending.js';
@@ -32,5 +33,6 @@ export function adapterContract(name: string, harness: Harness): void {
     describe('the current admission', () => currentAdmissionContract(open));
     describe('addresses and proxies', () => proxyContract(open));
     describe('hostile input', () => hostileInputContract(open));
+    describe('behaviours', () => behaviourContract(open));
   });
 }

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { type Admission, memoryStore, type Store, slidingWindow } from '@tollgate/core';
 import { deferred, quiet, sendAndStay } from '../../helpers/http-server.js';
-import { as, type Open, subjectOf } from './workbench.js';
+import { as, byHeader, type Open, subjectOf } from './workbench.js';
 
 const limits = [slidingWindow({ name: 'user', by: 'user', limit: 100, window: '1m' })];
 const ann = { user: 'ann' };
@@ -92,9 +92,9 @@ export function leavingContract(open: Open): void {
             return subjectOf(asking);
           },
         },
-        routes: [{ path: '/', toll, handler: () => ({ body: String(++handled) }) }],
+        routes: [{ path: '/', toll: byHeader, handler: () => ({ body: String(++handled) }) }],
       });
-      const client = sendAndStay(server, '/', as(ann));
+      const client = sendAndStay(server, '/', { ...as(ann), 'x-permits': '10' });
       await asked.promise;
       expect(await used('user', ann)).toBe(10);
       client.destroy();

@@ -51,7 +51,7 @@ export function workbench(harness: Harness): Open {
       settlements,
       send: (path, options) => send(server, path, options),
       async used(layer, subject = {}) {
-        const state = (await gate.inspect(subject)).find((one) => one.layer === layer);
+        const state = (await gate.inspect(subject)).limits.find((one) => one.layer === layer);
         if (!state) throw new Error(`no limit '${layer}' counts ${JSON.stringify(subject)}`);
         return state.used;
       },

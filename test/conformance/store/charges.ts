@@ -1,6 +1,6 @@
 /** Charges to try stores with. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Bill, Charge, Key, Meter, Rule, Scope } from '@tollgate/core';
+import type { Bill, Charge, Entry, Key, Meter, Rule, Scope } from '@tollgate/core';
 import type { Keyed } from '../../helpers/oracle-store.js';
 
 export const START = 1_700_000_000_000;
@@ -9,21 +9,40 @@ export const COARSE: Rule = { kind: 'window', ms: 60_000, parts: 4, partMs: 15_0
 /** A power of two, so that refills are exact in doubles. */
 export const BUCKET: Rule = { kind: 'bucket', perMs: 2 ** -10 };
 
+/** The rule of a calendar's period at a time, where all periods are of this length. */
+export const calendar =
+  (ms: number) =>
+  (at: number): Rule => {
+    const period = Math.floor(at / ms);
+    return { kind: 'calendar', period, startsAt: period * ms, resetsAt: (period + 1) * ms };
+  };
+
+/** A new period begins at `START`. */
+export const daily = calendar(100_000_000);
+
 /** Meters of two scopes; new ones each time, as each gate has its own. */
 export function makeMeters() {
   const byUser: Scope = { by: ['user'] };
   const byBoth: Scope = { by: ['user', 'feature'] };
   const meter = (name: string, position: number, scope: Scope): Meter => ({ name, position, unit: 'permits', scope });
+  const budget = (name: string, position: number, scope: Scope): Meter => ({ name, position, unit: 'usd', scope });
   return {
     window: meter('window', 0, byUser),
     bucket: meter('bucket', 1, byUser),
     coarse: meter('coarse', 2, byBoth),
     other: meter('other', 3, byBoth),
+    budget: budget('budget', 4, byUser),
+    longer: budget('longer', 5, byBoth),
   };
 }
 
 export function charge(meter: Meter, rule: Rule, key: Key, cost: number, limit = 10, shadow = false): Keyed {
-  return { charge: { meter, rule, cost, limit, shadow }, key };
+  return { charge: { meter, rule, cost, limit, whole: limit, shadow }, key };
+}
+
+/** What the owner of an entry does before settling it, where its period has ended. */
+export function renew(entry: Entry, rule: Rule): void {
+  entry.charge = { ...entry.charge, rule };
 }
 
 /** One bill for each scope and key. */

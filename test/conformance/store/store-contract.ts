@@ -3,6 +3,7 @@ import { type Alternative, createTollgate, type Store, slidingWindow, type Taken
 import { manualClock } from '@tollgate/core/testing';
 import type { Keyed } from '../../helpers/oracle-store.js';
 import { BUCKET, billsOf, COARSE, charge, makeMeters, START, WINDOW } from './charges.js';
+import { keepsBudgets } from './store-budgets.js';
 import { agreesWithPlainLists } from './store-histories.js';
 
 export function storeContract(name: string, makeStore: () => Store | Promise<Store>): void {
@@ -41,8 +42,8 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
         const { taken, receipt, shadowRefused } = await take(START, ...charges);
         expect([taken, shadowRefused]).toEqual([0, []]);
         expect(receipt).toEqual([
-          { ...charges[0], cost: 3, place: expect.any(Number) },
-          { ...charges[1], cost: 4, place: expect.any(Number) },
+          { ...charges[0], cost: 3, place: expect.any(Number), used: 3 },
+          { ...charges[1], cost: 4, place: expect.any(Number), used: 4 },
         ]);
         expect(receipt[1].key).toBe(receipt[0].key);
         expect(await used(START, ...charges)).toEqual([3, 4]);
@@ -247,6 +248,8 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
         expect(await used(START, ...charges)).toEqual([6, 3, 2]);
       });
     });
+
+    keepsBudgets(() => ({ store, meters, take, takeAny, used }));
 
     it('serves two gates, each with its own usage', async () => {
       const limits = [slidingWindow({ name: 'user', by: 'user', limit: 1, window: '1m' })];

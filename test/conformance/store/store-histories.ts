@@ -1,19 +1,29 @@
-import type { Entry, Store, Usage } from '@tollgate/core';
+import type { Entry, Rule, Store, Usage } from '@tollgate/core';
 import fc from 'fast-check';
 import { check } from '../../helpers/oracle-log.js';
 import { type Keyed, type Made, naiveStore } from '../../helpers/oracle-store.js';
-import { BUCKET, billsOf, COARSE, charge, makeMeters, START, WINDOW } from './charges.js';
+import { BUCKET, billsOf, COARSE, calendar, charge, makeMeters, renew, START, WINDOW } from './charges.js';
+
+/** The rules of the meters at a time: those of budgets are of its period. */
+const RULES: Record<keyof ReturnType<typeof makeMeters>, (at: number) => Rule> = {
+  window: () => WINDOW,
+  bucket: () => BUCKET,
+  coarse: () => COARSE,
+  other: () => BUCKET,
+  budget: calendar(1_500),
+  longer: calendar(65_000),
+};
 
 /** Random histories, compared with plain lists of charges. */
 export async function agreesWithPlainLists(makeStore: () => Store | Promise<Store>): Promise<void> {
   let sequence = 0;
   const one = fc.record({
-    meter: fc.constantFrom('window', 'bucket', 'coarse', 'other'),
+    meter: fc.constantFrom('window', 'bucket', 'coarse', 'other', 'budget', 'longer'),
     cost: fc.nat(8),
     limit: fc.integer({ min: 5, max: 20 }),
     shadow: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
   });
-  const charges = fc.uniqueArray(one, { selector: ({ meter }) => meter, minLength: 1, maxLength: 4 });
+  const charges = fc.uniqueArray(one, { selector: ({ meter }) => meter, minLength: 1, maxLength: 6 });
   const alternative = fc.record({
     user: fc.constantFrom('ann', 'bob'),
     feature: fc.constantFrom('x', 'y'),
@@ -37,7 +47,6 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
       const real = await makeStore();
       const naive = naiveStore();
       const meters = makeMeters();
-      const rules = { window: WINDOW, bucket: BUCKET, coarse: COARSE, other: BUCKET };
       const open: { entry: Entry; made: Made; raised: boolean }[] = [];
       let [clock, now] = [START, 0];
       for (const { ms, alternatives, settle } of commands) {
@@ -50,15 +59,17 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
           const actual = some.map(({ entry, raised }, i) =>
             raised ? Math.max(entry.cost, settle[1][i]) : settle[1][i],
           );
-          some.forEach((one, i) => {
-            if (actual[i] > one.entry.cost) one.raised = true;
-            naive.settle(one.made, one.entry.cost, actual[i], now);
+          const used = some.map((one, i) => {
+            const { entry, made } = one;
+            if (actual[i] > entry.cost) one.raised = true;
+            renew(entry, ruleAt(entry, now));
+            const renewed = { ...made, charge: entry.charge };
+            naive.settle(renewed, entry.cost, actual[i], now);
+            return naive.used(renewed, now);
           });
-          await real.settle(
-            some.map(({ entry }) => entry),
-            actual,
-            clock,
-          );
+          const entries = some.map(({ entry }) => entry);
+          await real.settle(entries, actual, clock);
+          expect(entries.map((entry) => [entry.cost, entry.used])).toEqual(actual.map((cost, i) => [cost, used[i]]));
         }
         const asked = alternatives.map(({ user, feature, charges }) => {
           const keys = new Map([
@@ -67,7 +78,7 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
           ]);
           const sorted = [...charges].sort((a, b) => meters[a.meter].scope.by.length - meters[b.meter].scope.by.length);
           return sorted.map(({ meter, cost, limit, shadow }) =>
-            charge(meters[meter], rules[meter], keys.get(meters[meter].scope) ?? [], cost, limit, shadow),
+            charge(meters[meter], RULES[meter](now), keys.get(meters[meter].scope) ?? [], cost, limit, shadow),
           );
         });
         const wanted = naive.take(asked, now);
@@ -85,6 +96,7 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
           expect(got.receipt.map((entry) => [keyed(entry), entry.cost])).toEqual(
             wanted?.made.map((made) => [keyed(made), made.charge.cost]),
           );
+          expect(got.receipt.map(({ used }) => used)).toEqual(wanted?.made.map((made) => naive.used(made, now)));
           got.receipt.forEach((entry, i) => {
             if (wanted) open.push({ entry, made: wanted.made[i], raised: false });
           });
@@ -106,13 +118,21 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
         else {
           expect(waitMs === 0).toBe(naive.fits(usage, now));
           if (waitMs === 0 || naive.held(usage, now) + charge.cost > charge.limit) return;
-          expect(naive.fits(usage, now + waitMs)).toBe(true);
-          expect(naive.fits(usage, now + waitMs - 1)).toBe(false);
+          expect(fitsAt(usage, now + waitMs)).toBe(true);
+          expect(fitsAt(usage, now + waitMs - 1)).toBe(false);
         }
+      }
+
+      function fitsAt({ charge, key }: Keyed, at: number): boolean {
+        return naive.fits({ charge: { ...charge, rule: ruleAt({ charge, key }, at) }, key }, at);
       }
     }),
     300,
   );
+}
+
+function ruleAt({ charge }: Keyed, at: number): Rule {
+  return RULES[charge.meter.name as keyof typeof RULES](at);
 }
 
 function keyed({ charge, key }: Keyed): Keyed {

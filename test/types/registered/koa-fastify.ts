@@ -1,7 +1,7 @@
 /** The gate that `app.ts` registers, on the routes of Koa and Fastify. By `tsc -b`; never run. */
 import type { Tollgate } from '@tollgate/core';
 import { tollgate as plugin } from '@tollgate/fastify';
-import { type TollMiddleware, toll } from '@tollgate/koa';
+import { type TollMiddleware, toll, tollgate } from '@tollgate/koa';
 import type { FastifyInstance } from 'fastify';
 
 export const tolls: TollMiddleware[] = [
@@ -26,4 +26,20 @@ export async function routes(app: FastifyInstance, gate: Tollgate): Promise<void
   app.get('/small', { config: { toll: { tier: 'small' } } }, answer);
   // @ts-expect-error: no such feature
   app.get('/chatter', { config: { toll: { tier: 'cheap', feature: 'chatter' } } }, answer);
+}
+
+export async function refusals(app: FastifyInstance, gate: Tollgate): Promise<void> {
+  tollgate(gate, {
+    refuse: async ({ detail, status }, ctx, next) => {
+      ctx.body = { detail, again: status !== 422 };
+      await next();
+    },
+  });
+  // @ts-expect-error: the context answers, and there is no response beside it
+  tollgate(gate, { refuse: (_refusal, _ctx, _res, next: () => void) => next() });
+  // @ts-expect-error: a function answers
+  tollgate(gate, { refuse: 'no' });
+  await app.register(plugin, { gate, refuse: ({ detail }, request, reply) => reply.send({ detail, id: request.id }) });
+  // @ts-expect-error: a refusal has no such field
+  await app.register(plugin, { gate, refuse: ({ message }) => message });
 }

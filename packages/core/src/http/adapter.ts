@@ -1,4 +1,6 @@
 /** The seam to a framework: what differs between them, and nothing else. */
+import type { Admission } from '../admission.js';
+import type { Refusal } from './problem.js';
 
 /** How a response ended. */
 export interface ResponseEnd {
@@ -7,8 +9,8 @@ export interface ResponseEnd {
   readonly finished: boolean;
 }
 
-/** What is asked of a framework, about requests and responses of its own kind. */
-export interface Adapter<R, S> {
+/** What is asked of a framework, about requests and responses of its own kind; `N` is its way on to what is below. */
+export interface Adapter<R, S, N = never> {
   method(request: R): string;
   /** The client's address, as far as the app trusts its proxies. */
   ip(request: R): string | undefined;
@@ -17,11 +19,19 @@ export interface Adapter<R, S> {
   /** Whose word on the client's address the app takes. */
   proxyTrust(request: R): 'none' | 'some' | 'all';
   header(request: R, name: string): string | readonly string[] | undefined;
-  /** Does nothing once the response has begun. */
-  setHeaders(response: S, headers: readonly Header[]): void;
+  /** The parsed body, where it has been parsed. */
+  body(request: R): unknown;
+  /** Status and headers are on their way. */
+  isBegun(response: S): boolean;
+  /** Of a response that has not begun. */
+  setHeader(response: S, name: string, value: string): void;
   isClosed(response: S): boolean;
   /** Calls `listener` once, when the response is over, whichever way. */
   onClose(response: S, listener: (end: ResponseEnd) => void): void;
+  /** Shows the app the admission, or that there is none, where requests don't inherit a property that does. */
+  show?(request: R, admission: Admission | undefined): void;
+  /** Answers a refused request, or has the app do so. The response has not begun, and has the refusal's headers. */
+  refuse(refusal: Refusal, request: R, response: S, next: N): unknown;
+  /** Hands what was thrown, which may be anything, to the app's error handling: by throwing it, or by `next`. */
+  fail(thrown: unknown, next: N): unknown;
 }
-
-export type Header = readonly [name: string, value: string];

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
 import { show, showThrown, TollgateError, warn } from '../errors.js';
 import type { Tollgate } from '../gate.js';
-import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
+import { isPromise, type May, type Subject, then } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
 import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
@@ -16,8 +16,8 @@ import { proxyWatch } from './proxy.js';
 import { type HeaderStyle, rateLimitHeaders } from './rate-limit-headers.js';
 import { makeToll, type TierName, type Toll, type TollFacts } from './toll.js';
 
-/** Options that all adapters share. */
-export interface ConductOptions<R> {
+/** Options that all adapters share. `F` is how the app answers refusals in a framework. */
+export interface ConductOptions<R, F = never> {
   /** On whose behalf a request comes. Where it fails, the request fails as the app's own error. Everybody is one unless given. */
   identify?: (request: R) => May<Subject | undefined>;
   /** What a route without an annotation costs. Free unless given. */
@@ -30,6 +30,8 @@ export interface ConductOptions<R> {
   refundOn?: (end: ResponseEnd) => boolean;
   /** Bits of an IPv6 address that tell callers apart, from 32 to 128. 56 unless given. */
   ipv6Prefix?: number;
+  /** Answers a refused request in place of problem+json. Status and headers are set already. */
+  refuse?: F;
 }
 
 const NONE: readonly Exchange[] = [];
@@ -43,16 +45,17 @@ const schema = z.strictObject({
   headers: z.literal(['draft', 'legacy', 'both', false], { error: "'draft', 'legacy', 'both' or false" }).optional(),
   refundOn: optionalFunction('({ status, finished }) => boolean'),
   ipv6Prefix: z.int(A_PREFIX).min(32, A_PREFIX).max(128, A_PREFIX).optional(),
+  refuse: optionalFunction('(refusal, request, ...) => answer'),
 });
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options */
-export function createConduct<R extends object, S>(
+export function createConduct<R extends object, S, F>(
   gate: Tollgate,
   adapter: Adapter<R, S>,
-  options: ConductOptions<R> = {},
-): Conduct<R, S> {
+  options: ConductOptions<R, F> = {},
+): Conduct<R, S, F> {
   check(schema, options);
-  const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56 } = options;
+  const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56, refuse } = options;
   const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
   const countsIp = gate.dimensions.has('ip');
   const countsRoute = gate.dimensions.has('route');
@@ -77,10 +80,9 @@ export function createConduct<R extends object, S>(
 
   function admit(request: R, response: S, exchange: Exchange, subject: Subject, facts: TollFacts): May<Passage> {
     if (adapter.isClosed(response)) return 'gone';
-    const { tier, permits, feature, priority, model, estimate } = facts;
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
-    const asked: AdmitRequest = { subject, tier, permits, feature, route, priority, model, estimate };
-    const decision = gate.decide(asked, { extending: exchange.admission });
+    const body = gate.countsTokens ? adapter.body(request) : undefined;
+    const decision = gate.decide({ ...facts, subject, route }, { extending: exchange.admission, body });
     if (!isPromise(decision)) return keep(response, exchange, decision);
     return decision.then(
       (decision) => {
@@ -129,7 +131,7 @@ export function createConduct<R extends object, S>(
   /** Gives back what was charged on the way here, and says so to the client. */
   async function exempt(response: S, exchange: Exchange, admission: Admission): Promise<undefined> {
     await release(exchange);
-    if (headers !== false) adapter.setHeaders(response, rateLimitHeaders(await admission.layers('own'), headers));
+    if (headers !== false) setHeaders(response, rateLimitHeaders(await admission.layers('own'), headers));
   }
 
   async function leave(exchange: Exchange): Promise<Passage> {
@@ -169,17 +171,30 @@ export function createConduct<R extends object, S>(
   function tell(response: S, decision: Decision): May<void> {
     if (!decision.admitted) {
       const { refusal } = decision;
-      adapter.setHeaders(response, [...rateLimitHeaders(refusal.layers, headers), ...retryHeaders(refusal)]);
+      setHeaders(response, [...rateLimitHeaders(refusal.layers, headers), ...retryHeaders(refusal)]);
     } else if (headers !== false) {
-      return then(decision.admission.layers('own'), (layers) =>
-        adapter.setHeaders(response, rateLimitHeaders(layers, headers)),
+      const { admission } = decision;
+      return then(admission.layers('own'), (layers) =>
+        setHeaders(response, [...rateLimitHeaders(layers, headers), ...modelHeader(admission)]),
       );
     }
   }
 
-  const conduct: Conduct<R, S> = {
+  /** Which model of a ladder was chosen. */
+  function modelHeader({ model }: Admission): [name: string, value: string][] {
+    return model !== undefined && gate.ladderModels.has(model) ? [['Tollgate-Model', model]] : [];
+  }
+
+  /** Whoever begins a response before the toll does without. */
+  function setHeaders(response: S, fields: readonly (readonly [name: string, value: string])[]): void {
+    if (fields.length === 0 || adapter.isBegun(response)) return;
+    for (const [name, value] of fields) adapter.setHeader(response, name, value);
+  }
+
+  const conduct: Conduct<R, S, F> = {
+    refuse,
     pass,
-    enter(request, response) {
+    enter(request, response, hasToll = false) {
       const entered = exchanges.get(request) ?? NONE;
       const exchange = entered.find((one) => one.gate === gate) ?? {
         gate,
@@ -192,7 +207,7 @@ export function createConduct<R extends object, S>(
         request,
         entered.length === 0 ? [exchange] : [...entered.filter((one) => one !== exchange), exchange],
       );
-      return defaultToll && pass(request, response, defaultToll);
+      return hasToll ? undefined : defaultToll && pass(request, response, defaultToll);
     },
   };
   return conduct;

@@ -9,9 +9,15 @@ import type { Toll } from './toll.js';
 export type Passage = Decision | 'gone' | undefined;
 
 /** A gate as it is conducted in one place of an app. */
-export interface Conduct<R, S> {
-  /** Makes this the gate that the request's tolls are paid at from here on; where there is a default tier, pays it. */
-  enter(request: R, response: S): May<Passage>;
+export interface Conduct<R, S, F = unknown> {
+  /** How the app answers refusals. */
+  readonly refuse: F | undefined;
+  /**
+   * Makes this the gate that the request's tolls are paid at from here on; where there is a default tier, pays it.
+   *
+   * @param hasToll the route is known to have a toll of its own, which is paid at once instead
+   */
+  enter(request: R, response: S, hasToll?: boolean): May<Passage>;
   /** Admits a request, or changes the admission that it has to what this toll says. */
   pass(request: R, response: S, toll: Toll<R>): May<Passage>;
 }
@@ -42,13 +48,18 @@ export function admissionOf(request: object): Admission | undefined {
   return exchanges.get(request)?.at(-1)?.admission;
 }
 
+/** The same, as what requests inherit: a getter of their `admission`. */
+export function admissionOfThis(this: object): Admission | undefined {
+  return admissionOf(this);
+}
+
 /**
  * The conduct of the gate that the request entered last, where its tolls are paid.
  *
  * @throws TollgateError `TOLLGATE_NO_GATE` where it has entered none
  */
-export function conductOf<R extends object, S>(request: R): Conduct<R, S> {
-  return exchangeOf(request).conduct as Conduct<R, S>;
+export function conductOf<R extends object, S, F = unknown>(request: R): Conduct<R, S, F> {
+  return exchangeOf(request).conduct as Conduct<R, S, F>;
 }
 
 /** @throws TollgateError `TOLLGATE_NO_GATE` where the request has entered none */

@@ -1,10 +1,11 @@
 /** What an adapter for a framework is made of: `@tollgate/core/http`. */
 
-export { asError } from '../errors.js';
-export { isPromise, then } from '../request.js';
-export type { Adapter, Header, ResponseEnd } from './adapter.js';
+export { asError, show } from '../errors.js';
+export { then } from '../request.js';
+export type { Adapter, ResponseEnd } from './adapter.js';
+export { answer } from './answer.js';
 export { type ConductOptions, createConduct } from './conduct.js';
-export { admissionOf, type Conduct, conductOf, type Passage } from './exchange.js';
+export { admissionOfThis, type Conduct, conductOf, type Passage } from './exchange.js';
 export { problemBody } from './problem.js';
 export type { HeaderStyle } from './rate-limit-headers.js';
 export { type Fact, type FeatureName, FREE, makeToll, type TierName, type Toll, type TollOptions } from './toll.js';

@@ -1,16 +1,17 @@
 /** Refusals: the value that `admit` returns, its words, and its body as RFC 9457 has it. */
 import { type LayerState, statesOf } from '../meters/layer-state.js';
 import type { Unit, Usage } from '../meters/meter.js';
+import { formatMoney } from '../money/nano-dollars.js';
 
 /** Why a request was refused. */
-export type RefusalReason = 'limit' | 'too-costly' | 'store-down';
+export type RefusalReason = 'limit' | 'budget' | 'too-costly' | 'store-down';
 
 /** The outcome of a request that was not admitted. Nothing was charged. */
 export interface Refusal {
   /** The id that the refused request would have been admitted under; the same in events and in `instance`. */
   readonly id: string;
   readonly reason: RefusalReason;
-  /** The limit that refused; of several the one that takes longest. `undefined` if none did. */
+  /** The limit or budget that refused; of several the one that takes longest. `undefined` if none did. */
   readonly layer: string | undefined;
   /** The HTTP status. */
   readonly status: number;
@@ -19,6 +20,8 @@ export interface Refusal {
   readonly detail: string;
   /** Exact: a request that comes then, alone, is admitted. `undefined` if it never can be. */
   readonly retryAfterMs: number | undefined;
+  /** When the budget that refused has its next period, in milliseconds since 1970; `undefined` for other reasons. */
+  readonly resetsAt: number | undefined;
   /** The layers that refused, with all their figures: for logs and the app, not for clients. */
   readonly violated: readonly LayerState[];
   /** All layers that were asked. */
@@ -36,12 +39,15 @@ export interface ProblemBody {
   readonly 'violated-policies'?: readonly string[];
   /** Whole seconds, as in the header `Retry-After`. */
   readonly retryAfter?: number;
+  /** When the budget has its next period, such as `2026-12-01T00:00:00.000Z`. */
+  readonly resetsAt?: string;
 }
 
 const PROBLEM_TYPES = 'https://iana.org/assignments/http-problem-types';
 
 const KINDS: Record<RefusalReason, { status: number; type: string; title: string }> = {
   limit: { status: 429, type: `${PROBLEM_TYPES}#quota-exceeded`, title: 'Limit reached' },
+  budget: { status: 402, type: `${PROBLEM_TYPES}#quota-exceeded`, title: 'Budget exhausted' },
   'too-costly': { status: 422, type: 'about:blank', title: 'Unprocessable Content' },
   'store-down': { status: 503, type: `${PROBLEM_TYPES}#temporary-reduced-capacity`, title: 'Temporarily unavailable' },
 };
@@ -52,7 +58,7 @@ const LONGEST_SDK_RETRY = 60;
 /** What a client is told to wait while the store can't be asked. */
 const STORE_DOWN_MS = 5_000;
 
-const WORDS: Record<Unit, string> = {
+const WORDS: Record<Exclude<Unit, 'usd'>, string> = {
   requests: 'request',
   permits: 'permit',
   tokens: 'token',
@@ -68,27 +74,40 @@ function waitOf(usages: readonly Usage[]): number {
 }
 
 /**
- * The refusal of a request of which no alternative fits.
+ * The refusal of a request of which no alternative fits. What can never be comes before a budget, and that before a limit.
  *
- * @param alternatives what the meters of each alternative said; the one that will fit first is told of
+ * @param alternatives what the meters of each alternative said; the one that will fit first is told of, of several the
+ *   last, which may use the most of its budgets
+ * @param budgetStatus the status where a budget refuses
  */
-export function refusalOf(id: string, alternatives: readonly (readonly Usage[])[]): Refusal {
-  const usages = alternatives.reduce((best, other) => (waitOf(other) < waitOf(best) ? other : best));
+export function refusalOf(
+  id: string,
+  alternatives: readonly (readonly Usage[])[],
+  budgetStatus: number = KINDS.budget.status,
+): Refusal {
+  const usages = alternatives.reduce((best, other) => (waitOf(other) <= waitOf(best) ? other : best));
   const layers = statesOf(usages);
   const violated = layers.filter(({ mode, retryAfterMs }) => mode === 'enforce' && retryAfterMs !== 0);
-  const worst = violated.reduce((a, b) => (waitOfLayer(b) > waitOfLayer(a) ? b : a));
-  const reason = worst.retryAfterMs === undefined ? 'too-costly' : 'limit';
+  const worst = longestOf(violated);
+  const budgets = violated.filter(({ unit }) => unit === 'usd');
+  const reason = worst.retryAfterMs === undefined ? 'too-costly' : budgets.length > 0 ? 'budget' : 'limit';
+  const told = reason === 'budget' ? longestOf(budgets) : worst;
   return {
     id,
     reason,
-    layer: worst.layer,
-    status: KINDS[reason].status,
+    layer: told.layer,
+    status: reason === 'budget' ? budgetStatus : KINDS[reason].status,
     title: KINDS[reason].title,
-    detail: detailOf(worst),
+    detail: told.unit === 'usd' ? budgetDetail(told) : limitDetail(told, WORDS[told.unit]),
     retryAfterMs: worst.retryAfterMs,
+    resetsAt: reason === 'budget' ? told.resetsAt : undefined,
     violated,
     layers,
   };
+}
+
+function longestOf(layers: readonly LayerState[]): LayerState {
+  return layers.reduce((a, b) => (waitOfLayer(b) > waitOfLayer(a) ? b : a));
 }
 
 function waitOfLayer({ retryAfterMs = Number.POSITIVE_INFINITY }: LayerState): number {
@@ -105,13 +124,18 @@ export function storeDownRefusal(id: string): Refusal {
     title: KINDS['store-down'].title,
     detail: `Limits can't be checked at the moment. Try again in ${duration(STORE_DOWN_MS)}.`,
     retryAfterMs: STORE_DOWN_MS,
+    resetsAt: undefined,
     violated: [],
     layers: [],
   };
 }
 
-/** The headers that every refusal has, whatever its body: when to come back, and whether SDKs should retry by themselves. */
-export function retryHeaders({ retryAfterMs }: Refusal): [name: string, value: string][] {
+/**
+ * The headers that every refusal has, whatever its body: when to come back, and whether SDKs should retry by themselves.
+ * A budget has no `Retry-After`, on which clients would come back at once, all together.
+ */
+export function retryHeaders({ reason, retryAfterMs }: Refusal): [name: string, value: string][] {
+  if (reason === 'budget') return [['x-should-retry', 'false']];
   const seconds = retryAfterMs === undefined ? undefined : secondsUp(retryAfterMs);
   const headers: [string, string][] = seconds === undefined ? [] : [['Retry-After', String(seconds)]];
   if (seconds === undefined || seconds > LONGEST_SDK_RETRY) headers.push(['x-should-retry', 'false']);
@@ -119,7 +143,7 @@ export function retryHeaders({ retryAfterMs }: Refusal): [name: string, value: s
 }
 
 export function problemBody(refusal: Refusal): ProblemBody {
-  const { id, reason, title, status, detail, layer, retryAfterMs, violated } = refusal;
+  const { id, reason, title, status, detail, layer, retryAfterMs, resetsAt, violated } = refusal;
   return {
     type: KINDS[reason].type,
     title,
@@ -127,20 +151,38 @@ export function problemBody(refusal: Refusal): ProblemBody {
     detail,
     instance: `urn:tollgate:${id}`,
     ...(layer !== undefined && { layer, 'violated-policies': violated.map((one) => one.layer) }),
-    ...(retryAfterMs !== undefined && { retryAfter: secondsUp(retryAfterMs) }),
+    ...(retryAfterMs !== undefined && reason !== 'budget' && { retryAfter: secondsUp(retryAfterMs) }),
+    ...(resetsAt !== undefined && { resetsAt: new Date(resetsAt).toISOString() }),
   };
 }
 
-function detailOf({ layer, own, unit, cost, used, limit, retryAfterMs }: LayerState): string {
+function budgetDetail({ layer, own, cost, used, limit, retryAfterMs, resetsAt = 0 }: LayerState): string {
   if (retryAfterMs === undefined) {
     return own
-      ? `This request costs ${plural(cost, WORDS[unit])}; '${layer}' never allows more than ${number(limit)}.`
+      ? `This request may cost ${formatMoney(cost)}; the budget '${layer}' never allows more than ${formatMoney(limit)}.`
+      : `This request may cost more than the budget '${layer}' can ever allow.`;
+  }
+  const renewed = `It is renewed at ${minute(resetsAt)}, in ${duration(retryAfterMs)}.`;
+  if (!own) return `The budget '${layer}', which you share with others, is exhausted. ${renewed}`;
+  const figures = `${formatMoney(used)} of the ${formatMoney(limit)}`;
+  return `You have spent ${figures} that the budget '${layer}' allows; this request may cost ${formatMoney(cost)}. ${renewed}`;
+}
+
+/** Such as `2026-12-01 00:00 UTC`. */
+function minute(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function limitDetail({ layer, own, cost, used, limit, retryAfterMs }: LayerState, unit: string): string {
+  if (retryAfterMs === undefined) {
+    return own
+      ? `This request costs ${plural(cost, unit)}; '${layer}' never allows more than ${number(limit)}.`
       : `This request costs more than the limit '${layer}' can ever allow.`;
   }
   const again = `Try again in ${duration(retryAfterMs)}.`;
   if (!own) return `The limit '${layer}', which you share with others, is reached. ${again}`;
   // What has partly come back is not there yet: 30.2 used leave no more than 31 used do.
-  const figures = `${number(Math.ceil(used))} of the ${plural(limit, WORDS[unit])}`;
+  const figures = `${number(Math.ceil(used))} of the ${plural(limit, unit)}`;
   return `You have used ${figures} that '${layer}' allows; this request costs ${number(cost)}. ${again}`;
 }
 

@@ -9,18 +9,21 @@ import { secondsUp } from './problem.js';
 
 export type HeaderStyle = 'draft' | 'legacy' | 'both' | false;
 
-/** The units as quotas name them; the draft registers none for tokens, and leaving it out would claim requests. */
+/** The units as quotas name them; the draft registers none of these, and leaving it out would claim requests. */
 const QUOTA_UNITS: Record<Unit, string> = {
   requests: '',
   permits: ';qu="tollgate-permits"',
   tokens: ';qu="tollgate-tokens"',
   inputTokens: ';qu="tollgate-input-tokens"',
   outputTokens: ';qu="tollgate-output-tokens"',
+  usd: ';qu="tollgate-microdollars"',
 };
 
 export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderStyle): [name: string, value: string][] {
   if (style === false) return [];
-  const shown = layers.filter(({ own, mode, limit }) => own && mode === 'enforce' && Number.isFinite(limit));
+  const shown = layers
+    .filter(({ own, mode, limit }) => own && mode === 'enforce' && Number.isFinite(limit))
+    .map((state) => (state.unit === 'usd' ? inMicrodollars(state) : state));
   if (shown.length === 0) return [];
   const headers: [string, string][] = [];
   if (style !== 'legacy') {
@@ -34,6 +37,11 @@ export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderSty
     headers.push(['X-RateLimit-Reset', String(secondsToRoom(nearest))]);
   }
   return headers;
+}
+
+/** Structured fields have no room for nano-dollars. */
+function inMicrodollars(state: LayerState): LayerState {
+  return { ...state, limit: state.limit / 1000, remaining: state.remaining / 1000 };
 }
 
 /** By limit, as it was told of last: policies change seldom, and are told of in every response. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { DefaultTier } from '../config.js';
 import type { Tollgate } from '../gate.js';
+import { type Money, parseMoney } from '../money/nano-dollars.js';
 import type { AdmitRequest, May, Priority, TokenCounts } from '../request.js';
 import { check, field } from '../schema.js';
 import { isCost } from '../units.js';
@@ -13,15 +14,18 @@ import { isCost } from '../units.js';
 // biome-ignore lint/suspicious/noEmptyInterface: an app adds its gate by declaration merging
 export interface Register {}
 
-type Registered = Register extends { gate: Tollgate<infer Tier, string, infer Feature> }
-  ? { tier: Tier; feature: Feature }
-  : { tier: DefaultTier; feature: string };
+type Registered = Register extends { gate: Tollgate<infer Tier, string, infer Feature, infer Model> }
+  ? { tier: Tier; feature: Feature; model: Model }
+  : { tier: DefaultTier; feature: string; model: string };
 
 /** The tiers of the registered gate; the default ones where none is. */
 export type TierName = Registered['tier'];
 
 /** The features of the registered gate; any where none is. */
 export type FeatureName = Registered['feature'];
+
+/** The models of the registered gate; any where none is, or where its prices are a table of its own. */
+export type ModelName = Registered['model'];
 
 /** A value, or a function of the request that gives it. */
 export type Fact<R, T> = T | ((request: R) => May<T>);
@@ -31,26 +35,40 @@ export interface TollOptions<R> {
   /** What limits by `route` count this as: its method and pattern unless given. */
   route?: Fact<R, string | undefined>;
   priority?: Fact<R, Priority | undefined>;
-  model?: Fact<R, string | undefined>;
-  /** The tokens that the request is expected to use. */
+  /** The model to be served by; `admission.model` says what became of it. What clients choose may be any string. */
+  model?: ModelName | ((request: R) => May<string | undefined>);
+  /** The cheapest model of its ladder that will do. */
+  floor?: ModelName | ((request: R) => May<string | undefined>);
+  /** `false`: the model asked for or none. */
+  degrade?: Fact<R, boolean | undefined>;
+  /** The tokens that the request is expected to use. What is left out is estimated from its body. */
   estimate?: Fact<R, TokenCounts | undefined>;
+  /** The dollars that it is expected to cost, in place of the price of its tokens. */
+  usd?: Fact<R, Money | undefined>;
   /** In place of the permits that the tier costs. */
   permits?: Fact<R, number | undefined>;
 }
 
 /** What an annotation comes to for a request. */
 export type TollFacts = Required<
-  Pick<AdmitRequest, 'tier' | 'permits' | 'feature' | 'route' | 'priority' | 'model' | 'estimate'>
+  Pick<
+    AdmitRequest,
+    'tier' | 'permits' | 'feature' | 'route' | 'priority' | 'model' | 'floor' | 'degrade' | 'estimate' | 'usd'
+  >
 >;
 
 /** A route's annotation. */
 export interface Toll<R> {
   /** Exempt: nothing is charged, and what was charged on the way here is given back. */
   readonly free: boolean;
+  /** Some fact is a function of the request. */
+  readonly isOpen: boolean;
+  /** How many tokens it takes is left to what the body says. */
+  readonly leavesTokens: boolean;
   facts(request: R): May<TollFacts>;
 }
 
-export const FREE: Toll<unknown> = { free: true, facts: () => factsOf({}) };
+export const FREE: Toll<unknown> = { free: true, isOpen: false, leavesTokens: false, facts: () => factsOf({}) };
 
 const optional = (expected: string, accepts: (value: unknown) => boolean) =>
   field(
@@ -71,6 +89,9 @@ const schema = z.strictObject({
     ['interactive', 'standard', 'batch', 'background'].includes(value as string),
   ),
   model: optional('a name', isText),
+  floor: optional('a name', isText),
+  degrade: optional('true or false', (value) => typeof value === 'boolean'),
+  usd: optional("an amount such as '$0.02'", (value) => parseMoney(value) !== undefined),
   estimate: optional('{ inputTokens?, outputTokens? }', (value) => typeof value === 'object' && value !== null),
   permits: optional('a finite number from 0 to 2^53 - 1', isCost),
 });
@@ -81,9 +102,12 @@ export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {
   const given: Record<string, unknown> = { ...options, tier };
   const open = Object.keys(given).filter((name) => typeof given[name] === 'function');
   const fixed = factsOf(given);
-  if (open.length === 0) return { free: false, facts: () => fixed };
+  const leavesTokens = given.estimate === undefined && given.usd === undefined;
+  if (open.length === 0) return { free: false, isOpen: false, leavesTokens, facts: () => fixed };
   return {
     free: false,
+    isOpen: true,
+    leavesTokens,
     async facts(request) {
       const found = await Promise.all(open.map((name) => (given[name] as (request: R) => unknown)(request)));
       return factsOf({ ...given, ...Object.fromEntries(open.map((name, i) => [name, found[i]])) });
@@ -93,6 +117,7 @@ export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {
 
 /** Always the same fields in the same order, which is what the engine is quick with. */
 function factsOf(given: Record<string, unknown>): TollFacts {
-  const { tier, permits, feature, route, priority, model, estimate } = given as unknown as TollFacts;
-  return { tier, permits, feature, route, priority, model, estimate };
+  const { tier, permits, feature, route, priority, model, floor, degrade, estimate, usd } =
+    given as unknown as TollFacts;
+  return { tier, permits, feature, route, priority, model, floor, degrade, estimate, usd };
 }

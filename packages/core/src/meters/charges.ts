@@ -1,11 +1,12 @@
 /** From limits and a request to bills: whom each limit counts, what this costs them, and how much they may. */
-import { createHash } from 'node:crypto';
-import { show, showThrown, TollgateError, warn } from '../errors.js';
-import type { AdmitRequest, Cost, Dimension, Subject } from '../request.js';
+import { showThrown, warnOnce } from '../errors.js';
+import type { Cost, Dimension } from '../request.js';
+import type { Asked } from './asked.js';
+import { keyOf, type Read, readerOf } from './keys.js';
 import type { Bill, Charge, Key, Meter, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
-/** A limit as it is configured, in numbers. */
+/** A limit or budget as it is configured, in numbers. */
 export interface Layer {
   readonly name: string;
   readonly by: readonly Dimension[];
@@ -14,10 +15,32 @@ export interface Layer {
   readonly onStoreError: 'open' | 'closed';
   readonly limit: number | PerSubject<number>;
   readonly rule: Rule | PerSubject<Rule>;
+  /** Of budgets alone. */
+  readonly terms?: BudgetTerms;
 }
 
-interface MeteredLayer extends Layer {
+/** What budgets say beyond what limits say. */
+export interface BudgetTerms {
+  /** Charged with what a request will likely cost, or with what it costs at most. */
+  readonly reserve: 'likely' | 'worst';
+  /** Of each rung of a ladder but the last, the share of the budget that it may use. */
+  readonly degradeAt: readonly number[];
+  /** Shares of the budget at which somebody is told, ascending. */
+  readonly alertAt: readonly number[];
+}
+
+export interface MeteredLayer extends Layer {
   readonly meter: Meter;
+  /** What a budget was given beyond its limit, by key as JSON. */
+  readonly credits: Map<string, Credit>;
+}
+
+/** Nano-dollars beyond a budget's limit, for one period. */
+export interface Credit {
+  readonly period: number;
+  readonly amount: number;
+  /** The part of it that made good what was used: what the next reset need not give again. */
+  readonly madeGood: number;
 }
 
 /** The limits that share their dimensions. */
@@ -26,58 +49,63 @@ interface Group {
   /** Of each dimension of the scope, how to read it. */
   readonly read: readonly Read[];
   readonly layers: readonly MeteredLayer[];
-  /** By layer, what a request was charged last: the next one is mostly charged alike, and shares it. */
-  charges: readonly (Charge | undefined)[];
+  /** By rung and layer, what a request was charged last: the next one is mostly charged alike, and shares it. */
+  readonly charges: (readonly (Charge | undefined)[])[];
 }
 
-type Read = (subject: Subject, request: AdmitRequest) => unknown;
-
-/** All limits of a gate. */
+/** All limits and budgets of a gate. */
 export interface Plan {
   readonly groups: readonly Group[];
   /** Every limit that enforces says so: while the store can't be asked, requests pass. */
   readonly failsOpen: boolean;
+  readonly hasBudgets: boolean;
   /** What has been warned of. */
   readonly warned: Set<string>;
 }
 
-export const NO_SUBJECT: Subject = Object.freeze({});
-
-/** A longer value is counted by its digest, so that no caller decides how much memory a key takes. */
-const LONGEST_VALUE = 128;
-
-/** Read by name where the name is known: the engine is quick at that, and this is done for every request. */
-const READ: Readonly<Record<string, Read>> = {
-  user: (subject) => subject.user,
-  tenant: (subject) => subject.tenant,
-  key: (subject) => subject.key,
-  plan: (subject) => subject.plan,
-  ip: (subject) => subject.ip,
-  feature: (_, request) => request.feature,
-  route: (_, request) => request.route,
-  model: (_, request) => request.model,
-  provider: (_, request) => request.provider,
-};
-
 /** Gives each layer a meter. Layers that `previous` knows by name keep theirs, and with it their usage. */
 export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
-  const known = new Map(previous?.groups.flatMap((group) => group.layers.map(({ name, meter }) => [name, meter])));
+  const known = new Map(previous?.groups.flatMap((group) => group.layers.map((layer) => [layer.name, layer])));
   const scopes = new Map(previous?.groups.map(({ scope }) => [JSON.stringify(scope.by), scope]));
   const groups = new Map<string, Group & { layers: MeteredLayer[] }>();
   for (const [position, layer] of layers.entries()) {
     const { name, unit, by } = layer;
     const id = JSON.stringify(by);
-    const group = groups.get(id) ?? { scope: scopes.get(id) ?? { by }, read: by.map(reader), layers: [], charges: [] };
-    group.charges = [...group.charges, undefined];
-    group.layers.push({ ...layer, meter: known.get(name) ?? { name, position, unit, scope: group.scope } });
+    const group = groups.get(id) ?? {
+      scope: scopes.get(id) ?? { by },
+      read: by.map(readerOf),
+      layers: [],
+      charges: [],
+    };
+    const { meter = { name, position, unit, scope: group.scope }, credits = new Map() } = known.get(name) ?? {};
+    group.layers.push({ ...layer, meter, credits });
     groups.set(id, group);
   }
   const failsOpen = layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open');
-  return { groups: [...groups.values()], failsOpen, warned: previous?.warned ?? new Set() };
+  const hasBudgets = layers.some(({ terms }) => terms !== undefined);
+  return { groups: [...groups.values()], failsOpen, hasBudgets, warned: previous?.warned ?? new Set() };
 }
 
-function reader(dimension: Dimension): Read {
-  return Object.hasOwn(READ, dimension) ? READ[dimension] : (subject) => subject[dimension as keyof Subject];
+/** The layer that a meter counts for. */
+export function layerOf({ groups }: Plan, { scope, name }: Meter): MeteredLayer | undefined {
+  return groups.find((group) => group.scope === scope)?.layers.find((layer) => layer.name === name);
+}
+
+/**
+ * Adds to what a key has beyond a budget's limit: an amount, and what of `used` has not been made good yet. What was added for
+ * earlier periods is forgotten.
+ */
+export function addCredit(
+  { credits }: MeteredLayer,
+  key: Key,
+  period: number,
+  { amount = 0, used = 0 }: { readonly amount?: number; readonly used?: number },
+): void {
+  const id = JSON.stringify(key);
+  for (const [other, credit] of credits) if (credit.period < period) credits.delete(other);
+  const before = credits.get(id) ?? { amount: 0, madeGood: 0 };
+  const madeGood = Math.max(before.madeGood, used);
+  credits.set(id, { period, amount: before.amount + amount + madeGood - before.madeGood, madeGood });
 }
 
 export function costIn(unit: Unit, cost: Cost): number {
@@ -92,19 +120,27 @@ export function costIn(unit: Unit, cost: Cost): number {
       return cost.inputTokens;
     case 'outputTokens':
       return cost.outputTokens;
+    case 'usd':
+      return cost.usd;
   }
 }
 
 /** What a request would be charged. */
-export function billsOf({ groups, warned }: Plan, request: AdmitRequest, cost: Cost): Bill[] {
-  const subject = request.subject ?? NO_SUBJECT;
+export function billsOf({ groups, warned }: Plan, asked: Asked): Bill[] {
   const bills: Bill[] = new Array(groups.length);
   for (let i = 0; i < groups.length; i++) {
     const group = groups[i];
-    const key = keyOf(group, subject, request, warned);
-    bills[i] = { scope: group.scope, key, charges: chargesOf(group, subject, cost, warned) };
+    const key = keyOf(group.scope.by, group.read, asked, warned);
+    bills[i] = { scope: group.scope, key, charges: chargesOf(group, key, asked, warned) };
   }
   return bills;
+}
+
+/** What a request would be charged by one layer alone. */
+export function billOf(layer: MeteredLayer, asked: Asked, warned: Set<string>): Bill {
+  const { by, meter } = layer;
+  const key = keyOf(by, by.map(readerOf), asked, warned);
+  return { scope: meter.scope, key, charges: [chargeOf(layer, undefined, key, asked)] };
 }
 
 /** The bill without what it charges nothing for; none where that is all of it. */
@@ -113,94 +149,64 @@ export function withoutZeros({ charges, ...bill }: Bill): Bill[] {
   return some.length === 0 ? [] : [{ ...bill, charges: some }];
 }
 
-const ALL: Key = Object.freeze([]);
-
-/** Nearly all limits have two dimensions at most, and an array that is born complete takes a fifth of one that grows. */
-function keyOf(group: Group, subject: Subject, request: AdmitRequest, warned: Set<string>): Key {
-  const { read } = group;
-  if (read.length === 0) return ALL;
-  const first = keyValue(group, 0, subject, request, warned);
-  if (read.length === 1) return [first];
-  const second = keyValue(group, 1, subject, request, warned);
-  if (read.length === 2) return [first, second];
-  return read.map((_, i) => keyValue(group, i, subject, request, warned));
-}
-
-function keyValue(group: Group, i: number, subject: Subject, request: AdmitRequest, warned: Set<string>) {
-  const value = group.read[i](subject, request);
-  const isPlain = typeof value === 'string' && value.length > 0 && value.length <= LONGEST_VALUE;
-  return isPlain ? value : otherValue(group.scope.by[i], value, warned);
-}
-
-function chargesOf(group: Group, subject: Subject, cost: Cost, warned: Set<string>): readonly Charge[] {
-  const { layers, charges: last } = group;
+function chargesOf(group: Group, key: Key, asked: Asked, warned: Set<string>): readonly Charge[] {
+  const { layers } = group;
+  const last = group.charges[asked.rung.index] ?? layers.map(() => undefined);
   let next: (Charge | undefined)[] | undefined;
   let isWhole = true;
   for (let i = 0; i < layers.length; i++) {
     const charge = layers[i].shadow
-      ? shadowCharge(layers[i], last[i], subject, cost, warned)
-      : chargeOf(layers[i], last[i], subject, cost);
+      ? shadowCharge(layers[i], last[i], key, asked, warned)
+      : chargeOf(layers[i], last[i], key, asked);
     if (charge === undefined) isWhole = false;
     if (charge === last[i]) continue;
     next ??= [...last];
     next[i] = charge;
   }
-  if (next) group.charges = next;
+  if (next) group.charges[asked.rung.index] = next;
   const charges = next ?? last;
   return isWhole ? (charges as readonly Charge[]) : charges.filter((charge) => charge !== undefined);
 }
 
 /** @param last given back where its rule is the same object and its numbers are the same */
-function chargeOf(layer: MeteredLayer, last: Charge | undefined, subject: Subject, total: Cost): Charge {
-  const { meter, unit, shadow } = layer;
-  const rule = typeof layer.rule === 'function' ? layer.rule(subject) : layer.rule;
-  const cost = costIn(unit, total);
-  const limit = typeof layer.limit === 'function' ? layer.limit(subject) : layer.limit;
-  if (last !== undefined && last.cost === cost && last.limit === limit && last.rule === rule) return last;
-  return { meter, rule, cost, limit, shadow };
+function chargeOf(layer: MeteredLayer, last: Charge | undefined, key: Key, asked: Asked): Charge {
+  const { meter, unit, shadow, terms } = layer;
+  const { subject, rung, now } = asked;
+  const rule = typeof layer.rule === 'function' ? layer.rule(subject, now) : layer.rule;
+  const given = typeof layer.limit === 'function' ? layer.limit(subject, now) : layer.limit;
+  const cost = terms?.reserve === 'worst' ? asked.cost.worstUsd : costIn(unit, asked.cost);
+  const whole = layer.credits.size === 0 ? given : given + creditOf(layer, key, rule);
+  // What is on trial sends no request to a cheaper model, so it is not kept from any.
+  const limit = terms === undefined || rung.last || shadow ? whole : shareOf(whole, terms.degradeAt[rung.index] ?? 1);
+  if (last?.cost === cost && last.limit === limit && last.whole === whole && last.rule === rule) return last;
+  return { meter, rule, cost, limit, whole, shadow };
+}
+
+/** The most that is no more than a share. By a quotient, since 41 of 100 is exactly what 0.41 is, and 0.41 × 100 is less. */
+function shareOf(whole: number, share: number): number {
+  const most = Math.floor(whole * share);
+  return (most + 1) / whole <= share ? most + 1 : most;
+}
+
+/** What a budget has beyond its limit in the rule's period. */
+function creditOf({ credits }: MeteredLayer, key: Key, rule: Rule): number {
+  const credit = credits.get(JSON.stringify(key));
+  return credit !== undefined && rule.kind === 'calendar' && credit.period === rule.period ? credit.amount : 0;
 }
 
 /** A limit on trial alters no answer, not even where it has no value for a plan: then it counts nothing. */
 function shadowCharge(
   layer: MeteredLayer,
   last: Charge | undefined,
-  subject: Subject,
-  cost: Cost,
+  key: Key,
+  asked: Asked,
   warned: Set<string>,
-) {
+): Charge | undefined {
   try {
-    return chargeOf(layer, last, subject, cost);
+    return chargeOf(layer, last, key, asked);
   } catch (error) {
     const message = `Limit '${layer.name}', in shadow mode, did not count a request: ${showThrown(error)}`;
     warnOnce(warned, `limit ${layer.name}`, 'TOLLGATE_SHADOW_FAILED', message);
     return undefined;
   }
-}
-
-function otherValue(dimension: Dimension, value: unknown, warned: Set<string>): string | undefined {
-  if (typeof value === 'string' && value !== '') return digest(value);
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  if (value !== undefined && value !== null && value !== '') {
-    const expected = 'a string, a number, or undefined where it is not known';
-    throw new TollgateError('TOLLGATE_REQUEST_INVALID', `${dimension}: got ${show(value)}; expected ${expected}.`);
-  }
-  warnOnce(
-    warned,
-    dimension,
-    'TOLLGATE_DIMENSION_MISSING',
-    `A request came without '${dimension}', which limits count by. All such requests are counted together, as one ` +
-      `${dimension}. Say who or what this is (in identify, or on the route), or count by something else.`,
-  );
-  return undefined;
-}
-
-function warnOnce(warned: Set<string>, what: string, code: string, message: string): void {
-  if (warned.has(what)) return;
-  warned.add(what);
-  warn(code, message);
-}
-
-/** Longer than any value that is kept as it is, so it can't be mistaken for one. */
-function digest(value: string): string {
-  return `sha512:${createHash('sha512').update(value, 'utf8').digest('hex')}`;
 }

@@ -1,10 +1,11 @@
 /** How a limit stands for one caller, as the app is told. */
 import type { Dimension } from '../request.js';
-import type { Bill, Unit, Usage } from './meter.js';
+import type { Bill, Rule, Unit, Usage } from './meter.js';
 
 export interface LayerState {
-  /** The limit's name. */
+  /** The name of the limit or budget. */
   readonly layer: string;
+  /** What all figures here are in; of budgets whole nano-dollars. */
   readonly unit: Unit;
   readonly by: readonly Dimension[];
   /** Whom this counts: the value of each dimension of `by`, `undefined` for the one key of those without it. */
@@ -22,8 +23,16 @@ export interface LayerState {
   readonly retryAfterMs: number | undefined;
   /** Milliseconds until there is more room than now; 0 while nothing is used. */
   readonly refillMs: number;
-  /** Milliseconds that the limit spans: the window's length, or what an empty bucket takes to fill. */
+  /** Milliseconds that the limit spans: the window's length, what an empty bucket takes to fill, or a budget's period. */
   readonly windowMs: number;
+  /** When a budget's period ends, in milliseconds since 1970; `undefined` for limits. */
+  readonly resetsAt: number | undefined;
+}
+
+/** How a budget stands for one key. */
+export interface BudgetState extends LayerState {
+  /** When it will be exhausted at the present burn, in milliseconds since 1970; `undefined` where it lasts until it resets. */
+  readonly exhaustsAt: number | undefined;
 }
 
 /** Dimensions that don't say who the caller is. */
@@ -46,19 +55,28 @@ export function stateOf({ charge, key, used, waitMs, refillMs }: Usage): LayerSt
     mode: charge.shadow ? 'shadow' : 'enforce',
     cost: charge.cost,
     used,
-    limit: charge.limit,
-    remaining: Math.max(0, charge.limit - used),
+    limit: charge.whole,
+    remaining: Math.max(0, charge.whole - used),
     retryAfterMs: Number.isFinite(waitMs) ? waitMs : undefined,
     refillMs,
-    windowMs: rule.kind === 'window' ? rule.ms : charge.limit / rule.perMs,
+    windowMs: spanOf(rule, charge.whole),
+    resetsAt: rule.kind === 'calendar' ? rule.resetsAt : undefined,
   };
 }
 
-/** In the order of the configuration; stores answer in theirs. */
+function spanOf(rule: Rule, limit: number): number {
+  if (rule.kind === 'window') return rule.ms;
+  return rule.kind === 'bucket' ? limit / rule.perMs : rule.resetsAt - rule.startsAt;
+}
+
 export function statesOf(usages: readonly Usage[]): LayerState[] {
+  return ordered(usages).map(stateOf);
+}
+
+/** In the order of the configuration; stores answer in theirs. */
+export function ordered(usages: readonly Usage[]): readonly Usage[] {
   const isOrdered = usages.every((usage, i) => i === 0 || positionOf(usages[i - 1]) < positionOf(usage));
-  const ordered = isOrdered ? usages : usages.toSorted((a, b) => positionOf(a) - positionOf(b));
-  return ordered.map(stateOf);
+  return isOrdered ? usages : usages.toSorted((a, b) => positionOf(a) - positionOf(b));
 }
 
 function positionOf({ charge }: Usage): number {

@@ -5,12 +5,13 @@
  */
 import type { Dimension } from '../request.js';
 import * as bucket from './bucket.js';
+import * as calendar from './calendar.js';
 import * as window from './window.js';
 
-/** What a meter counts. `tokens` are input and output tokens together. */
-export type Unit = 'requests' | 'permits' | 'tokens' | 'inputTokens' | 'outputTokens';
+/** What a meter counts. `tokens` are input and output tokens together; `usd` are whole nano-dollars. */
+export type Unit = 'requests' | 'permits' | 'tokens' | 'inputTokens' | 'outputTokens' | 'usd';
 
-export type Rule = window.WindowRule | bucket.BucketRule;
+export type Rule = window.WindowRule | bucket.BucketRule | calendar.CalendarRule;
 
 /** The dimensions that a meter is keyed by. Meters of one scope share one record per key. */
 export interface Scope {
@@ -22,7 +23,7 @@ export type Key = readonly (string | undefined)[];
 
 export interface Meter {
   readonly name: string;
-  /** Among the limits of the configuration. */
+  /** Among the limits of the configuration, which budgets follow. */
   readonly position: number;
   readonly unit: Unit;
   readonly scope: Scope;
@@ -36,6 +37,8 @@ export interface Charge {
   readonly cost: number;
   /** 0 or more; `Infinity` counts without limiting. */
   readonly limit: number;
+  /** What the meter allows as a whole, of which an alternative may be given a part: the same as `limit` or more. */
+  readonly whole: number;
   /** Counted where it fits, but never a reason to refuse. */
   readonly shadow: boolean;
 }
@@ -71,27 +74,26 @@ export const NO_ROOM = window.NO_ROOM;
 
 /** Doubles in a row. A short one is enough for most keys; what takes a row is told whether it is long. */
 export function width(rule: Rule, long = true): number {
-  return rule.kind === 'window' ? window.width(cells(rule, long)) : bucket.WIDTH;
+  if (rule.kind === 'window') return window.width(cells(rule, long));
+  return rule.kind === 'bucket' ? bucket.WIDTH : calendar.WIDTH;
 }
 
 /** Copies a short row to a long one that is all zero. */
 export function lengthen(row: Float64Array, at: number, to: Float64Array, toAt: number, rule: Rule): void {
   if (rule.kind === 'window') window.lengthen(row, at, to, toAt, rule);
-  else to.set(row.subarray(at, at + bucket.WIDTH), toAt);
+  else to.set(row.subarray(at, at + width(rule)), toAt);
 }
 
 /** What counts against the limit at `now`. */
 export function used(row: Float64Array, at: number, rule: Rule, now: number, long = true): number {
-  return rule.kind === 'window'
-    ? window.used(row, at, rule, now, cells(rule, long))
-    : bucket.used(row, at, rule.perMs, now);
+  if (rule.kind === 'window') return window.used(row, at, rule, now, cells(rule, long));
+  return rule.kind === 'bucket' ? bucket.used(row, at, rule.perMs, now) : calendar.used(row, at, rule);
 }
 
 /** Adds a cost. Returns its place in the row, to be named when it is settled, or {@link NO_ROOM}. */
 export function book(row: Float64Array, at: number, rule: Rule, cost: number, now: number, long = true): number {
-  return rule.kind === 'window'
-    ? window.book(row, at, rule, cost, now, cells(rule, long))
-    : bucket.book(row, at, rule, cost, now);
+  if (rule.kind === 'window') return window.book(row, at, rule, cost, now, cells(rule, long));
+  return rule.kind === 'bucket' ? bucket.book(row, at, rule, cost, now) : calendar.book(row, at, rule, cost);
 }
 
 /**
@@ -110,14 +112,16 @@ export function settle(
   goesOn: boolean,
   long = true,
 ): number {
-  return rule.kind === 'window'
-    ? window.settle(row, at, rule, place, cost, actual, now, cells(rule, long))
-    : bucket.settle(row, at, rule, place, cost, actual, now, goesOn);
+  if (rule.kind === 'window') return window.settle(row, at, rule, place, cost, actual, now, cells(rule, long));
+  return rule.kind === 'bucket'
+    ? bucket.settle(row, at, rule, place, cost, actual, now, goesOn)
+    : calendar.settle(row, at, rule, place, cost, actual);
 }
 
 /** True once the row means the same as the initial state. */
 export function drained(row: Float64Array, at: number, rule: Rule, now: number, long = true): boolean {
-  return rule.kind === 'window' ? window.drained(row, at, rule, now, cells(rule, long)) : bucket.drained(row, at, now);
+  if (rule.kind === 'window') return window.drained(row, at, rule, now, cells(rule, long));
+  return rule.kind === 'bucket' ? bucket.drained(row, at, now) : calendar.drained(row, at, rule);
 }
 
 /** What the meter has to say to a charge at `now`. */
@@ -131,9 +135,8 @@ export function usage(row: Float64Array, at: number, charge: Charge, key: Key, n
 
 /** Milliseconds until `used` is at most `room`. */
 function waitFor(row: Float64Array, at: number, rule: Rule, room: number, now: number, long: boolean): number {
-  return rule.kind === 'window'
-    ? window.wait(row, at, rule, room, now, cells(rule, long))
-    : bucket.wait(row, at, rule, room, now);
+  if (rule.kind === 'window') return window.wait(row, at, rule, room, now, cells(rule, long));
+  return rule.kind === 'bucket' ? bucket.wait(row, at, rule, room, now) : calendar.wait(row, at, rule, room, now);
 }
 
 function cells(rule: window.WindowRule, long: boolean): number {

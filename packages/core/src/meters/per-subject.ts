@@ -1,9 +1,9 @@
-/** Values that may depend on who asks: one for all, one by plan, or one by a function of the subject. */
+/** Values that may depend on who asks, or when: one for all, one by plan, or one by a function of the subject. */
 import { show, TollgateError } from '../errors.js';
 import type { Subject } from '../request.js';
 
-/** Gives the value that holds for a subject. Throws a `TollgateError` where there is none. */
-export type PerSubject<T> = (subject: Subject) => T;
+/** Gives the value that holds for a subject at a time. Throws a `TollgateError` where there is none. */
+export type PerSubject<T> = (subject: Subject, now: number) => T;
 
 export function byPlan<T>(limit: string, plans: ReadonlyMap<string, T>): PerSubject<T> {
   return ({ plan }) => {

@@ -17,15 +17,20 @@ export interface TakeRequest {
   readonly alternatives: readonly Alternative[];
 }
 
-/** What one charge came to. A store that settles it brings it up to date. */
+/**
+ * What one charge came to. A store that settles it brings it up to date; before that its owner gives the charge the rule
+ * that holds then, where a period has ended meanwhile.
+ */
 export interface Entry {
-  readonly charge: Charge;
+  charge: Charge;
   /** One array for all entries of a bill, and these follow each other: stores look a record up once. */
   readonly key: Key;
   /** What is booked now: at first the charge's cost. */
   cost: number;
   /** Where in the row it is booked; meaningful to the rule alone. */
   place: number;
+  /** What counted on the meter after this had been booked or settled. */
+  used: number;
 }
 
 /** What an admission was charged and where. Its owner keeps it and settles it. */

@@ -49,6 +49,8 @@ interface Row {
   chunk: Float64Array;
   at: number;
   long: boolean;
+  /** What counts on it, as `hasRoom` has found. */
+  used: number;
 }
 
 /** The row of a key without a record: a short one of any rule. Never written to. */
@@ -119,7 +121,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
           lengthen(row);
           place = book(row.chunk, row.at, rule, cost, now, row.long);
         }
-        receipt[booked++] = { charge, key, cost, place };
+        receipt[booked++] = { charge, key, cost, place, used: row.used + cost };
       }
     }
     if (booked < count) receipt.length = booked;
@@ -145,6 +147,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
         }
         entry.place = to;
       }
+      entry.used = used(row.chunk, row.at, charge.rule, now, row.long);
       entry.cost = actual[i];
     }
   }
@@ -161,6 +164,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   function rowFor(i: number, { meter, rule }: Charge, slot: number): Row {
     const known = rows[i];
     const row = known !== undefined && known.meter === meter ? known : newRow(i, meter, rule);
+    row.column.rule = rule;
     point(row, slot);
     return row;
   }
@@ -170,7 +174,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     const column = columnOf(table, meter, rule);
     // A meter that the table meets for the first time widens its records, and that moves them.
     for (const row of rows) if (row.table === table) point(row, row.slot);
-    rows[i] = { meter, table, column, slot: NONE, chunk: INITIAL, at: 0, long: false };
+    rows[i] = { meter, table, column, slot: NONE, chunk: INITIAL, at: 0, long: false, used: 0 };
     return rows[i];
   }
 
@@ -228,7 +232,8 @@ function point(row: Row, slot: number): void {
 }
 
 function hasRoom(row: Row, { rule, cost, limit }: Charge, now: number): boolean {
-  return fits(used(row.chunk, row.at, rule, now, row.long), cost, limit);
+  row.used = used(row.chunk, row.at, rule, now, row.long);
+  return fits(row.used, cost, limit);
 }
 
 function usageAt(row: Row, charge: Charge, key: Key, now: number): Usage {

@@ -12,10 +12,10 @@ import { drained, type Key, lengthen, type Meter, type Rule, width } from '../..
 import { type Chunk, chunkAt, createSlab, occupy, type Slab, startAt, vacate, widen } from './slab.js';
 import { need, numberOf, release, UNKNOWN, type Values } from './values.js';
 
-/** Where a meter's row begins within a slot, and a rule to tell when it has drained. */
+/** Where a meter's row begins within a slot, and the rule that it was used with last, to tell when it has drained. */
 export interface Column {
   readonly meter: Meter;
-  readonly rule: Rule;
+  rule: Rule;
   readonly inShort: number;
   readonly inLong: number;
 }

@@ -1,0 +1,133 @@
+/** Reads limits and budgets as they are configured: one at a time, all their problems at once. */
+import { z } from 'zod';
+import type { Layer } from './meters/charges.js';
+import type { Rule } from './meters/meter.js';
+import { byFunction, byPlan, type PerSubject } from './meters/per-subject.js';
+import { calendarRule, isTimeZone } from './meters/periods.js';
+import { windowRule } from './meters/window.js';
+import { parseMoney } from './money/nano-dollars.js';
+import type { Dimension, Subject } from './request.js';
+import { field, givenOneOf, isRecord, oneOf, type Parse, reading, readMap } from './schema.js';
+import { parseCount, parseDuration, parseRate } from './units.js';
+
+export const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit";
+
+const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
+const LONGEST_WINDOW = 366 * 86_400_000;
+
+const A_COUNT = "a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity";
+const A_RATE = "a rate above 0 such as '100/h', '10/s' or '200k/m'";
+const AN_AMOUNT =
+  "an amount from '$0' to '$9007199' such as '$500' or '$0.25' (more can't be counted to the nano-dollar)";
+const SHARES = 'a list of shares above 0 and up to 1, ascending';
+
+/** A field with one value, a map of values by plan, or a function of the subject. Its errors need the limit's name. */
+function perSubject<T>(expected: string, parse: Parse<T>) {
+  return reading((value, context): ((limit: string) => T | PerSubject<T>) => {
+    const one = parse(value);
+    if (one !== undefined) return () => one;
+    if (typeof value === 'function') {
+      return (limit) => byFunction(limit, value as (subject: Subject) => unknown, expected, parse);
+    }
+    if (isRecord(value) && Object.keys(value).length > 0) {
+      const plans = readMap(value, expected, parse, context);
+      return (limit) => byPlan(limit, plans);
+    }
+    context.addIssue({ code: 'custom', message: `${expected}; a map of such by plan; or a function of the subject` });
+    return z.NEVER;
+  });
+}
+
+const layerFields = {
+  name: field(A_NAME, parseName),
+  by: field("a dimension such as 'user', or a list of different ones such as ['user', 'feature']", parseDimensions),
+  mode: oneOf(['enforce', 'shadow']),
+  onStoreError: oneOf(['closed', 'open'], " ('local' needs a store that instances share; there is none yet)"),
+  whenFull: oneOf(['refuse'], " ('wait' needs the line; there is none yet)"),
+};
+
+const limitFields = {
+  ...layerFields,
+  unit: oneOf(['permits', 'requests', 'tokens', 'inputTokens', 'outputTokens']),
+};
+
+export const slidingWindow = z
+  .strictObject({
+    ...limitFields,
+    kind: z.literal('slidingWindow'),
+    limit: perSubject(A_COUNT, parseCount),
+    window: field("a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'", parseWindow),
+    parts: field('a whole number from 2 to 1000', parseParts),
+  })
+  .transform(({ name, by, unit, mode, onStoreError, limit, window, parts }): Layer => {
+    const rule = windowRule(window, parts);
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, limit: limit(name), rule };
+  });
+
+export const tokenBucket = z
+  .strictObject({
+    ...limitFields,
+    kind: z.literal('tokenBucket'),
+    capacity: perSubject(A_COUNT, parseCount),
+    refill: perSubject(A_RATE, parseRefill),
+  })
+  .transform(({ name, by, unit, mode, onStoreError, capacity, refill }): Layer => {
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, limit: capacity(name), rule: refill(name) };
+  });
+
+export const budget = z
+  .strictObject({
+    ...layerFields,
+    kind: z.literal('budget', { error: 'what budget({ … }) returns' }),
+    limit: perSubject(AN_AMOUNT, parseMoney),
+    per: givenOneOf(['hour', 'day', 'week', 'month']),
+    timeZone: field("a time zone such as 'UTC' or 'Europe/Berlin'", (value = 'UTC') =>
+      isTimeZone(value) ? value : undefined,
+    ),
+    reserve: oneOf(['likely', 'worst']),
+    degradeAt: field(`${SHARES}, such as [0.8, 0.95]`, parseShares),
+    alertAt: field(`${SHARES}, such as [0.5, 0.8, 1]`, parseShares),
+  })
+  .transform(({ name, by, mode, onStoreError, limit, per, timeZone, reserve, degradeAt, alertAt }): Layer => {
+    const rule = calendarRule(per, timeZone);
+    return {
+      name,
+      by,
+      unit: 'usd',
+      shadow: mode === 'shadow',
+      onStoreError,
+      limit: limit(name),
+      rule: (_, now) => rule(now),
+      terms: { reserve, degradeAt, alertAt },
+    };
+  });
+
+export function parseName(value: unknown): string | undefined {
+  return typeof value === 'string' && NAME.test(value) ? value : undefined;
+}
+
+function parseDimensions(value: unknown = []): readonly Dimension[] | undefined {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const valid = list.every((one) => typeof one === 'string' && one !== '') && new Set(list).size === list.length;
+  return valid ? (list as readonly Dimension[]) : undefined;
+}
+
+function parseWindow(value: unknown): number | undefined {
+  const ms = parseDuration(value);
+  return ms !== undefined && ms >= 10 && ms <= LONGEST_WINDOW ? ms : undefined;
+}
+
+function parseParts(value: unknown = 10): number | undefined {
+  return Number.isInteger(value) && (value as number) >= 2 && (value as number) <= 1000 ? (value as number) : undefined;
+}
+
+function parseRefill(value: unknown): Rule | undefined {
+  const perMs = parseRate(value);
+  return perMs === undefined ? undefined : { kind: 'bucket', perMs };
+}
+
+function parseShares(value: unknown = []): readonly number[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const isRight = value.every((one, i) => typeof one === 'number' && one > (i === 0 ? 0 : value[i - 1]) && one <= 1);
+  return isRight ? value : undefined;
+}
