@@ -129,6 +129,14 @@ describe('after', () => {
     set.mockRestore();
   });
 
+  test('no timer keeps the process alive, at no part of a long wait', () => {
+    const set = jest.spyOn(globalThis, 'setTimeout');
+    steadyClock().after(60 * DAY, () => {});
+    jest.advanceTimersByTime(59 * DAY);
+    expect(set.mock.results.map(({ value }) => value.hasRef())).toEqual([false, false, false]);
+    set.mockRestore();
+  });
+
   test('can be cancelled, twice, and on the way through a long wait', () => {
     const task = jest.fn();
     const cancel = steadyClock().after(30 * DAY, task);

@@ -11,7 +11,7 @@ export const MINUTE = 60 * SECOND;
 /** A gate with these limits and, unless `more` says otherwise, the default tiers; and the clock it goes by. */
 export function gateOf(limits: readonly Limit[], more: Omit<TollgateConfig, 'limits' | 'clock'> = {}) {
   const clock: ManualClock = manualClock(START);
-  const gate = createTollgate<string, string, string>({ ...more, limits, clock });
+  const gate = createTollgate<string, string, string, string, string>({ ...more, limits, clock });
 
   /** What is used of each limit that counts this request, by name. */
   async function used(request: Parameters<typeof gate.explain>[0] = {}): Promise<Record<string, number>> {

@@ -147,7 +147,6 @@ const priced = createTollgate({
       { input: '$1/M', output: '$5/M' },
       { input: '$0.001/k', output: '$4/M', from: '2026-12-01' },
     ],
-    default: { input: '$10/M', output: '$50/M' },
   },
   alerts: { webhook: process.env.WEBHOOK, log: false },
   budgetStatus: 429,
@@ -163,8 +162,6 @@ export function models(table: PriceTable): void {
   void priced.admit({ tier: 'small', model: 'gpt' });
   // @ts-expect-error: no such floor
   void priced.admit({ tier: 'small', model: 'opus', floor: 'gpt' });
-  // @ts-expect-error: the price of others is no model
-  void priced.admit({ tier: 'small', model: 'default' });
   // @ts-expect-error: dollars are text
   void priced.admit({ tier: 'small', usd: 0.01 });
   // @ts-expect-error: no such model, here either
@@ -174,6 +171,18 @@ export function models(table: PriceTable): void {
   void byTable.admit({ tier: 'small', model: 'anything' });
   const bySeam = createTollgate({ budgets: [], prices: { costOf: () => 5 } });
   void bySeam.admit({ tier: 'small', model: 'anything' });
+  const byLadder = createTollgate({ budgets: [], prices: table, ladders: [['opus', 'sonnet']] });
+  void byLadder.admit({ tier: 'small', model: 'anything' });
+  const open = createTollgate({
+    budgets: [],
+    prices: { default: { input: '$5/M', output: '$25/M' } },
+    ladders: [['opus']],
+  });
+  void open.admit({ tier: 'small', model: 'anything' });
+  const laddered = createTollgate({ limits: [], ladders: [['opus', 'sonnet']] });
+  void laddered.admit({ tier: 'small', model: 'sonnet' });
+  // @ts-expect-error: no such model in the ladder
+  void laddered.admit({ tier: 'small', model: 'sonet' });
   const unpriced = createTollgate({ limits: [] });
   void unpriced.admit({ tier: 'small', model: 'anything' });
 }
@@ -238,18 +247,10 @@ export function pricedConfigs(): void {
   createTollgate({ limits, prices: { opus: { input: '$5', output: '$25/M' } } });
   // @ts-expect-error: no such kind of token
   createTollgate({ limits, prices: { opus: { input: '$5/M', output: '$25/M', audio: '$5/M' } } });
-  // @ts-expect-error: the first price has no date
-  createTollgate({ limits, prices: { opus: [{ input: '$5/M', output: '$25/M', from: '2026-12-01' }] } });
-  // @ts-expect-error: a later price has one
-  createTollgate({
-    limits,
-    prices: {
-      opus: [
-        { input: '$5/M', output: '$25/M' },
-        { input: '$5/M', output: '$9/M' },
-      ],
-    },
-  });
+  const price = { input: '$5/M', output: '$25/M' } as const;
+  createTollgate({ limits, prices: { opus: [price, { ...price, from: '2026-12-01' }] } });
+  // @ts-expect-error: a later price has a date
+  createTollgate({ limits, prices: { opus: [price, price] } });
   // @ts-expect-error: the price of others is one too
   createTollgate({ limits, prices: { default: 'free' } });
   // @ts-expect-error: no such status
@@ -268,8 +269,6 @@ export async function credits(): Promise<void> {
   await priced.topUp('users', { user: 'u' }, '$2');
   // @ts-expect-error: no such budget
   await priced.resetBudget('users', { user: 'u' });
-  // @ts-expect-error: a limit is no budget
-  await priced.topUp('rate', { user: 'u' }, '$2');
   // @ts-expect-error: dollars are text
   await priced.topUp('user', { user: 'u' }, 2);
   // @ts-expect-error: no such dimension
@@ -281,10 +280,6 @@ export async function credits(): Promise<void> {
   });
   // @ts-expect-error: no such budget
   priced.update({ budgets: { users: { limit: '$6' } } });
-  // @ts-expect-error: a limit is no budget
-  priced.update({ budgets: { rate: { limit: '$6' } } });
-  // @ts-expect-error: a budget is no limit
-  priced.update({ limits: { user: { limit: 5 } } });
   // @ts-expect-error: a period can't change
   priced.update({ budgets: { user: { per: 'week' } } });
   // @ts-expect-error: no amount
@@ -301,9 +296,7 @@ export async function credits(): Promise<void> {
 
 export function budgetEvents(): void {
   priced.on('budget.threshold', ({ spent, threshold, exhaustsAt = 0 }) => spent * threshold + exhaustsAt);
-  priced.on('budget.credited', ({ by, budget }) =>
-    same<[typeof by, typeof budget], ['topUp' | 'resetBudget', BudgetState]>(true),
-  );
+  priced.on('budget.credited', ({ budget: state }) => same<typeof state, BudgetState>(true));
   priced.on('degraded', ({ from, to }) => from + to);
   // @ts-expect-error: no such event
   priced.on('budget.exhausted', () => {});

@@ -1,26 +1,12 @@
 /** What a gate decides: an admission to be settled, or a refusal. */
-import { show, TollgateError } from './errors.js';
+import { actualOf, type Costing } from './costs.js';
+import { TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
-import { costIn } from './meters/charges.js';
 import { isOwn, type LayerState } from './meters/layer-state.js';
-import type { Bill, Meter } from './meters/meter.js';
-import type { Money } from './money/nano-dollars.js';
+import type { Bill } from './meters/meter.js';
+import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, isPromise, type May, type TokenCounts } from './request.js';
-import { isRecord } from './schema.js';
-import type { Alternative, Entry, Receipt } from './store/store.js';
-import { checkTokenCounts } from './token-counts.js';
-
-/** How the work of an admission ended, and what it used. */
-export interface Outcome {
-  /** `succeeded` and `failed` keep what was charged, or the usage given; `ignored` gives everything back. */
-  outcome?: 'succeeded' | 'failed' | 'ignored' | undefined;
-  /** The tokens used. What is left out stays as estimated. */
-  usage?: TokenCounts | undefined;
-  /** The model that did serve it, where that is not the admission's. */
-  model?: string | undefined;
-  /** What it did cost in dollars, where you know better than the price of its tokens. */
-  usd?: Money | undefined;
-}
+import type { Alternative, Receipt } from './store/store.js';
 
 /** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
 export interface Admission {
@@ -70,8 +56,6 @@ export interface Books {
   readonly idPrefix: string;
   extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision>;
   layers(bills: readonly Bill[]): May<readonly LayerState[]>;
-  /** What an admission comes to. Throws a TollgateError where that has no price. */
-  actual(admission: GateAdmission, outcome: Outcome): Cost;
   settle(receipt: Receipt, actual: readonly number[]): May<void>;
   settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
 }
@@ -80,6 +64,9 @@ export interface Books {
 export interface Offer extends Alternative {
   readonly model: string | undefined;
   readonly cost: Cost;
+  /** By which it was priced, and when: what it comes to is priced likewise, whatever prices have become. */
+  readonly costing: Costing;
+  readonly at: number;
 }
 
 /** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
@@ -91,8 +78,6 @@ export class GateAdmission implements Admission {
   request: AdmitRequest;
   /** How it is served. Its cost includes extensions; its bills are what it was charged before them. */
   offer: Offer;
-  /** When it was admitted. */
-  readonly at: number;
   /** All that is booked: a meter stands here once for the admission and once for each extension. */
   receipt: Receipt;
   readonly #books: Books;
@@ -105,7 +90,6 @@ export class GateAdmission implements Admission {
     sequence: number,
     request: AdmitRequest,
     offer: Offer,
-    at: number,
     receipt: Receipt,
     caller: AbortSignal | undefined,
   ) {
@@ -113,7 +97,6 @@ export class GateAdmission implements Admission {
     this.sequence = sequence;
     this.request = request;
     this.offer = offer;
-    this.at = at;
     this.receipt = receipt;
     this.#caller = caller;
   }
@@ -187,7 +170,7 @@ export class GateAdmission implements Admission {
   #end(outcome: Outcome, provisional: boolean): May<void> {
     if (this.#state === 'settled' || (provisional && this.#state !== 'open')) return;
     checkOutcome(outcome);
-    const actual = outcome.outcome === 'ignored' ? undefined : this.#books.actual(this, outcome);
+    const actual = outcome.outcome === 'ignored' ? undefined : actualOf(this.offer, outcome);
     const before = this.#state;
     const after = provisional ? 'provisional' : 'settled';
     this.#state = after;
@@ -222,49 +205,4 @@ function leaving(caller: AbortSignal | undefined): Leaving {
   const controller = new AbortController();
   const signal = caller ? AbortSignal.any([caller, controller.signal]) : controller.signal;
   return { signal, abort: (reason) => controller.abort(reason) };
-}
-
-/** The outcome tells what was used; else what was charged stands. */
-function isKnown({ usage, model, usd }: Outcome): boolean {
-  return usage !== undefined || model !== undefined || usd !== undefined;
-}
-
-/**
- * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries
- * of one meter the earlier are filled first; the last takes the rest. While nobody knows how long the answer was, what a
- * budget has reserved for it stays.
- *
- * @param total `undefined` where all is given back
- */
-function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined, outcome: Outcome): number[] {
-  if (total === undefined) return receipt.map(() => 0);
-  if (!isKnown(outcome)) return receipt.map(({ charge }) => charge.cost);
-  const isAnswerKnown = outcome.usd !== undefined || outcome.usage?.outputTokens !== undefined;
-  const totalOf = (meter: Meter) =>
-    meter.unit === 'usd' && !isAnswerKnown
-      ? Math.max(total.usd, sumOf(meter, receipt) + total.usd - estimated.usd)
-      : costIn(meter.unit, total);
-  return receipt.map(({ charge: { meter, cost } }, i) => {
-    if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
-    const left = Math.max(0, totalOf(meter) - sumOf(meter, receipt.slice(0, i)));
-    return receipt.slice(i + 1).some(({ charge }) => charge.meter === meter) ? Math.min(left, cost) : left;
-  });
-}
-
-/** What a meter was charged at first. */
-function sumOf(meter: Meter, entries: readonly Entry[]): number {
-  return entries.reduce((sum, { charge }) => (charge.meter === meter ? sum + charge.cost : sum), 0);
-}
-
-function checkOutcome(given: Outcome): void {
-  if (!isRecord(given)) throw wrongOutcome('outcome', given, "an object such as { outcome: 'succeeded', usage }");
-  const { outcome = 'succeeded', usage } = given;
-  if (outcome !== 'succeeded' && outcome !== 'failed' && outcome !== 'ignored') {
-    throw wrongOutcome('outcome.outcome', outcome, "'succeeded', 'failed' or 'ignored'");
-  }
-  checkTokenCounts('TOLLGATE_USAGE_INVALID', 'outcome.usage', usage);
-}
-
-function wrongOutcome(field: string, value: unknown, expected: string): TollgateError {
-  return new TollgateError('TOLLGATE_USAGE_INVALID', `${field}: got ${show(value)}; expected ${expected}.`);
 }

@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import type { AlertOptions } from './config.js';
 import { show, showThrown, TollgateError, warn } from './errors.js';
 import type { Emitter } from './events.js';
-import { addCredit, billOf, layerOf, type MeteredLayer, type Plan } from './meters/charges.js';
+import { addCredit, billOf, layerOf, type MeteredLayer, type Plan, wholeNow } from './meters/charges.js';
 import { type BudgetState, stateOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
 import { alertText, type BudgetAlert } from './money/alert-text.js';
@@ -58,24 +58,18 @@ export function watchBudgets(gate: string, emitter: Emitter, clock: Clock, { web
 
   return {
     look(receipt, plan, now) {
+      if (plan.alertAt.size === 0) return;
       for (const { charge, key, place, used } of receipt) {
-        const { meter, rule, whole } = charge;
+        const { meter, rule } = charge;
+        const alertAt = plan.alertAt.get(meter);
         // What is settled late belongs to a period that is over.
-        if (rule.kind !== 'calendar' || place !== rule.period) continue;
-        const alertAt = layerOf(plan, meter)?.terms?.alertAt ?? [];
-        for (const threshold of thresholds.reached(meter.name, key, rule.period, alertAt, used, whole)) {
-          const { startsAt, resetsAt } = rule;
-          tell({
-            gate,
-            budget: meter.name,
-            by: meter.scope.by,
-            key,
-            threshold,
-            spent: used,
-            limit: whole,
-            resetsAt,
-            exhaustsAt: exhaustsAt(used, whole, startsAt, resetsAt, now),
-          });
+        if (alertAt === undefined || rule.kind !== 'calendar' || place < rule.period) continue;
+        const limit = wholeNow(plan, charge, key);
+        const { startsAt, resetsAt } = rule;
+        for (const threshold of thresholds.reached(meter.name, key, rule.period, alertAt, used, limit)) {
+          const exhausts = exhaustsAt(used, limit, startsAt, resetsAt, now);
+          const { by } = meter.scope;
+          tell({ gate, budget: meter.name, by, key, threshold, spent: used, limit, resetsAt, exhaustsAt: exhausts });
         }
       }
     },

@@ -125,6 +125,7 @@ export interface TollgateConfig<
   LimitName extends string = string,
   Feature extends string = string,
   Model extends string = string,
+  Priced extends string = string,
 > {
   /** Tells gates apart in events and stores. `default` unless given. */
   name?: string;
@@ -143,7 +144,7 @@ export interface TollgateConfig<
    * What models cost, for budgets. `default` is the price of those that are not named; without it a request for one is an
    * error.
    */
-  prices?: { readonly [M in Model | 'default']?: ModelPrice | readonly [ModelPrice, ...DatedPrice[]] } | PriceTable;
+  prices?: { readonly [M in Priced]?: ModelPrice | readonly [ModelPrice, ...DatedPrice[]] } | PriceTable;
   /** How somebody is told of budgets. */
   alerts?: AlertOptions;
   /** The HTTP status where a budget refuses. 402 unless given: SDKs don't try that again by themselves. */

@@ -1,10 +1,11 @@
 /** From a request's tier, permits and what is known of its tokens to what it costs. */
-import type { Outcome } from './admission.js';
+import type { Offer } from './admission.js';
 import { type ErrorCode, show, TollgateError, warnOnce } from './errors.js';
 import type { BodyEstimate } from './money/body.js';
 import type { Learned, Likely } from './money/learned.js';
 import { parseMoney } from './money/nano-dollars.js';
 import type { PriceTable } from './money/prices.js';
+import type { Outcome } from './outcome.js';
 import type { AdmitRequest, Cost, TokenCounts } from './request.js';
 import { checkTokenCounts } from './token-counts.js';
 import { A_COST, isCost } from './units.js';
@@ -51,7 +52,9 @@ export function costsBy(costing: Costing, learned: Learned): CostOf {
     const isPlain = permits === undefined && estimate === undefined && likely === undefined && body === undefined;
     if (named && isPlain && usd === undefined && !countsUsd) return named;
     checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate);
-    const inputTokens = estimate?.inputTokens ?? body?.inputTokens ?? likely?.inputTokens ?? named?.inputTokens ?? 0;
+    // A body without text says nothing of what is sent.
+    const read = body?.inputTokens || undefined;
+    const inputTokens = estimate?.inputTokens ?? read ?? likely?.inputTokens ?? named?.inputTokens ?? 0;
     const outputTokens = estimate?.outputTokens ?? likelyOutput(likely, body) ?? named?.outputTokens ?? 0;
     const most = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, named?.outputTokens ?? 0);
     const dollars = (outputTokens: number) =>
@@ -107,23 +110,27 @@ export function priceOf(
   return 0;
 }
 
-/** What a request comes to that was estimated to cost this. */
-export function actualOf(
-  costing: Costing,
-  estimated: Cost,
-  model: string | undefined,
-  { usage, usd, model: served = model }: Outcome,
-  at: number,
-): Cost {
-  if (usage === undefined && usd === undefined && served === model) return estimated;
-  const { cachedInputTokens = 0, cacheWriteTokens = 0, reasoningTokens = 0 } = usage ?? {};
-  const inputTokens = usage?.inputTokens ?? Math.max(estimated.inputTokens, cachedInputTokens + cacheWriteTokens);
-  const outputTokens = usage?.outputTokens ?? Math.max(estimated.outputTokens, reasoningTokens);
+/** What a request comes to that was offered at this cost. */
+export function actualOf({ costing, cost, model, at }: Offer, { usage, usd, model: served = model }: Outcome): Cost {
+  if (usage === undefined && usd === undefined && served === model) return cost;
+  const { inputTokens = cost.inputTokens, outputTokens = cost.outputTokens } = usage ?? {};
   const dollars =
     usd === undefined
       ? priceOf(costing, served, { ...usage, inputTokens, outputTokens }, at)
       : moneyOf('TOLLGATE_USAGE_INVALID', 'outcome.usd', usd);
-  return { ...estimated, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
+  return { ...cost, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
+}
+
+/** What two costs come to. */
+export function sumOf(a: Cost, b: Cost): Cost {
+  return {
+    requests: a.requests + b.requests,
+    permits: a.permits + b.permits,
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    usd: a.usd + b.usd,
+    worstUsd: a.worstUsd + b.worstUsd,
+  };
 }
 
 /** @throws TollgateError with `code` for what is no amount of money */

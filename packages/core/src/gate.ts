@@ -6,6 +6,7 @@ import type { Refusal } from './http/problem.js';
 import type { BudgetState, LayerState } from './meters/layer-state.js';
 import type { EstimateState } from './money/learned.js';
 import type { Money } from './money/nano-dollars.js';
+import type { PriceTable } from './money/prices.js';
 import type { AdmitRequest, Dimension, May, RequestFacts, Subject, Whom } from './request.js';
 
 export interface AdmitOptions {
@@ -42,8 +43,14 @@ export interface Inspection {
   readonly estimates: readonly EstimateState[];
 }
 
-/** Where unnamed models have a price, requests may name any. */
-export type KnownModel<Model extends string> = 'default' extends Model ? string : Model;
+/** The models of ladders and prices. Any, where there are none or where such as are not named have a price too. */
+export type KnownModel<Model extends string> = [Model] extends [never]
+  ? string
+  : 'default' extends Model
+    ? string
+    : keyof PriceTable extends Model
+      ? string
+      : Model;
 
 export interface Tollgate<
   Tier extends string = string,
@@ -73,7 +80,8 @@ export interface Tollgate<
   /** Which limits a request would meet, how much room they have, and why it would be refused. Charges nothing. */
   explain(request: AdmitRequest<Tier, Feature, Model>, options?: Pick<AdmitOptions, 'body'>): Promise<Explanation>;
   /**
-   * Gives somebody's budget more room until its period ends: `topUp('user', { user: 'u1' }, '$2')`.
+   * Gives somebody's budget more room until its period ends: `topUp('user', { user: 'u1' }, '$2')`. Where the budget goes
+   * by plan, `whom` needs the plan too.
    *
    * @throws TollgateError `TOLLGATE_UNKNOWN_BUDGET`; `TOLLGATE_REQUEST_INVALID` where it isn't said whose, or for no amount
    */

@@ -1,4 +1,4 @@
-export type { Admission, Decision, Outcome } from './admission.js';
+export type { Admission, Decision } from './admission.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {
   type AlertOptions,
@@ -32,6 +32,7 @@ export type { BudgetAlert } from './money/alert-text.js';
 export type { EstimateState } from './money/learned.js';
 export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';
 export type { DatedPrice, ModelPrice, Prices, PriceTable } from './money/prices.js';
+export type { Outcome } from './outcome.js';
 export type {
   AdmitRequest,
   Cost,

@@ -42,7 +42,7 @@ export function offersOf(terms: Terms, request: AdmitRequest, body: unknown, now
 }
 
 function offerOf(
-  { plan, costOf }: Terms,
+  { plan, costing, costOf }: Terms,
   request: AdmitRequest,
   rung: Rung,
   said: BodyEstimate | undefined,
@@ -51,7 +51,7 @@ function offerOf(
   const { model } = rung;
   const cost = costOf(request, model, said, now);
   const bills = billsOf(plan, { request, subject: request.subject ?? NO_SUBJECT, rung, cost, now });
-  return { name: model ?? 'only', model, cost, bills };
+  return { name: model ?? 'only', model, cost, costing, at: now, bills };
 }
 
 /** More of what an admission has: by the same model, which may use budgets as a whole. */
@@ -63,5 +63,5 @@ export function moreOf(terms: Terms, { request, offer }: GateAdmission, estimate
   const asked = { permits: 0, feature, estimate: { ...estimate, inputTokens, outputTokens } };
   const cost = { ...terms.costOf(asked, model, undefined, now), requests: 0 };
   const bills = billsOf(terms.plan, { request, subject, rung: { model, index: 0, last: true }, cost, now });
-  return { name, model, cost, bills: bills.flatMap(withoutZeros) };
+  return { name, model, cost, costing: terms.costing, at: now, bills: bills.flatMap(withoutZeros) };
 }

@@ -45,7 +45,7 @@ function checkParts(
 ): void {
   const total = counts[whole];
   const sum = parts.reduce((sum, part) => sum + (counts[part] ?? 0), 0);
-  if (total === undefined || sum <= total) return;
+  if (sum <= (total ?? 0)) return;
   throw wrong(code, `${field}.${whole}`, total, `at least ${sum}, since it includes ${parts.join(' and ')}`);
 }
 

@@ -1,10 +1,10 @@
 /** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit, what came of it. */
 import { randomBytes } from 'node:crypto';
-import { type Books, type Decision, GateAdmission, type Offer, type Outcome } from './admission.js';
+import { type Books, type Decision, GateAdmission, type Offer } from './admission.js';
 import { amendment, asCharged } from './amendment.js';
 import { giveRoom, watchBudgets } from './budgets.js';
 import type { DefaultTier, TollgateConfig } from './config.js';
-import { actualOf, moneyOf } from './costs.js';
+import { moneyOf, sumOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
@@ -14,6 +14,7 @@ import { createLedger } from './ledger.js';
 import { type BudgetState, type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
+import type { Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, isPromise, type May, type TokenCounts, then, type Whom } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { moreOf, offersOf, termsOf } from './terms.js';
@@ -29,8 +30,11 @@ export function createTollgate<
   const Tier extends string = DefaultTier,
   const LimitName extends string = string,
   const Feature extends string = string,
-  const Model extends string = string,
->(input: TollgateConfig<Tier, LimitName, Feature, Model>): Tollgate<Tier, LimitName, Feature, KnownModel<Model>> {
+  const Model extends string = never,
+  const Priced extends string = never,
+>(
+  input: TollgateConfig<Tier, LimitName, Feature, Model, Priced>,
+): Tollgate<Tier, LimitName, Feature, KnownModel<Model | Priced>> {
   const checked = validate(input as TollgateConfig);
   const { name, store, clock, ladders, alerts = {}, budgetStatus } = checked;
   let source: TollgateConfig = { ...(input as TollgateConfig), store, clock };
@@ -42,7 +46,7 @@ export function createTollgate<
   const watch = watchBudgets(name, emitter, clock, alerts);
   const ledger = createLedger(name, store, clock, emitter, watch);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
-  const books: Books = { idPrefix, actual, extend, layers, settle, settled };
+  const books: Books = { idPrefix, extend, layers, settle, settled };
 
   function decide(request: AdmitRequest, { signal, extending, body }: AdmitOptions): May<Decision> {
     assertOpen();
@@ -53,8 +57,8 @@ export function createTollgate<
     const sequence = count++;
     const result = ledger.take(sequence, offers, terms.plan, now);
     return isPromise(result)
-      ? result.then((result) => conclude(result, sequence, request, offers, now, signal))
-      : conclude(result, sequence, request, offers, now, signal);
+      ? result.then((result) => conclude(result, sequence, request, offers, signal))
+      : conclude(result, sequence, request, offers, signal);
   }
 
   function assertOpen(): void {
@@ -66,13 +70,12 @@ export function createTollgate<
     sequence: number,
     request: AdmitRequest,
     offers: readonly Offer[],
-    now: number,
     signal: AbortSignal | undefined,
   ): Decision {
     if (isRefusal(result)) return refused(idPrefix + sequence.toString(36), request, result?.refused);
     const offer = offers[result?.taken ?? 0];
     const receipt = result?.receipt ?? NO_RECEIPT;
-    return admitted(new GateAdmission(books, sequence, request, offer, now, receipt, signal), result);
+    return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal), result);
   }
 
   /** Turns an open admission into one for `request`. */
@@ -96,7 +99,8 @@ export function createTollgate<
     }
     const { surplus, surplusActual, kept } = ways[result?.taken ?? 0];
     const receipt = result?.receipt ?? NO_RECEIPT;
-    await assertStillOpen(admission, receipt);
+    // Nothing may come between: who settles now has to see the receipt.
+    if (!admission.isOpen) await giveBack(admission, receipt);
     // From here on, whoever settles the admission settles this too.
     admission.receipt = [...admission.receipt, ...receipt];
     if (surplus.length > 0) await ledger.attempt(() => settle(surplus, surplusActual, true));
@@ -113,15 +117,15 @@ export function createTollgate<
     const result = await ledger.take(count++, [more], terms.plan, now);
     if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused);
     const receipt = result?.receipt ?? NO_RECEIPT;
-    await assertStillOpen(admission, receipt);
+    // Nothing may come between: who settles now has to see the receipt.
+    if (!admission.isOpen) await giveBack(admission, receipt);
     admission.offer = { ...admission.offer, cost: sumOf(admission.offer.cost, more.cost) };
     admission.receipt = [...admission.receipt, ...receipt];
     return admitted(admission, result, true, admission.model);
   }
 
   /** Gives back what was charged for an admission that has been settled meanwhile, and throws. */
-  async function assertStillOpen(admission: GateAdmission, receipt: Receipt): Promise<void> {
-    if (admission.isOpen) return;
+  async function giveBack(admission: GateAdmission, receipt: Receipt): Promise<void> {
     const nothing = receipt.map(() => 0);
     await settle(receipt, nothing);
     admission.assertOpen();
@@ -147,12 +151,13 @@ export function createTollgate<
     return { admitted: true, admission };
   }
 
-  function tellOf({ id, request, model }: GateAdmission, { shadowRefused }: Taken, from: string | undefined): void {
+  function tellOf(admission: GateAdmission, { shadowRefused }: Taken, from: string | undefined): void {
+    const { request, model } = admission;
     for (const usage of shadowRefused) {
-      emitter.emit('shadow.refused', { gate: name, id, request, layer: stateOf(usage) });
+      emitter.emit('shadow.refused', { gate: name, id: admission.id, request, layer: stateOf(usage) });
     }
     if (from !== undefined && model !== undefined && model !== from) {
-      emitter.emit('degraded', { gate: name, id, request, from, to: model });
+      emitter.emit('degraded', { gate: name, id: admission.id, request, from, to: model });
     }
   }
 
@@ -163,24 +168,21 @@ export function createTollgate<
     return { admitted: false, refusal };
   }
 
-  function actual({ offer, at }: GateAdmission, outcome: Outcome): Cost {
-    return actualOf(terms.costing, offer.cost, offer.model, outcome, at);
-  }
-
   function settle(receipt: Receipt, actual: readonly number[], goesOn = false): May<void> {
     return ledger.settle(receipt, actual, terms.plan, goesOn);
   }
 
   function settled(
-    { id, request, offer }: GateAdmission,
-    { outcome = 'succeeded', usage, model = offer.model }: Outcome,
+    admission: GateAdmission,
+    { outcome = 'succeeded', usage, model = admission.model }: Outcome,
     actual: Cost | undefined,
     provisional: boolean,
   ): void {
-    if (usage && actual && model !== undefined && !provisional)
-      learned.learn(request.feature, model, offer.cost, usage);
-    if (!emitter.hears('settled')) return;
+    const { request, offer } = admission;
     const { cost } = offer;
+    if (usage && actual && model !== undefined && !provisional) learned.learn(request.feature, model, cost, usage);
+    if (!emitter.hears('settled')) return;
+    const { id } = admission;
     emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
   }
 
@@ -256,14 +258,3 @@ const NO_OPTIONS: AdmitOptions = {};
 const NO_RECEIPT: Receipt = [];
 
 const NOTHING_TAKEN: Taken = { taken: 0, receipt: NO_RECEIPT, shadowRefused: [] };
-
-function sumOf(a: Cost, b: Cost): Cost {
-  return {
-    requests: a.requests + b.requests,
-    permits: a.permits + b.permits,
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    usd: a.usd + b.usd,
-    worstUsd: a.worstUsd + b.worstUsd,
-  };
-}

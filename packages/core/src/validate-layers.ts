@@ -128,6 +128,7 @@ function parseRefill(value: unknown): Rule | undefined {
 
 function parseShares(value: unknown = []): readonly number[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  const isRight = value.every((one, i) => typeof one === 'number' && one > (i === 0 ? 0 : value[i - 1]) && one <= 1);
-  return isRight ? value : undefined;
+  const shares: readonly unknown[] = [...value];
+  const isRight = shares.every((one, i) => typeof one === 'number' && one > Number(shares[i - 1] ?? 0) && one <= 1);
+  return isRight ? (shares as readonly number[]) : undefined;
 }

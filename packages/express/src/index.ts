@@ -110,6 +110,7 @@ const adapter: Adapter<Request, Response, NextFunction> = {
   body: (req) => req.body,
   isBegun: (res) => res.headersSent,
   setHeader: (res, name, value) => void res.setHeader(name, value),
+  removeHeader: (res, name) => res.removeHeader(name),
   isClosed: (res) => res.closed,
   onClose(res, listener) {
     res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished }));

@@ -46,7 +46,10 @@ export interface TollgateOptions extends ConductOptions<FastifyRequest, Refuse> 
   gate: Tollgate;
 }
 
-/** A route's annotation. Where any of it is a function of the request, it is paid when the body has been read and validated. */
+/**
+ * A route's annotation. Where any of it is a function of the request, or the gate counts tokens or dollars and `estimate`
+ * leaves them to what the body says, it is paid when the body has been read and validated.
+ */
 export interface TollConfig extends TollOptions<FastifyRequest> {
   tier: Fact<FastifyRequest, TierName>;
 }
@@ -162,6 +165,7 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunct
     body: (request) => request.body,
     isBegun: ({ raw }) => raw.headersSent,
     setHeader: (reply, name, value) => void reply.header(name, value),
+    removeHeader: (reply, name) => void reply.removeHeader(name),
     isClosed: ({ raw }) => raw.closed || raw.destroyed,
     onClose({ raw }, listener) {
       // Injected responses emit `finish`, and never say that they are.

@@ -91,6 +91,7 @@ const adapter: Adapter<Context, Context, Next> = {
   body: (ctx) => (ctx.request as { body?: unknown }).body,
   isBegun: (ctx) => ctx.headerSent,
   setHeader: (ctx, name, value) => ctx.set(name, value),
+  removeHeader: (ctx, name) => ctx.remove(name),
   isClosed: (ctx) => ctx.res.closed,
   onClose({ res }, listener) {
     res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished }));

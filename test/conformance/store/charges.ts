@@ -17,8 +17,10 @@ export const calendar =
     return { kind: 'calendar', period, startsAt: period * ms, resetsAt: (period + 1) * ms };
   };
 
-/** A new period begins at `START`. */
-export const daily = calendar(100_000_000);
+/** The length of the periods of `daily`, one of which begins at `START`. */
+export const PERIOD = 100_000_000;
+
+export const daily = calendar(PERIOD);
 
 /** Meters of two scopes; new ones each time, as each gate has its own. */
 export function makeMeters() {

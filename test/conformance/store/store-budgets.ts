@@ -1,7 +1,7 @@
 /** What every store promises of budgets: their periods come with the rule, and each key's record has them beside its limits. */
 import type { NotTaken, Store, Taken } from '@tollgate/core';
 import type { Keyed } from '../../helpers/oracle-store.js';
-import { BUCKET, COARSE, calendar, charge, daily, type makeMeters, renew, START, WINDOW } from './charges.js';
+import { BUCKET, COARSE, calendar, charge, daily, type makeMeters, PERIOD, renew, START, WINDOW } from './charges.js';
 
 /** A store under test, and what is done with it. */
 export interface Bench {
@@ -12,8 +12,6 @@ export interface Bench {
   takeAny(now: number, ...alternatives: readonly (readonly Keyed[])[]): Taken | NotTaken | Promise<Taken | NotTaken>;
   used(now: number, ...charges: readonly Keyed[]): Promise<number[]>;
 }
-
-const PERIOD = 100_000_000;
 
 /** @param bench of the test that runs */
 export function keepsBudgets(bench: () => Bench): void {

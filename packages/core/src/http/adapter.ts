@@ -25,6 +25,8 @@ export interface Adapter<R, S, N = never> {
   isBegun(response: S): boolean;
   /** Of a response that has not begun. */
   setHeader(response: S, name: string, value: string): void;
+  /** Of a response that has not begun. */
+  removeHeader(response: S, name: string): void;
   isClosed(response: S): boolean;
   /** Calls `listener` once, when the response is over, whichever way. */
   onClose(response: S, listener: (end: ResponseEnd) => void): void;

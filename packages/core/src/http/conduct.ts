@@ -36,6 +36,8 @@ export interface ConductOptions<R, F = never> {
 
 const NONE: readonly Exchange[] = [];
 
+const MODEL_HEADER = 'Tollgate-Model';
+
 const A_PREFIX = 'a whole number from 32 to 128';
 
 const schema = z.strictObject({
@@ -74,14 +76,22 @@ export function createConduct<R extends object, S, F>(
   function identifyFor(request: R, response: S, exchange: Exchange, toll: Toll<R>): May<Passage> {
     return then(identify?.(request), (identified) => {
       const subject = subjectOf(request, identified);
-      return then(toll.facts(request), (facts) => admit(request, response, exchange, subject, facts));
+      // What no route of its own stands for is not known to be meant for a model.
+      const body = gate.countsTokens && toll !== defaultToll ? adapter.body(request) : undefined;
+      return then(toll.facts(request), (facts) => admit(request, response, exchange, subject, facts, body));
     });
   }
 
-  function admit(request: R, response: S, exchange: Exchange, subject: Subject, facts: TollFacts): May<Passage> {
+  function admit(
+    request: R,
+    response: S,
+    exchange: Exchange,
+    subject: Subject,
+    facts: TollFacts,
+    body: unknown,
+  ): May<Passage> {
     if (adapter.isClosed(response)) return 'gone';
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
-    const body = gate.countsTokens ? adapter.body(request) : undefined;
     const decision = gate.decide({ ...facts, subject, route }, { extending: exchange.admission, body });
     if (!isPromise(decision)) return keep(response, exchange, decision);
     return decision.then(
@@ -100,6 +110,7 @@ export function createConduct<R extends object, S, F>(
 
   /** Keeps what was decided, and tells the client how it stands. */
   function keep(response: S, exchange: Exchange, decision: Decision): May<Passage> {
+    forgetModel(response, exchange);
     exchange.admission = decision.admitted ? decision.admission : undefined;
     if (decision.admitted) watch(response, exchange);
     return then(tell(response, decision), () => decision);
@@ -130,6 +141,7 @@ export function createConduct<R extends object, S, F>(
 
   /** Gives back what was charged on the way here, and says so to the client. */
   async function exempt(response: S, exchange: Exchange, admission: Admission): Promise<undefined> {
+    forgetModel(response, exchange);
     await release(exchange);
     if (headers !== false) setHeaders(response, rateLimitHeaders(await admission.layers('own'), headers));
   }
@@ -182,7 +194,12 @@ export function createConduct<R extends object, S, F>(
 
   /** Which model of a ladder was chosen. */
   function modelHeader({ model }: Admission): [name: string, value: string][] {
-    return model !== undefined && gate.ladderModels.has(model) ? [['Tollgate-Model', model]] : [];
+    return model !== undefined && gate.ladderModels.has(model) ? [[MODEL_HEADER, model]] : [];
+  }
+
+  /** What an earlier toll has told of the model holds no longer. */
+  function forgetModel(response: S, { watched }: Exchange): void {
+    if (watched && !adapter.isBegun(response)) adapter.removeHeader(response, MODEL_HEADER);
   }
 
   /** Whoever begins a response before the toll does without. */

@@ -63,7 +63,7 @@ export interface Toll<R> {
   readonly free: boolean;
   /** Some fact is a function of the request. */
   readonly isOpen: boolean;
-  /** How many tokens it takes is left to what the body says. */
+  /** How many tokens it takes is left, in whole or in part, to what the body says. */
   readonly leavesTokens: boolean;
   facts(request: R): May<TollFacts>;
 }
@@ -102,7 +102,8 @@ export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {
   const given: Record<string, unknown> = { ...options, tier };
   const open = Object.keys(given).filter((name) => typeof given[name] === 'function');
   const fixed = factsOf(given);
-  const leavesTokens = given.estimate === undefined && given.usd === undefined;
+  const { inputTokens, outputTokens } = fixed.estimate ?? {};
+  const leavesTokens = inputTokens === undefined || outputTokens === undefined;
   if (open.length === 0) return { free: false, isOpen: false, leavesTokens, facts: () => fixed };
   return {
     free: false,

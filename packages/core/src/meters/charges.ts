@@ -59,6 +59,8 @@ export interface Plan {
   /** Every limit that enforces says so: while the store can't be asked, requests pass. */
   readonly failsOpen: boolean;
   readonly hasBudgets: boolean;
+  /** Of budgets that somebody is told of, the shares. */
+  readonly alertAt: ReadonlyMap<Meter, readonly number[]>;
   /** What has been warned of. */
   readonly warned: Set<string>;
 }
@@ -83,12 +85,22 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
   }
   const failsOpen = layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open');
   const hasBudgets = layers.some(({ terms }) => terms !== undefined);
-  return { groups: [...groups.values()], failsOpen, hasBudgets, warned: previous?.warned ?? new Set() };
+  const metered = [...groups.values()].flatMap(({ layers }) => layers);
+  const alertAt = new Map(
+    metered.flatMap(({ meter, terms }) => (terms?.alertAt.length ? [[meter, terms.alertAt]] : [])),
+  );
+  return { groups: [...groups.values()], failsOpen, hasBudgets, alertAt, warned: previous?.warned ?? new Set() };
 }
 
 /** The layer that a meter counts for. */
 export function layerOf({ groups }: Plan, { scope, name }: Meter): MeteredLayer | undefined {
   return groups.find((group) => group.scope === scope)?.layers.find((layer) => layer.name === name);
+}
+
+/** What a budget holds now for a key; as it was when it was charged, where that depends on more than the key. */
+export function wholeNow(plan: Plan, { meter, rule, whole }: Charge, key: Key): number {
+  const layer = layerOf(plan, meter);
+  return typeof layer?.limit === 'number' ? raised(layer.limit, creditOf(layer, key, rule)) : whole;
 }
 
 /**
@@ -175,7 +187,7 @@ function chargeOf(layer: MeteredLayer, last: Charge | undefined, key: Key, asked
   const rule = typeof layer.rule === 'function' ? layer.rule(subject, now) : layer.rule;
   const given = typeof layer.limit === 'function' ? layer.limit(subject, now) : layer.limit;
   const cost = terms?.reserve === 'worst' ? asked.cost.worstUsd : costIn(unit, asked.cost);
-  const whole = layer.credits.size === 0 ? given : given + creditOf(layer, key, rule);
+  const whole = layer.credits.size === 0 ? given : raised(given, creditOf(layer, key, rule));
   // What is on trial sends no request to a cheaper model, so it is not kept from any.
   const limit = terms === undefined || rung.last || shadow ? whole : shareOf(whole, terms.degradeAt[rung.index] ?? 1);
   if (last?.cost === cost && last.limit === limit && last.whole === whole && last.rule === rule) return last;
@@ -186,6 +198,11 @@ function chargeOf(layer: MeteredLayer, last: Charge | undefined, key: Key, asked
 function shareOf(whole: number, share: number): number {
   const most = Math.floor(whole * share);
   return (most + 1) / whole <= share ? most + 1 : most;
+}
+
+/** A limit of which nothing can be counted beyond 2⁵³ − 1. */
+function raised(limit: number, credit: number): number {
+  return credit === 0 ? limit : Math.min(limit + credit, Number.MAX_SAFE_INTEGER);
 }
 
 /** What a budget has beyond its limit in the rule's period. */

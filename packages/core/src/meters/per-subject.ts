@@ -12,7 +12,7 @@ export function byPlan<T>(limit: string, plans: ReadonlyMap<string, T>): PerSubj
     const known = [...plans.keys()].map((name) => `'${name}'`).join(', ');
     throw new TollgateError(
       'TOLLGATE_UNKNOWN_PLAN',
-      `Limit '${limit}' has no value for the plan ${show(plan)}; it knows ${known}. Add the plan to it, or a 'default'.`,
+      `'${limit}' has no value for the plan ${show(plan)}; it knows ${known}. Add the plan to it, or a 'default'.`,
     );
   };
 }
@@ -30,7 +30,7 @@ export function byFunction<T>(
     if (parsed !== undefined) return parsed;
     throw new TollgateError(
       'TOLLGATE_LIMIT_INVALID',
-      `The function that limit '${limit}' is given by returned ${show(value)}; expected ${expected}.`,
+      `The function that '${limit}' is limited by returned ${show(value)}; expected ${expected}.`,
     );
   };
 }

@@ -88,11 +88,11 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   function allFit(bills: readonly Bill[], now: number): boolean {
     count = 0;
     for (let i = 0; i < bills.length; i++) {
-      const { scope, key, charges } = bills[i];
-      const slot = find(tableOf(scope), key, now);
+      const { charges } = bills[i];
+      locate(bills[i], count, now);
       for (let j = 0; j < charges.length; j++) {
         const charge = charges[j];
-        const row = rowFor(count++, charge, slot);
+        const row = rows[count++];
         if (!charge.shadow && !hasRoom(row, charge, now)) return false;
       }
     }
@@ -135,9 +135,10 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       const entry = receipt[i];
       const { charge, key, cost, place } = entry;
       const table = tableOf(charge.meter.scope);
+      const row = rowFor(i, charge);
       if (i === 0 || key !== receipt[i - 1].key || table !== rows[i - 1].table) slot = find(table, key, now);
       if (slot === NONE && actual[i] > cost) slot = insert(table, key, now);
-      const row = rowFor(i, charge, slot);
+      point(row, slot);
       if (slot !== NONE) {
         const { rule } = charge;
         let to = settle(row.chunk, row.at, rule, place, cost, actual[i], now, goesOn, row.long);
@@ -154,18 +155,25 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
 
   function peek(bills: readonly Bill[], now: number): Usage[] {
     const usages: Usage[] = [];
-    for (const { scope, key, charges } of bills) {
-      const slot = find(tableOf(scope), key, now);
-      for (const charge of charges) usages.push(usageAt(rowFor(usages.length, charge, slot), charge, key, now));
+    for (const bill of bills) {
+      locate(bill, usages.length, now);
+      for (const charge of bill.charges) usages.push(usageAt(rows[usages.length], charge, bill.key, now));
     }
     return usages;
   }
 
-  function rowFor(i: number, { meter, rule }: Charge, slot: number): Row {
+  /** Finds the rows of a bill, `rows[first]` and those after it. */
+  function locate({ scope, key, charges }: Bill, first: number, now: number): void {
+    // Before the key is looked for, since a full table asks with these rules what has drained.
+    for (let i = 0; i < charges.length; i++) rowFor(first + i, charges[i]);
+    const slot = find(tableOf(scope), key, now);
+    for (let i = 0; i < charges.length; i++) point(rows[first + i], slot);
+  }
+
+  function rowFor(i: number, { meter, rule }: Charge): Row {
     const known = rows[i];
     const row = known !== undefined && known.meter === meter ? known : newRow(i, meter, rule);
     row.column.rule = rule;
-    point(row, slot);
     return row;
   }
 

@@ -1,0 +1,75 @@
+/** What came of an admission, and what that makes of its charges. */
+import { show, TollgateError } from './errors.js';
+import { costIn } from './meters/charges.js';
+import type { Meter } from './meters/meter.js';
+import type { Money } from './money/nano-dollars.js';
+import type { Cost, TokenCounts } from './request.js';
+import { isRecord } from './schema.js';
+import type { Receipt } from './store/store.js';
+import { checkTokenCounts } from './token-counts.js';
+
+/** How the work of an admission ended, and what it used. */
+export interface Outcome {
+  /** `succeeded` and `failed` keep what was charged, or the usage given; `ignored` gives everything back. */
+  outcome?: 'succeeded' | 'failed' | 'ignored' | undefined;
+  /** The tokens used. What is left out stays as estimated. */
+  usage?: TokenCounts | undefined;
+  /** The model that did serve it, where that is not the admission's. */
+  model?: string | undefined;
+  /** What it did cost in dollars, where you know better than the price of its tokens. */
+  usd?: Money | undefined;
+}
+
+/** The outcome tells what was used; else what was charged stands. */
+function isKnown({ usage, model, usd }: Outcome): boolean {
+  return usage !== undefined || model !== undefined || usd !== undefined;
+}
+
+/**
+ * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries
+ * of one meter the earlier are filled first; the last takes the rest. While nobody knows how long the answer was, what a
+ * budget has reserved for it stays.
+ *
+ * @param total `undefined` where all is given back
+ */
+export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined, outcome: Outcome): number[] {
+  if (total === undefined) return receipt.map(() => 0);
+  if (!isKnown(outcome)) return receipt.map(({ charge }) => charge.cost);
+  const isAnswerKnown = outcome.usd !== undefined || outcome.usage?.outputTokens !== undefined;
+  const totalOf = (meter: Meter) =>
+    meter.unit === 'usd' && !isAnswerKnown
+      ? Math.max(total.usd, sumOf(meter, receipt) + total.usd - estimated.usd)
+      : costIn(meter.unit, total);
+  return receipt.map(({ charge: { meter, cost } }, i) => {
+    if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
+    const left = Math.max(0, totalOf(meter) - sumOf(meter, receipt, i));
+    return isLast(meter, receipt, i) ? left : Math.min(left, cost);
+  });
+}
+
+/** What a meter was charged at first, in the entries before `end`. */
+function sumOf(meter: Meter, receipt: Receipt, end = receipt.length): number {
+  let sum = 0;
+  for (let i = 0; i < end; i++) if (receipt[i].charge.meter === meter) sum += receipt[i].charge.cost;
+  return sum;
+}
+
+/** The meter has no entry behind this one. */
+function isLast(meter: Meter, receipt: Receipt, at: number): boolean {
+  for (let i = at + 1; i < receipt.length; i++) if (receipt[i].charge.meter === meter) return false;
+  return true;
+}
+
+/** @throws TollgateError `TOLLGATE_USAGE_INVALID` for what is none */
+export function checkOutcome(given: Outcome): void {
+  if (!isRecord(given)) throw wrongOutcome('outcome', given, "an object such as { outcome: 'succeeded', usage }");
+  const { outcome = 'succeeded', usage } = given;
+  if (outcome !== 'succeeded' && outcome !== 'failed' && outcome !== 'ignored') {
+    throw wrongOutcome('outcome.outcome', outcome, "'succeeded', 'failed' or 'ignored'");
+  }
+  checkTokenCounts('TOLLGATE_USAGE_INVALID', 'outcome.usage', usage);
+}
+
+function wrongOutcome(field: string, value: unknown, expected: string): TollgateError {
+  return new TollgateError('TOLLGATE_USAGE_INVALID', `${field}: got ${show(value)}; expected ${expected}.`);
+}
