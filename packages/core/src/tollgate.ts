@@ -86,7 +86,8 @@ export function createTollgate<
     signal: AbortSignal | undefined,
   ): Promise<Decision> {
     admission.assertOpen();
-    const ways = offers.map(({ bills }) => amendment(admission.receipt, bills));
+    const booked = admission.receipt;
+    const ways = offers.map(({ bills }) => amendment(booked, bills));
     const lacking = ways.map(({ missing }, i) => ({ name: offers[i].name, bills: missing }));
     const result =
       lacking[0].bills.length > 0 ? await ledger.take(count++, lacking, terms.plan, clock.now()) : NOTHING_TAKEN;
@@ -107,7 +108,8 @@ export function createTollgate<
     admission.assertOpen();
     admission.request = request;
     admission.offer = offers[result?.taken ?? 0];
-    admission.receipt = [...kept.map(asCharged), ...receipt];
+    // What it was extended by meanwhile stays.
+    admission.receipt = [...kept.map(asCharged), ...admission.receipt.slice(booked.length)];
     return admitted(admission, result, true);
   }
 

@@ -51,7 +51,10 @@ export interface NotTaken {
   readonly refused: readonly (readonly Usage[])[];
 }
 
-/** Every step is atomic, also against the same step from elsewhere. `now` is the gate's time, in milliseconds. */
+/**
+ * Every step is atomic, also against the same step from elsewhere, and steps for one receipt take effect in the order in
+ * which they are asked for. `now` is the gate's time, in milliseconds since 1970.
+ */
 export interface Store {
   /** Charges the first alternative that fits as a whole, or nothing. */
   take(request: TakeRequest, now: number): May<Taken | NotTaken>;

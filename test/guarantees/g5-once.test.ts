@@ -1,0 +1,127 @@
+/** G5: each admission is charged once and settled at most once, whatever is repeated, overlaps or is lost on the wire. */
+import { type Admission, budget, createTollgate, memoryStore, type Outcome } from '@tollgate/core';
+import { manualClock } from '@tollgate/core/testing';
+import fc from 'fast-check';
+import { check } from '../helpers/oracle-log.js';
+import { type Fault, LOST, scattered } from '../helpers/scattered-store.js';
+
+const DOLLAR = 1_000_000_000;
+
+/** A gate with one budget, over a store that waits to be told, and an admission that was charged $2. */
+async function admittedFor2() {
+  const wire = scattered(memoryStore());
+  const daily = budget({ name: 'daily', limit: '$100', per: 'day' });
+  const prices = { default: { input: '$1/M', output: '$1/M' } } as const;
+  const gate = createTollgate({ clock: manualClock(), store: wire.store, budgets: [daily], prices });
+  gate.on('store.failed', () => {});
+  const decision = await gate.admit({ permits: 1, usd: '$2' });
+  if (!decision.admitted) throw new Error(decision.refusal.detail);
+  const { admission } = decision;
+
+  /** Asks, where steps of the store wait to be done. */
+  const ask = <T>(what: () => T): T => wire.within({ owner: admission, mayFail: true }, what);
+  const used = async () => (await gate.inspect({})).budgets[0].used;
+  async function drain(faults: readonly (Fault | undefined)[] = []): Promise<void> {
+    for (let i = 0; wire.waiting() > 0; i++) {
+      wire.run(0, faults[i]);
+      await new Promise(setImmediate);
+    }
+  }
+  return { gate, wire, admission, ask, used, drain };
+}
+
+const outcomes = fc.constantFrom<Outcome>(
+  { usd: '$1' },
+  { usd: '$7' },
+  { outcome: 'ignored' },
+  { outcome: 'failed' },
+  {},
+);
+
+function dueOf({ outcome, usd }: Outcome): number {
+  return outcome === 'ignored' ? 0 : Number(usd?.slice(1) ?? 2) * DOLLAR;
+}
+
+describe('G5 once', () => {
+  it('charges what is never settled as estimated', async () => {
+    expect(await (await admittedFor2()).used()).toBe(2 * DOLLAR);
+  });
+
+  it('settles to what the first of many settles says', async () => {
+    await check(
+      fc.asyncProperty(fc.array(outcomes, { minLength: 1, maxLength: 20 }), async (many) => {
+        const { admission, ask, wire, used, drain } = await admittedFor2();
+        const settling = ask(() => Promise.all(many.map((outcome) => admission.settle(outcome))));
+        expect(wire.waiting()).toBe(1);
+        await drain();
+        await settling;
+        await admission.settle({ usd: '$50' });
+        await admission.conclude({ usd: '$60' });
+        expect(await used()).toBe(dueOf(many[0]));
+      }),
+      100,
+    );
+  });
+
+  it('settles once where answers are lost, and it is tried again', async () => {
+    const faults = fc.array(fc.constantFrom<Fault>('before', 'after'), { maxLength: 6 });
+    await check(
+      fc.asyncProperty(fc.array(outcomes, { minLength: 7, maxLength: 7 }), faults, async (tries, faults) => {
+        const { admission, ask, used, drain } = await admittedFor2();
+        for (const [i, outcome] of tries.entries()) {
+          const settling = ask(() => admission.settle(outcome));
+          const answer = settling.then(
+            () => undefined,
+            (error: Error) => error.message,
+          );
+          await drain([faults[i]]);
+          expect(await answer).toBe(faults[i] && LOST);
+        }
+        expect(await used()).toBe(dueOf(tries[faults.length]));
+      }),
+      100,
+    );
+  });
+
+  it('lets one settle supersede a provisional end, while that is under way too', async () => {
+    await check(
+      fc.asyncProperty(outcomes, outcomes, fc.boolean(), async (first, second, waits) => {
+        const { admission, ask, used, drain } = await admittedFor2();
+        const concluding = ask(() => admission.conclude(first));
+        if (waits) await drain();
+        const settling = ask(() => Promise.all([admission.settle(second), admission.settle(first)]));
+        await drain();
+        await Promise.all([concluding, settling]);
+        expect(await used()).toBe(dueOf(second));
+      }),
+      100,
+    );
+  });
+
+  const changes: Record<
+    string,
+    (admission: Admission, gate: Awaited<ReturnType<typeof admittedFor2>>['gate']) => Promise<unknown>
+  > = {
+    'more is charged': (admission) => admission.extend({ outputTokens: 3_000_000 }),
+    'it is changed to cost more': (extending, gate) => gate.admit({ permits: 1, usd: '$4' }, { extending }),
+    'it is changed to cost less': (extending, gate) => gate.admit({ permits: 1, usd: '$1' }, { extending }),
+  };
+
+  it.each(Object.entries(changes))('settles to what was used, at whatever moment, while %s', async (_, change) => {
+    for (let moment = 0; moment < 30; moment++) {
+      const { gate, admission, ask, wire, used, drain } = await admittedFor2();
+      const changing = ask(() => change(admission, gate)).catch((error) => {
+        expect(error).toMatchObject({ code: 'TOLLGATE_ADMISSION_SETTLED' });
+      });
+      // The step of the store is done after 10 turns of the microtask queue, and the settle comes before, with or after it.
+      for (let turn = 0; turn < moment; turn++) {
+        if (turn === 10) wire.run(0);
+        await undefined;
+      }
+      const settling = ask(() => admission.settle({ usd: '$5' }));
+      await drain();
+      await Promise.all([changing, settling]);
+      expect([moment, await used()]).toEqual([moment, 5 * DOLLAR]);
+    }
+  });
+});
