@@ -1,7 +1,7 @@
 /** Which models may serve a request: that asked for and, where it stands in a ladder, cheaper ones down to the floor. */
 import { show, TollgateError } from './errors.js';
 import type { Rung } from './meters/asked.js';
-import type { AdmitRequest, Subject } from './request.js';
+import type { AdmitRequest } from './request.js';
 
 /** Where a model stands, and what may serve in its place. */
 interface Step {
@@ -31,25 +31,23 @@ export function makeLadders(ladders: readonly (readonly string[])[]): Ladders {
  * @throws TollgateError `TOLLGATE_REQUEST_INVALID` where the request's floor is not in its model's ladder, for a model
  *   that is no name, and for a `degrade` that is neither true nor false
  */
-export function rungsOf(ladders: Ladders, { model, floor, degrade, subject = NOBODY }: AdmitRequest): readonly Rung[] {
+export function rungsOf(ladders: Ladders, { model, floor, degrade, subject }: AdmitRequest): readonly Rung[] {
   checkDegrade('degrade', degrade);
-  checkDegrade('subject.degrade', subject.degrade);
+  checkDegrade('subject.degrade', subject?.degrade);
   if (model === undefined) return NO_MODEL;
   if (typeof model !== 'string' || model === '') throw wrong('model', model, 'a name, or undefined');
   const step = ladders.get(model);
   if (step === undefined) return [{ model, index: 0, last: true }];
   const { ladder, down } = step;
   const first = down[0].index;
-  if (degrade === false || subject.degrade === false) return rungs(ladder, first, first);
-  if (floor === undefined && subject.floor === undefined) return down;
+  if (degrade === false || subject?.degrade === false) return rungs(ladder, first, first);
+  if (floor === undefined && subject?.floor === undefined) return down;
   if (floor !== undefined && !ladder.includes(floor)) {
     throw wrong('floor', floor, `one of ${ladder.map((name) => `'${name}'`).join(', ')}`);
   }
-  const lowest = Math.min(placeOf(floor, ladder), placeOf(subject.floor, ladder));
+  const lowest = Math.min(placeOf(floor, ladder), placeOf(subject?.floor, ladder));
   return rungs(ladder, first, Math.max(first, lowest));
 }
-
-const NOBODY: Subject = Object.freeze({});
 
 /** The place of a floor in a ladder; the last one where it is not in it. */
 function placeOf(floor: string | undefined, ladder: readonly string[]): number {

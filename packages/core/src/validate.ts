@@ -36,6 +36,9 @@ export interface CheckedConfig {
 const A_TIER = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
 const A_LIMIT = 'what slidingWindow({ … }) or tokenBucket({ … }) returns';
 const A_LADDER = 'a list of at least one model, from the best to the cheapest, each in one ladder only';
+const A_MODEL = "a model's name, in ASCII as clients are told of it in a header";
+
+const MODEL = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 const tiers = reading((value = DEFAULT_TIERS, context) => {
   if (isRecord(value) && Object.keys(value).length > 0) return readMap(value, A_TIER, parseTier, context);
@@ -54,9 +57,10 @@ const ladders = reading((value = [], context): Ladders => {
     const models: readonly unknown[] = Array.isArray(list) ? [...list] : [];
     if (models.length === 0) context.addIssue({ code: 'custom', message: A_LADDER, path: [i] });
     return models.filter((model, j): model is string => {
-      const isRight = typeof model === 'string' && model !== '' && !seen.has(model);
+      const isName = typeof model === 'string' && MODEL.test(model);
+      const isRight = isName && !seen.has(model);
       seen.add(model);
-      if (!isRight) context.addIssue({ code: 'custom', message: A_LADDER, path: [i, j] });
+      if (!isRight) context.addIssue({ code: 'custom', message: isName ? A_LADDER : A_MODEL, path: [i, j] });
       return isRight;
     });
   });

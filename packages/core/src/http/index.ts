@@ -8,4 +8,13 @@ export { type ConductOptions, createConduct } from './conduct.js';
 export { admissionOfThis, type Conduct, conductOf, type Passage } from './exchange.js';
 export { problemBody } from './problem.js';
 export type { HeaderStyle } from './rate-limit-headers.js';
-export { type Fact, type FeatureName, FREE, makeToll, type TierName, type Toll, type TollOptions } from './toll.js';
+export {
+  type Fact,
+  type FeatureName,
+  FREE,
+  type ModelName,
+  makeToll,
+  type TierName,
+  type Toll,
+  type TollOptions,
+} from './toll.js';
