@@ -1,13 +1,21 @@
-/** The gate of the demo: small windows and quick refills, so that a few seconds show what minutes would. */
-import { createTollgate, slidingWindow, tokenBucket } from '@tollgate/core';
+/** The gate of the demo: small windows, quick refills and budgets of cents, so that seconds show what days would. */
+import { budget, createTollgate, slidingWindow, steadyClock, tokenBucket } from '@tollgate/core';
 
 export const FEATURES = ['chat', 'summarise', 'embed'] as const;
 
 export type Feature = (typeof FEATURES)[number];
 
+/** From the best to the cheapest. */
+export const LADDER = ['sage-large', 'sage-medium', 'sage-small'] as const;
+
+export const MODELS = [...LADDER, 'sage-embed'] as const;
+
+const DAY_MS = 86_400_000;
+
 export type Gate = ReturnType<typeof createGate>;
 
 export function createGate() {
+  const sinceMidnight = Date.now() % DAY_MS;
   return createTollgate({
     name: 'demo',
     features: FEATURES,
@@ -29,10 +37,31 @@ export function createGate() {
       // A stricter limit on trial: it counts and reports, and refuses nobody.
       slidingWindow({ name: 'trial', by: 'user', unit: 'requests', limit: 15, window: '5s', mode: 'shadow' }),
     ],
+    budgets: [
+      budget({ name: 'company-day', limit: '$2', per: 'day' }),
+      budget({ name: 'feature-day', by: 'feature', limit: '$1', per: 'day' }),
+      budget({
+        name: 'user-day',
+        by: 'user',
+        limit: { free: '$0.01', pro: '$0.08', team: '$0.50' },
+        per: 'day',
+        // The best model serves the first four fifths; the last tenth is kept for the cheapest.
+        degradeAt: [0.8, 0.9],
+      }),
+    ],
+    ladders: [LADDER],
+    prices: {
+      'sage-large': { input: '$15/M', output: '$75/M' },
+      'sage-medium': { input: '$3/M', output: '$15/M' },
+      'sage-small': { input: '$0.8125/M', output: '$4.0625/M' },
+      'sage-embed': { input: '$0.0205/M', output: '$0/M' },
+    },
+    // The day begins with the demo, so that the whole run is in one period of the budgets.
+    clock: steadyClock(() => Date.now() - sinceMidnight),
   });
 }
 
-// From here on a wrong tier or feature in `toll` is a compile error.
+// From here on a wrong tier, feature or model in `toll` is a compile error.
 declare module '@tollgate/core' {
   interface Register {
     gate: Gate;

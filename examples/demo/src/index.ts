@@ -1,8 +1,8 @@
 /** Starts provider, app and load; shows what the gate does until the time is up; sums up. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogUpdate } from 'log-update';
-import { createApp, MODELS } from './app.js';
-import { createGate, FEATURES } from './gate.js';
+import { createApp } from './app.js';
+import { createGate, FEATURES, LADDER, MODELS } from './gate.js';
 import { startLoad } from './load.js';
 import { HELP, type Options, readOptions } from './options.js';
 import { startProvider } from './provider.js';
@@ -10,7 +10,7 @@ import { USERS } from './scenario.js';
 import { serve } from './serve.js';
 import { type Demo, type Summary, summarise } from './summary.js';
 import { keepTally } from './tally.js';
-import { frame, logLine, page, type Screen } from './view.js';
+import { frame, logLine, page, type Screen, verdict } from './view.js';
 
 const FRAME_MS = 200;
 const LOG_MS = 1000;
@@ -22,13 +22,15 @@ async function run({ seconds, seed, json }: Options): Promise<void> {
   const tally = keepTally(gate);
   const provider = await startProvider(seed);
   const directory = new Map(USERS.map(({ user, tenant, plan }) => [user, { user, tenant, plan }]));
-  const app = await serve(createApp(gate, directory, provider.url));
-  const load = startLoad(app.url, USERS, seed);
+  const app = createApp(gate, directory, provider.url);
+  const serving = await serve(app.listener);
+  const load = startLoad(serving.url, USERS, seed);
   const demo: Demo = {
     gate,
     users: USERS,
     features: FEATURES,
     models: MODELS,
+    ladder: LADDER,
     tally,
     load,
     provider,
@@ -40,10 +42,15 @@ async function run({ seconds, seed, json }: Options): Promise<void> {
   if (json) await end;
   else await watch(demo, end);
   await load.stop();
+  await app.idle();
 
   const summary = await summarise(demo);
   stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : `\n${page(summary, screen())}\n`);
-  app.close();
+  if (!summary.agrees) {
+    process.exitCode = 1;
+    if (json) console.error(verdict(summary));
+  }
+  serving.close();
   provider.close();
   await gate.close();
 }
@@ -51,7 +58,7 @@ async function run({ seconds, seed, json }: Options): Promise<void> {
 /** Ends when the time is up or at Ctrl-C, of which there may be several: package runners pass on what the terminal sent. */
 function endAfter(seconds: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = seconds === Number.POSITIVE_INFINITY ? undefined : setTimeout(resolve, seconds * 1000);
+    const timer = setTimeout(resolve, seconds * 1000);
     const interrupt = () => {
       clearTimeout(timer);
       resolve();

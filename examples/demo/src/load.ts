@@ -11,6 +11,9 @@ export interface LoadCount {
   inFlight: number;
   /** Answers by HTTP status. */
   statuses: Record<number, number>;
+  /** Answers that a client left before they ended, and answers that broke off. */
+  left: number;
+  brokenOff: number;
   /** Refused clients that came back once after their Retry-After, and were then admitted or refused again. */
   cameBack: { admitted: number; refused: number };
 }
@@ -32,8 +35,20 @@ export interface Load {
   stop(): Promise<void>;
 }
 
+/** Pieces of an answer after which whoever leaves has left. */
+const MOST_PATIENCE = 12;
+/** How long the patient rest when they have run through their budget. */
+const BREAK_MS = 3000;
+
 export function startLoad(appUrl: string, users: readonly User[], seed: number): Load {
-  const count: LoadCount = { requests: 0, inFlight: 0, statuses: {}, cameBack: { admitted: 0, refused: 0 } };
+  const count: LoadCount = {
+    requests: 0,
+    inFlight: 0,
+    statuses: {},
+    left: 0,
+    brokenOff: 0,
+    cameBack: { admitted: 0, refused: 0 },
+  };
   const refusals = new Map<string, SeenRefusal>();
   const ending = new AbortController();
   // Every stream listens while it pauses.
@@ -47,34 +62,55 @@ export function startLoad(appUrl: string, users: readonly User[], seed: number):
   async function play(user: User, habit: Habit, dice: Random): Promise<void> {
     while (await pause(dice.interval(habit.pauseMs))) {
       const body = JSON.stringify({ input: makeTexts(habit, dice) });
-      const refusal = await call(user, habit, body);
-      if (!user.patient || refusal?.retryAfter === undefined) continue;
-      if (!(await pause(refusal.retryAfter * 1000))) continue;
-      count.cameBack[(await call(user, habit, body)) ? 'refused' : 'admitted']++;
+      const patience = dice.next() < habit.leaves ? dice.between(1, MOST_PATIENCE) : Number.POSITIVE_INFINITY;
+      const refusal = await call(user, habit, body, patience);
+      if (!user.patient || !refusal) continue;
+      if (refusal.status === 402) await pause(BREAK_MS);
+      if (refusal.retryAfter === undefined || !(await pause(refusal.retryAfter * 1000))) continue;
+      count.cameBack[(await call(user, habit, body, patience)) ? 'refused' : 'admitted']++;
     }
   }
 
-  async function call({ user }: User, { feature }: Habit, body: string): Promise<SeenRefusal | undefined> {
+  /** @param patience how many pieces of an answer are waited for */
+  async function call(
+    { user }: User,
+    { feature }: Habit,
+    body: string,
+    patience: number,
+  ): Promise<SeenRefusal | undefined> {
     count.requests++;
     count.inFlight++;
     const headers = { 'Content-Type': 'application/json', 'X-User': user };
     const answer = await fetch(`${appUrl}/${feature}`, { method: 'POST', headers, body });
-    const content: unknown = await answer.json();
-    count.inFlight--;
     count.statuses[answer.status] = (count.statuses[answer.status] ?? 0) + 1;
-    if (answer.headers.get('Content-Type') !== 'application/problem+json') return undefined;
-    const { detail } = content as ProblemBody;
+    const isRefusal = answer.headers.get('Content-Type') === 'application/problem+json';
+    const problem = isRefusal ? ((await answer.json()) as ProblemBody) : await listen(answer, patience);
+    count.inFlight--;
+    if (!problem) return undefined;
     const wait = answer.headers.get('Retry-After');
     const refusal = {
       user,
       feature,
       status: answer.status,
-      detail,
+      detail: problem.detail,
       retryAfter: wait === null ? undefined : Number(wait),
     };
     refusals.delete(user);
     refusals.set(user, refusal);
     return refusal;
+  }
+
+  async function listen(answer: Response, patience: number): Promise<undefined> {
+    let heard = 0;
+    try {
+      for await (const _ of answer.body ?? []) {
+        if (++heard < patience) continue;
+        count.left++;
+        break;
+      }
+    } catch {
+      count.brokenOff++;
+    }
   }
 
   const streams = users.flatMap((user) =>

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 
 export interface Options {
-  /** `Infinity` runs until Ctrl-C. */
   readonly seconds: number;
   readonly seed: number;
   readonly json: boolean;
@@ -9,6 +8,9 @@ export interface Options {
 
 /** Seconds that it runs where nobody watches who could end it. */
 const UNWATCHED = 30;
+
+/** Seconds within the day that the budgets are for. */
+const LONGEST = 86_000;
 
 export const HELP = `A small AI app behind a gate, under load.
 
@@ -29,10 +31,10 @@ export function readOptions(args: readonly string[], watched: boolean): Options 
     },
   });
   if (values.help) return 'help';
-  const unlimited = watched && !values.json ? Number.POSITIVE_INFINITY : UNWATCHED;
+  const unlimited = watched && !values.json ? LONGEST : UNWATCHED;
   return {
     seconds:
-      values.seconds === undefined ? unlimited : number('--seconds', values.seconds, (n) => n > 0 && n <= 86_400),
+      values.seconds === undefined ? unlimited : number('--seconds', values.seconds, (n) => n > 0 && n <= LONGEST),
     seed: number('--seed', values.seed, (n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32),
     json: values.json,
   };
@@ -41,6 +43,7 @@ export function readOptions(args: readonly string[], watched: boolean): Options 
 function number(option: string, text: string, accepts: (value: number) => boolean): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   if (accepts(value)) return value;
-  const expected = option === '--seconds' ? 'a number of seconds up to 86400' : 'a whole number from 0 to 4294967295';
+  const expected =
+    option === '--seconds' ? `a number of seconds up to ${LONGEST}` : 'a whole number from 0 to 4294967295';
   throw new Error(`${option}: got '${text}'; expected ${expected}.`);
 }
