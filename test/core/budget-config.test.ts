@@ -58,7 +58,7 @@ test('all mistakes are told of at once, each with its path, the value and what w
   ladders[1][1]: got 'opus'; expected a list of at least one model, from the best to the cheapest, each in one ladder only
   ladders[2]: got a list; expected a list of at least one model, from the best to the cheapest, each in one ladder only
   prices.opus.input: got '5/M'; expected a price such as '$1.25/M' for a million tokens (at most 9 decimals) or '$0.01/k' for a thousand (at most 12)
-  alerts.webhook: got 'a secret that is not shown'; expected an http: or https: URL without user and password
+  alerts.webhook: got a value that is not shown; expected an http: or https: URL without user and password
   alerts.log: got 'stdout'; expected a function (line) => void, or false
   budgetStatus: got 403; expected 402 or 429
   limits[1].name: got 'w'; expected a name of its own: limits[0] has this one
@@ -142,7 +142,7 @@ describe('the value', () => {
 
   test.each(['unit', 'window', 'capacity', 'refill', 'parts', 'budget'])('of %s has no place in a budget', (field) => {
     expect(problemsOf(withBudget({ [field]: '1d' }))).toEqual([
-      { path: `budgets[0].${field}`, value: '1d', expected: 'no such field' },
+      { path: `budgets[0].${field}`, value: 'a value that is not shown', expected: 'no such field' },
     ]);
   });
 
@@ -299,8 +299,59 @@ describe('ladders', () => {
     ['a gap', [['a', undefined, 'b']], ['ladders[0][1]']],
     ['a model in place of one', ['a', ['b', 'c']], ['ladders[0]']],
     ['a map', { a: ['b'] }, ['ladders']],
+    ['what is no Latin', [['模型', 'haiku']], ['ladders[0][0]']],
+    ['what no header can hold', [['opus', 'modèle', 'a\nb', ' a', 'a ']], [1, 2, 3, 4].map((i) => `ladders[0][${i}]`)],
   ])('have not %s', (_, ladders, paths) => {
     expect(pathsOf({ budgets: [], ladders })).toEqual(paths);
+  });
+
+  describe('where dollars are counted, have no model without a price', () => {
+    const budgets = [budget({ name: 'b', limit: '$5', per: 'day' })];
+    const expected = "a model that has a price, since budgets count what it costs: add it to prices, or a 'default'";
+    const ladders = [['m'], ['n', 'm2']];
+
+    test('but all those that lack one are told of', () => {
+      const { message, problems } = errorOf({ budgets, prices: PRICES, ladders });
+      expect(problems).toEqual([
+        { path: 'ladders[1][0]', value: 'n', expected },
+        { path: 'ladders[1][1]', value: 'm2', expected },
+      ]);
+      expect(message).toContain(`  ladders[1][0]: got 'n'; expected ${expected}`);
+      expect(pathsOf({ budgets, ladders: [['m']] })).toEqual(['ladders[0][0]']);
+    });
+
+    test('of a table either', () => {
+      const table = { costOf: (model?: string) => (model === 'm' ? 0 : undefined) };
+      expect(pathsOf({ budgets, prices: table, ladders })).toEqual(['ladders[1][0]', 'ladders[1][1]']);
+    });
+
+    test('unless others have a default, or no budget is enforced', () => {
+      const fallback = { ...PRICES, default: PRICES.m };
+      expect(() => make({ budgets, prices: fallback, ladders })).not.toThrow();
+      expect(() => make({ budgets: [{ ...BUDGET, mode: 'shadow' }], ladders })).not.toThrow();
+      expect(() => make({ limits: [WINDOW], ladders })).not.toThrow();
+    });
+
+    test('also once that changes', () => {
+      const onTrial = make({ budgets: [{ ...BUDGET, mode: 'shadow' }], prices: PRICES, ladders });
+      const enforced = thrownBy(() => onTrial.update({ budgets: { b: { mode: 'enforce' } } }));
+      expect(enforced.problems.map(({ path }) => path)).toEqual(['ladders[1][0]', 'ladders[1][1]']);
+      const gate = make({ budgets, prices: PRICES, ladders: [['m']] });
+      const taken = thrownBy(() => gate.update({ prices: { n: PRICES.m } }));
+      expect(taken.problems).toEqual([{ path: 'ladders[0][0]', value: 'm', expected }]);
+    });
+
+    test('and a table that throws is what fails', () => {
+      const fault = new Error('no prices yet');
+      const table = {
+        costOf: () => {
+          throw fault;
+        },
+      };
+      expect(() => make({ budgets, prices: table, ladders })).toThrow(fault);
+      const gate = make({ budgets, prices: PRICES, ladders: [['m']] });
+      expect(() => gate.update({ prices: table })).toThrow(fault);
+    });
   });
 
   test('may be none, of one model, and of any names', () => {
@@ -335,17 +386,23 @@ describe('the URL of the webhook', () => {
     ['in a misspelt field', { alerts: { webhok: URL } }],
     ['in no field', { alerts: URL }],
     ['in a list of alerts', { alerts: [URL] }],
+    ['beside the alerts', { webhook: URL }],
+    ['in misspelt alerts', { alert: URL }],
+    ['in an object of misspelt alerts', { alert: { webhook: URL } }],
+    ['in a budget', withBudget({ webhook: URL })],
+    ['in a limit', { limits: [{ ...WINDOW, webhook: { url: URL } }] }],
+    ['in a price', { prices: { m: { ...PRICES.m, webhook: URL } } }],
   ];
 
   test.each(WRONG)('%s is a problem that does not show it', (_, config) => {
     const error = errorOf({ budgets: [], ...config });
     expect(error.problems).toHaveLength(1);
-    expect(error.message).toMatch(/alerts.*: got .*not shown.*; expected /);
+    expect(error.message).toMatch(/: got a value that is not shown; expected /);
     const shown = [
       error.stack,
       JSON.stringify(error),
       inspect(error, { depth: 9, showHidden: true }),
-      inspect(error.problems),
+      inspect(error.problems, { depth: 9 }),
     ];
     expect(shown.join()).not.toContain(SECRET);
   });
@@ -373,6 +430,19 @@ describe('the URL of the webhook', () => {
       inspect(heard),
     ];
     expect(shown.join()).not.toContain(SECRET);
+    await gate.close();
+  });
+
+  test.each<[string, object]>([
+    ['in alerts', { alerts: { webhook: URL } }],
+    ['in misspelt alerts', { alert: URL }],
+    ['in a budget', { budgets: { b: { webhook: URL } } }],
+    ['in place of a budget', { budgets: { webhook: URL } }],
+  ])('%s of a change is not shown, nor kept', async (_, change) => {
+    const gate = createTollgate({ budgets: [budget({ name: 'b', limit: '$5', per: 'day' })] });
+    const { message, problems } = thrownBy(() => gate.update(change));
+    expect(problems).toMatchObject([{ value: 'a value that is not shown' }]);
+    expect(message + inspect(problems, { depth: 9 })).not.toContain(SECRET);
     await gate.close();
   });
 

@@ -60,7 +60,7 @@ describe.each(['likely', 'worst'] as const)('reserve: %p', (reserve) => {
       tokens(estimateOf({ ...BODY, max_tokens: undefined }).inputTokens, 30),
     ],
     ['there is the tier alone', {}, undefined, tokens(70, 30)],
-    ['there is nothing', { tier: 'bare' }, undefined, tokens(0, 0)],
+    ['there is nothing, not even then nothing', { tier: 'bare' }, undefined, tokens(0, 4096)],
   ])('%s', async (_, request, body, expected) => {
     expect(await estimating({ reserve }).estimated(request, body)).toEqual(expected[reserve]);
   });

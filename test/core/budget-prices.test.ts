@@ -57,14 +57,16 @@ describe('a model without a price', () => {
     expect(await spent()).toBe(100);
     expect(events).toEqual([]);
     expect(await open.extend({ inputTokens: 5 })).toMatchObject({ admitted: true });
-    gate.update({ prices: { m: A_NANO_DOLLAR, 'gpt-9': { input: '$0.003/M', output: '$0.003/M' } } });
-    await open.settle(wrong);
+    await open.settle({ ...wrong, usd: '$0.000000126' });
     expect(await spent()).toBe(126);
     expect(events).toHaveLength(1);
   });
 
   test('in the ladder of one that has one is an error, not a way to be free', async () => {
-    const { gate, spent } = priced({ m: A_NANO_DOLLAR }, { ladders: [['m', 'unpriced']] });
+    let listed = true;
+    const table = saying((model) => (model === 'm' ? 100 : listed ? 1 : undefined));
+    const { gate, spent } = priced(table, { ladders: [['m', 'unlisted']] });
+    listed = false;
     await expect(gate.admit(REQUEST)).rejects.toMatchObject({ code: 'TOLLGATE_UNKNOWN_MODEL' });
     expect(await gate.admit({ ...REQUEST, degrade: false })).toMatchObject({ admitted: true });
     expect(await spent()).toBe(100);

@@ -116,7 +116,7 @@ describe('a settle that comes late', () => {
     for (let i = 0; i < 50; i++) await admission({ ...costing(1), subject: { user: `other${i}` } });
     await late.settle(spent(1700));
     expect(await used(u)).toEqual({ user: 1100 });
-    expect(await refusal(costing(0))).toMatchObject({ reason: 'budget', resetsAt: START + 3 * DAY });
+    expect(await refusal(costing(1))).toMatchObject({ reason: 'budget', resetsAt: START + 3 * DAY });
   });
 
   test('each budget goes by its own period', async () => {
@@ -157,7 +157,7 @@ describe('a client that leaves during a stream', () => {
     await left.conclude({ outcome: 'failed' });
     await left.settle({ outcome: 'failed', ...spent(4000) });
     expect(await used(u)).toEqual({ user: 4000 });
-    expect((await refusal(costing(0))).violated).toMatchObject([{ used: 4000, limit: 1000, remaining: 0 }]);
+    expect((await refusal(costing(1))).violated).toMatchObject([{ used: 4000, limit: 1000, remaining: 0 }]);
   });
 
   test('is charged for what was seen in the period that it came in, also where that is over', async () => {
@@ -174,7 +174,7 @@ describe('a client that leaves during a stream', () => {
     const { admission, gate, used } = budgeted([userBudget({ reserve: 'worst' })]);
     for (let i = 0; i < 20; i++) {
       const usage = { inputTokens: 0, outputTokens: 10 };
-      await (await admission({ ...u, subject: { user: `u${i}` } })).settle({ usage });
+      await (await admission({ ...u, subject: { user: `u${i}` }, estimate: {} })).settle({ usage });
     }
     const decision = await gate.admit({ ...u, estimate: { inputTokens: 50 } }, { body: { max_tokens: 400 } });
     if (!decision.admitted) throw new Error('refused');

@@ -48,7 +48,7 @@ test('eleven mistakes are told of at once, each with its path, the value and wha
   limits[3].whenFull: got 'wait'; expected 'refuse' ('wait' needs the line; there is none yet)
   limits[4]: got an object; expected what slidingWindow({ … }) or tokenBucket({ … }) returns
   features: got 'chat'; expected a list of names
-  budget: got an object; expected no such field
+  budget: got a value that is not shown; expected no such field
   limits[2].name: got 'user'; expected a name of its own: limits[1] has this one"
 `);
 });
@@ -196,11 +196,13 @@ test("whenFull 'wait' and onStoreError 'local' are refused with the reason", () 
 `);
 });
 
+const hidden = 'a value that is not shown';
+
 test.each([
-  ['the configuration', { limits: [], limit: 5 }, 'limit', 5],
-  ['a window', withWindow({ capacity: 5 }), 'limits[0].capacity', 5],
-  ['a window, misspelt', withWindow({ windw: '1m' }), 'limits[0].windw', '1m'],
-  ['a bucket', withBucket({ window: '1m' }), 'limits[0].window', '1m'],
+  ['the configuration', { limits: [], limit: 5 }, 'limit', hidden],
+  ['a window', withWindow({ capacity: 5 }), 'limits[0].capacity', hidden],
+  ['a window, misspelt', withWindow({ windw: '1m' }), 'limits[0].windw', hidden],
+  ['a bucket', withBucket({ window: '1m' }), 'limits[0].window', hidden],
   ['a tier', { tiers: { small: { permits: 1, tokens: 5 } }, limits: [] }, 'tiers.small', { permits: 1, tokens: 5 }],
 ])('an unknown field of %s is a problem', (_, config, path, value) => {
   expect(problemsOf(config)).toEqual([{ path, value, expected: expect.any(String) }]);

@@ -25,7 +25,12 @@ const ladders = [
 ];
 
 /** Ten tokens: 50, 30 or 10 nano-dollars. */
-const ASKED: AdmitRequest = { subject: { user: 'u' }, permits: 1, model: 'opus', estimate: { inputTokens: 10 } };
+const ASKED: AdmitRequest = {
+  subject: { user: 'u' },
+  permits: 1,
+  model: 'opus',
+  estimate: { inputTokens: 10, outputTokens: 0 },
+};
 
 const userBudget = budget({ name: 'user', by: 'user', limit: '$0.000000100', per: 'day' });
 
@@ -143,6 +148,33 @@ describe('who is told', () => {
   });
 });
 
+test.each(['hiaku', '__proto__', '', 42, null])(
+  'the floor %p of a subject, in no ladder, is an error, rather than no floor',
+  async (floor) => {
+    const { gate, used } = laddered([userBudget]);
+    const asked = { ...ASKED, subject: { user: 'u', floor: floor as string } };
+    for (const work of [gate.admit, gate.explain]) {
+      await expect(work(asked)).rejects.toMatchObject({
+        code: 'TOLLGATE_REQUEST_INVALID',
+        message: expect.stringMatching(
+          /^subject\.floor: got .*; expected one of 'opus', 'sonnet', 'haiku', 'gemini', 'flash'\.$/,
+        ),
+      });
+    }
+    expect(await used({ subject: { user: 'u' } })).toEqual({ user: 0 });
+  },
+);
+
+test.each([
+  ['in no ladder', ladders, 'loner'],
+  ['of a gate without ladders', [], 'opus'],
+  ['that is not given', ladders, undefined],
+])('for a model %s floors mean nothing', async (_, some, model) => {
+  const { admission } = laddered([userBudget], [], { ladders: some });
+  const asked = { ...ASKED, model, floor: 'hiaku', subject: { user: 'u', floor: 'hiaku' }, usd: '$0' } as const;
+  expect((await admission(asked)).model).toBe(model);
+});
+
 test('an extension stays with the model that was admitted, and is refused where that one has no room', async () => {
   const limit = slidingWindow({ name: 'tpm', by: 'model', unit: 'tokens', limit: 15, window: '1m' });
   const { admission, used } = laddered([userBudget], [limit]);
@@ -154,13 +186,13 @@ test('an extension stays with the model that was admitted, and is refused where 
     refusal: { id: degraded.id, reason: 'limit', layer: 'tpm' },
   });
   expect(await degraded.extend({ inputTokens: 5 })).toMatchObject({ admitted: true, admission: { model: 'sonnet' } });
-  expect(await used({ subject: { user: 'u' }, model: 'sonnet' })).toEqual({ tpm: 15, user: 95 });
+  expect(await used({ ...ASKED, model: 'sonnet', degrade: false })).toEqual({ tpm: 15, user: 95 });
 });
 
 describe('where no model has room', () => {
   test('never, for any: 422', async () => {
     const { refusal } = laddered([userBudget]);
-    expect(await refusal({ ...ASKED, estimate: { inputTokens: 101 } })).toMatchObject({
+    expect(await refusal({ ...ASKED, estimate: { inputTokens: 101, outputTokens: 0 } })).toMatchObject({
       reason: 'too-costly',
       status: 422,
       layer: 'user',
@@ -171,8 +203,8 @@ describe('where no model has room', () => {
 
   test('never, for the better ones: what is said is of the cheapest', async () => {
     const { admission, refusal } = laddered([userBudget]);
-    await admission({ ...ASKED, model: 'haiku', estimate: { inputTokens: 90 } });
-    expect(await refusal({ ...ASKED, estimate: { inputTokens: 50 } })).toMatchObject({
+    await admission({ ...ASKED, model: 'haiku', estimate: { inputTokens: 90, outputTokens: 0 } });
+    expect(await refusal({ ...ASKED, estimate: { inputTokens: 50, outputTokens: 0 } })).toMatchObject({
       reason: 'budget',
       status: 402,
       layer: 'user',
@@ -182,19 +214,49 @@ describe('where no model has room', () => {
     });
   });
 
+  test('a share that holds a better model back is told of, where that model has room sooner than the cheapest', async () => {
+    const half = budget({ name: 'half', by: 'user', limit: '$5', per: 'day', degradeAt: [0.5] });
+    const weekly = slidingWindow({ name: 'weekly', by: 'model', unit: 'requests', limit: 1, window: '7d' });
+    const { clock, gate, admission, refusal } = laddered([half], [weekly]);
+    await admission({ subject: { user: 'u' }, permits: 0, model: 'flash', usd: '$2.50' });
+    const asked = { ...ASKED, model: 'gemini', usd: '$0.10' } as const;
+    const { retryAfterMs = 0, ...told } = await refusal(asked);
+    expect(told).toMatchObject({
+      reason: 'budget',
+      layer: 'half',
+      violated: [{ used: 2.5e9, share: 2.5e9, limit: 5e9 }],
+    });
+    expect(told.detail).toMatch(
+      /^You have spent \$2\.50 of the \$5 .* 'half' allows, of which this model may use \$2\.50; .* may cost \$0\.10\./,
+    );
+    clock.advance(retryAfterMs);
+    expect(await gate.explain(asked)).toMatchObject({
+      admitted: true,
+      model: 'gemini',
+      layers: [{}, { share: 2.5e9 }],
+    });
+  });
+
   test('never comes before the budget, and the budget before limits', async () => {
     const window = slidingWindow({ name: 'rpm', by: 'model', unit: 'requests', limit: 1, window: '1m' });
     const { admission, refusal } = laddered([userBudget], [window], { ladders: [] });
-    await admission({ ...ASKED, estimate: { inputTokens: 20 } });
+    await admission({ ...ASKED, estimate: { inputTokens: 20, outputTokens: 0 } });
     expect(await refusal(ASKED)).toMatchObject({ reason: 'budget', status: 402, layer: 'user', retryAfterMs: DAY });
-    expect(await refusal({ ...ASKED, estimate: { inputTokens: 21 } })).toMatchObject({ status: 422, layer: 'user' });
-    expect(await refusal({ ...ASKED, estimate: {} })).toMatchObject({ reason: 'limit', status: 429, layer: 'rpm' });
+    expect(await refusal({ ...ASKED, estimate: { inputTokens: 21, outputTokens: 0 } })).toMatchObject({
+      status: 422,
+      layer: 'user',
+    });
+    expect(await refusal({ ...ASKED, estimate: { inputTokens: 0, outputTokens: 0 } })).toMatchObject({
+      reason: 'limit',
+      status: 429,
+      layer: 'rpm',
+    });
   });
 
   test('the budget comes before a limit that takes longer, and the wait is for both', async () => {
     const weekly = slidingWindow({ name: 'weekly', by: 'user', unit: 'requests', limit: 1, window: '7d' });
     const { clock, gate, admission, refusal } = laddered([userBudget], [weekly], { ladders: [] });
-    await admission({ ...ASKED, estimate: { inputTokens: 20 } });
+    await admission({ ...ASKED, estimate: { inputTokens: 20, outputTokens: 0 } });
     const { retryAfterMs = 0, ...told } = await refusal(ASKED);
     expect(told).toMatchObject({ reason: 'budget', status: 402, layer: 'user', resetsAt: START + DAY });
     expect(told.violated.map(({ layer }) => layer)).toEqual(['weekly', 'user']);
@@ -206,9 +268,9 @@ describe('where no model has room', () => {
 
   test('the status of budgets is 429 if so configured, and of others what it is', async () => {
     const { admission, refusal } = laddered([userBudget], [], { budgetStatus: 429 });
-    await admission({ ...ASKED, model: 'haiku', estimate: { inputTokens: 100 } });
+    await admission({ ...ASKED, model: 'haiku', estimate: { inputTokens: 100, outputTokens: 0 } });
     expect(await refusal(ASKED)).toMatchObject({ reason: 'budget', status: 429, resetsAt: START + DAY });
-    expect(await refusal({ ...ASKED, estimate: { inputTokens: 101 } })).toMatchObject({ status: 422 });
+    expect(await refusal({ ...ASKED, estimate: { inputTokens: 101, outputTokens: 0 } })).toMatchObject({ status: 422 });
   });
 
   test('the wait is the least over the models of the longest that each has', async () => {

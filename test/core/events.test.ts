@@ -245,6 +245,32 @@ describe('listeners', () => {
     expect(await used(request)).toEqual({ user: 4 });
   });
 
+  test.each<[string, () => unknown]>([
+    ['a promise', () => Promise.reject(new Error('bug'))],
+    [
+      'a promise of another make',
+      // biome-ignore lint/suspicious/noThenProperty: as promises of other makes are
+      () => ({ then: (_: unknown, reject: (error: unknown) => void) => reject(new Error('bug')) }),
+    ],
+    [
+      'one that fails when asked',
+      () => ({
+        // biome-ignore lint/suspicious/noThenProperty: as promises of other makes are
+        then() {
+          throw new Error('bug');
+        },
+      }),
+    ],
+  ])('one that gives %s that is not kept is warned of', async (_, listener) => {
+    const heard = warnings();
+    const { gate, admission } = gateOf(limits);
+    gate.on('admitted', listener);
+    await admission(request);
+    expect(heard).toEqual([
+      { code: 'TOLLGATE_LISTENER_FAILED', message: "A listener of 'admitted' failed: Error: bug" },
+    ]);
+  });
+
   test('of one gate hear nothing of another', async () => {
     const listener = jest.fn();
     gateOf(limits).gate.on('admitted', listener);

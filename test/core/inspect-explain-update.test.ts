@@ -1,4 +1,4 @@
-import { type Limit, type Subject, slidingWindow, tokenBucket } from '@tollgate/core';
+import { type Limit, memoryStore, type Subject, slidingWindow, tokenBucket } from '@tollgate/core';
 import fc from 'fast-check';
 import { gateOf, MINUTE, thrownBy, warnings } from './support.js';
 
@@ -105,6 +105,57 @@ describe('inspect', () => {
     await refusal({ ...u, permits: 1 });
   });
 });
+
+describe('what is asked', () => {
+  const NONSENSE = ['u1', 7, true, ['u'], () => u, Symbol('u')];
+
+  test.each([undefined, null, ...NONSENSE])('%p is no request', async (request) => {
+    const { gate } = gateOf([user]);
+    const error = {
+      code: 'TOLLGATE_REQUEST_INVALID',
+      message: expect.stringMatching(/^request: got .*; expected an object such as \{ subject, tier \}\.$/),
+    };
+    await expect(gate.admit(request as never)).rejects.toMatchObject(error);
+    await expect(gate.explain(request as never)).rejects.toMatchObject(error);
+    expect(thrownBy(() => gate.decide(request as never))).toMatchObject(error);
+  });
+
+  test.each(NONSENSE)('%p is no subject, and counted as none', async (subject) => {
+    const { gate, used } = gateOf([user]);
+    const error = {
+      code: 'TOLLGATE_REQUEST_INVALID',
+      message: expect.stringMatching(/^subject: got .*; expected an object such as \{ user: 'u1' \}, or undefined/),
+    };
+    await expect(gate.admit({ subject: subject as Subject, permits: 1 })).rejects.toMatchObject(error);
+    await expect(gate.explain({ subject: subject as Subject, permits: 1 })).rejects.toMatchObject(error);
+    await expect(gate.inspect(subject as Subject)).rejects.toMatchObject(error);
+    expect(await used()).toEqual({ user: 0 });
+  });
+
+  test.each([undefined, null])('%p is a subject of whom nothing is known', async (none) => {
+    warnings();
+    const { gate, used } = gateOf([
+      global,
+      user,
+      slidingWindow({ name: 'p', limit: ({ plan }) => (plan ? 5 : 7), window: '1m' }),
+    ]);
+    await gate.admit({ subject: none as undefined, permits: 1 });
+    expect(await used()).toEqual({ global: 1, user: 1, p: 1 });
+    expect((await gate.inspect(none as never)).limits).toMatchObject([{ layer: 'global' }, { layer: 'p', limit: 7 }]);
+  });
+});
+
+test.each(['inspect', 'explain'] as const)(
+  '%s rejects as the store does, rather than tell of no limits',
+  async (ask) => {
+    const fault = new Error('connection lost');
+    const lost = () => Promise.reject(fault);
+    const { gate } = gateOf([user], { store: { ...memoryStore(), peek: lost } });
+    await expect(ask === 'inspect' ? gate.inspect({ user: 'u' }) : gate.explain({ ...u, permits: 1 })).rejects.toBe(
+      fault,
+    );
+  },
+);
 
 describe('explain', () => {
   test('tells of every limit that a request would meet, and charges nothing', async () => {

@@ -319,7 +319,7 @@ describe('the configuration', () => {
     expect(error.message).toMatchInlineSnapshot(`
 "Tollgate's configuration has 12 problems:
   claude-haiku-4-5.output: got 5; expected a price such as '$1.25/M' for a million tokens (at most 9 decimals) or '$0.01/k' for a thousand (at most 12)
-  claude-haiku-4-5.cached: got '$0.1/M'; expected no such field
+  claude-haiku-4-5.cached: got a value that is not shown; expected no such field
   opus[0].from: got '2026-01-01'; expected no date: the first price holds from the beginning
   opus[1].from: got '2026-02-30'; expected a date such as '2026-12-01', or an instant in UTC such as '2026-12-01T08:30:00Z'
   opus[2].reasoning: got '$5'; expected a price such as '$1.25/M' for a million tokens (at most 9 decimals) or '$0.01/k' for a thousand (at most 12)
@@ -393,7 +393,7 @@ describe('the configuration', () => {
         ['m[0]', [price]],
         ['m[1]', [HAIKU, own('from', '2026-12-01', price)]],
       ]) {
-        const problem = { path: `${path}.${field}`, value: '$1/M', expected: 'no such field' };
+        const problem = { path: `${path}.${field}`, value: 'a value that is not shown', expected: 'no such field' };
         expect(problemsOf({ m: model })).toEqual([problem]);
       }
     },

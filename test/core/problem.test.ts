@@ -16,6 +16,7 @@ interface Said {
   cost?: number;
   used?: number;
   limit?: number;
+  share?: number;
   waitMs?: number;
   shadow?: boolean;
   rule?: Rule;
@@ -37,7 +38,7 @@ function said(it: Said = {}): Usage {
     meter: { name, position: 0, unit, scope: { by } },
     rule,
     cost,
-    limit,
+    limit: it.share ?? limit,
     whole: limit,
     shadow: it.shadow ?? false,
   };
@@ -312,6 +313,17 @@ describe('where a budget refuses', () => {
       'shared, that can never allow it',
       { ...never, by: ['feature'] },
       "This request may cost more than the budget 'daily' can ever allow.",
+    ],
+    [
+      'own, of which the model may use a part',
+      budget({ used: 2.5e9, share: 2.5e9, cost: 0.1e9 }),
+      "You have spent $2.50 of the $5 that the budget 'daily' allows, of which this model may use $2.50; " +
+        `this request may cost $0.10. ${RENEWED}`,
+    ],
+    [
+      'shared, of which the model may use a part',
+      budget({ by: [], share: 2.5e9 }),
+      `The budget 'daily', which you share with others, is exhausted for this model. ${RENEWED}`,
     ],
     [
       'overspent',

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { LayerState } from '@tollgate/core';
 import fc from 'fast-check';
 import { rateLimitHeaders } from '../../packages/core/src/http/rate-limit-headers.js';
@@ -12,6 +14,7 @@ const state = (more: Partial<LayerState> = {}): LayerState => ({
   cost: 1,
   used: 50,
   limit: 100,
+  share: undefined,
   remaining: 50,
   retryAfterMs: 0,
   refillMs: 30_000,
@@ -96,6 +99,30 @@ describe('of a budget', () => {
     const overspent = { ...budget, used: 6e9, remaining: 0, retryAfterMs: 7_200_000 };
     expect(headersOf([overspent]).RateLimit).toBe('"daily";r=0;t=7200');
   });
+});
+
+test('nothing of a caller is kept, not even by a policy that is', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const told = (limit: number) => {
+    const one = state({ layer: 'kept', limit });
+    headersOf([one]);
+    return new WeakRef(one);
+  };
+  const [ref] = [told(7), told(7)];
+  await new Promise(setImmediate);
+  collect();
+  expect(ref.deref()).toBeUndefined();
+});
+
+test('a policy that has changed is told of as it is', () => {
+  const changes = [{ limit: 9 }, { windowMs: 5000 }, { unit: 'tokens' as const }, {}];
+  expect(changes.map((more) => headersOf([state({ layer: 'changing', ...more })])['RateLimit-Policy'])).toEqual([
+    '"changing";q=9;w=60',
+    '"changing";q=100;w=5',
+    '"changing";q=100;qu="tollgate-tokens";w=60',
+    '"changing";q=100;w=60',
+  ]);
 });
 
 describe('left out', () => {

@@ -15,7 +15,7 @@ export function gateOf(limits: readonly Limit[], more: Omit<TollgateConfig, 'lim
 
   /** What is used of each limit that counts this request, by name. */
   async function used(request: Parameters<typeof gate.explain>[0] = {}): Promise<Record<string, number>> {
-    const { layers } = await gate.explain({ permits: 0, ...request });
+    const { layers } = await gate.explain({ permits: 0, estimate: {}, ...request });
     return Object.fromEntries(layers.map(({ layer, used }) => [layer, used]));
   }
 

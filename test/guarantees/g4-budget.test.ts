@@ -43,7 +43,8 @@ describe('G4 budget', () => {
     await first.conclude({ usd: '$40' });
     await second.settle({ usd: '$0.3' });
     expect(await used()).toBe(40_300_000_000);
-    expect((await admit('$0')).admitted).toBe(false);
+    expect((await admit('$0.000000001')).admitted).toBe(false);
+    expect((await admit('$0')).admitted).toBe(true);
     await first.settle({ usd: '$0.1' });
     expect(await used()).toBe(400_000_000);
     await admission(await admit('$0.6')).settle({ usd: '$9' });

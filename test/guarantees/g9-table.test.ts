@@ -23,7 +23,7 @@ describe('G9 bounded: the table of one scope', () => {
 
   function table(maxKeys: number, by: readonly ('user' | 'feature')[] = ['user']) {
     const meter: Meter = { name: 'm', position: 0, unit: 'permits', scope: { by } };
-    const records = createTable(maxKeys, by.map(createValues));
+    const records = createTable(maxKeys, by.map(createValues), () => {});
     const column = columnOf(records, meter, rule);
     const bookAt = (slot: number, now: number) =>
       book(chunkOf(records, slot), rowOf(records, slot, column), rule, 1, now, isLong(slot));

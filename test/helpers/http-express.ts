@@ -8,7 +8,18 @@ import { benchOf, type GateBench, identify, makeGate } from './http-gate.js';
 import { listen } from './http-server.js';
 
 export function expressHarness(createApp: typeof express5): Harness {
-  return ({ gate, options, refuse, trustProxy, before, outer, earlierHeaders = {}, routes, onError }) => {
+  return ({
+    gate,
+    options,
+    refuse,
+    trustProxy,
+    parsesBodies = true,
+    before,
+    outer,
+    earlierHeaders = {},
+    routes,
+    onError,
+  }) => {
     const app = createApp();
     if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
     app.use((_req, res, next) => {
@@ -16,13 +27,15 @@ export function expressHarness(createApp: typeof express5): Harness {
       next();
     });
     if (before) app.use(middlewareOf(before));
+    if (parsesBodies) app.use(createApp.json({ limit: '8mb' }));
     if (outer) app.use(tollgate(outer.gate ?? gate, outer.options));
     const gateOptions: TollgateOptions = { ...options };
     if (refuse) gateOptions.refuse = async (refusal, _req, res) => respond(res, await refuse(refusal));
     app.use(tollgate(gate, gateOptions));
-    for (const { method = 'GET', path, toll, after, handler } of routes) {
+    for (const { method = 'GET', path, earlierToll, toll, after, handler } of routes) {
       const verb = method.toLowerCase() as 'get' | 'post' | 'options';
-      app[verb](path, ...annotationOf(toll), ...(after ? [middlewareOf(after)] : []), async (req, res, next) => {
+      const tolls = [...annotationOf(earlierToll), ...annotationOf(toll)];
+      app[verb](path, ...tolls, ...(after ? [middlewareOf(after)] : []), async (req, res, next) => {
         try {
           respond(res, await handler({ req, admission: req.admission }));
         } catch (error) {

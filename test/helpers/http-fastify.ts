@@ -9,7 +9,7 @@ import fastify, {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
-import type { Annotation, Answer, Harness, Step } from '../conformance/adapter/harness.js';
+import type { Annotation, Answer, Asked, Harness, Step } from '../conformance/adapter/harness.js';
 import { COUNTS, type GateBench, identify, makeGate, usedByAnn } from './http-gate.js';
 
 // `inject` requires a module that Jest can't, for cookies that no test sends.
@@ -18,11 +18,20 @@ jest.doMock(require.resolve('cookie', { paths: [realpathSync(injector)] }), () =
 
 export const fastifyHarness: Harness = async (spec) => {
   const { gate, options = {}, refuse, trustProxy = false, before, outer, earlierHeaders = {}, routes, onError } = spec;
+  const { parsesBodies = true } = spec;
   const app = fastify({
     // Fastify itself knows no number of proxies.
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
     routerOptions: { maxParamLength: 1 << 20 },
+    bodyLimit: 8 << 20,
+    // Fastify would refuse such names; what the gate makes of them is the contract's question.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
   });
+  if (!parsesBodies) {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  }
   app.setErrorHandler((error, _request, reply) => {
     onError(error);
     reply.code(500).type('text/plain').send('app error');
@@ -70,10 +79,14 @@ function ofRaw(annotation: Annotation): TollConfig {
   const facts = Object.entries(annotation).map(([name, fact]) => [
     name,
     typeof fact === 'function'
-      ? (request: FastifyRequest) => (fact as (req: IncomingMessage) => unknown)(request.raw)
+      ? (request: FastifyRequest) => (fact as (req: Asked) => unknown)(askedOf(request))
       : fact,
   ]);
   return Object.fromEntries(facts);
+}
+
+function askedOf({ raw, body }: FastifyRequest): Asked {
+  return Object.assign(raw, { body });
 }
 
 function respond(reply: FastifyReply, { status, headers = {}, body = '' }: Answer): FastifyReply {

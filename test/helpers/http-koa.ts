@@ -1,16 +1,28 @@
 /** Koa, either version: as the contract's harness, and as a bench for tests of Koa alone. */
 import type { IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
 import Router from '@koa/router';
 import type { ConductOptions, Fact, TierName, TollOptions } from '@tollgate/core/http';
 import { type TollgateOptions, type TollMiddleware, toll, tollgate } from '@tollgate/koa';
 import koa3, { type Context, type Middleware } from 'koa';
 import koa2 from 'koa2';
-import type { Annotation, Answer, Harness, Step } from '../conformance/adapter/harness.js';
+import type { Annotation, Answer, Asked, Harness, Step } from '../conformance/adapter/harness.js';
 import { benchOf, type GateBench, identify, makeGate } from './http-gate.js';
 import { listen } from './http-server.js';
 
 export function koaHarness(Koa: typeof koa3): Harness {
-  return ({ gate, options, refuse, trustProxy, before, outer, earlierHeaders = {}, routes, onError }) => {
+  return ({
+    gate,
+    options,
+    refuse,
+    trustProxy,
+    parsesBodies = true,
+    before,
+    outer,
+    earlierHeaders = {},
+    routes,
+    onError,
+  }) => {
     const app = new Koa({ proxy: Boolean(trustProxy), maxIpsCount: typeof trustProxy === 'number' ? trustProxy : 0 });
     app.silent = true;
     const router = new Router();
@@ -20,13 +32,15 @@ export function koaHarness(Koa: typeof koa3): Harness {
       return next();
     });
     if (before) app.use(middlewareOf(before));
+    if (parsesBodies) app.use(parseJson);
     if (outer) app.use(tollgate(outer.gate ?? gate, askedOfNode({ ...outer.options })));
     const gateOptions: TollgateOptions = askedOfNode({ ...options });
     if (refuse) gateOptions.refuse = async (refusal, ctx) => respond(ctx, await refuse(refusal));
     app.use(tollgate(gate, gateOptions));
-    for (const { method = 'GET', path, toll, after, handler } of routes) {
+    for (const { method = 'GET', path, earlierToll, toll, after, handler } of routes) {
+      const tolls = [...annotationOf(earlierToll), ...annotationOf(toll)];
       const handle = async (ctx: Context) => respond(ctx, await handler({ req: ctx.req, admission: ctx.admission }));
-      router.register(path, [method], [...annotationOf(toll), ...(after ? [middlewareOf(after)] : []), handle]);
+      router.register(path, [method], [...tolls, ...(after ? [middlewareOf(after)] : []), handle]);
     }
     app.use(router.routes());
     return app.callback();
@@ -45,6 +59,12 @@ export function errorHandler(onError: (error: unknown) => void): Middleware {
     }
   };
 }
+
+/** As Koa's body parsers do: what they have parsed stands on Koa's request. */
+const parseJson: Middleware = async (ctx, next) => {
+  if (ctx.is('json')) Object.assign(ctx.request, { body: await json(ctx.req) });
+  await next();
+};
 
 function middlewareOf(step: Step): Middleware {
   return async (ctx, next) => {
@@ -66,9 +86,13 @@ function askedOfNode(questions: ConductOptions<IncomingMessage>): ConductOptions
 function askedOfNode(questions: Annotation): TollOptions<Context> & { tier: Fact<Context, TierName> };
 function askedOfNode(questions: object): object {
   const entries = Object.entries(questions).map(([name, ask]) =>
-    typeof ask === 'function' && name !== 'refundOn' ? [name, (ctx: Context) => ask(ctx.req)] : [name, ask],
+    typeof ask === 'function' && name !== 'refundOn' ? [name, (ctx: Context) => ask(askedOf(ctx))] : [name, ask],
   );
   return Object.fromEntries(entries);
+}
+
+function askedOf({ req, request }: Context): Asked {
+  return Object.assign(req, { body: (request as { body?: unknown }).body });
 }
 
 function respond(ctx: Context, { status, headers = {}, body = '' }: Answer): void {

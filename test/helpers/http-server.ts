@@ -11,9 +11,12 @@ export interface Reply {
 }
 
 export interface SendOptions {
+  /** POST where there is a body, else GET, unless given. */
   method?: string;
   /** A list sends the header once for each value. */
   headers?: Record<string, string | string[]>;
+  /** JSON, unless the headers say otherwise. */
+  body?: string;
 }
 
 const running = new Set<Server>();
@@ -49,7 +52,9 @@ export async function closeServers(): Promise<void> {
 /**
  * One request on a connection of its own, over when both sides know it. Rejects where the server hangs up before the end.
  */
-export function send(server: Server, path: string, { method = 'GET', headers = {} }: SendOptions = {}): Promise<Reply> {
+export function send(server: Server, path: string, options: SendOptions = {}): Promise<Reply> {
+  const { body, method = body === undefined ? 'GET' : 'POST' } = options;
+  const headers = { ...(body !== undefined && { 'content-type': 'application/json' }), ...options.headers };
   return new Promise((resolve, reject) => {
     const outgoing = request({ port: portOf(server), path, method, headers, agent: false }, (incoming) => {
       const end = ends.get(incoming.socket.localPort as number);
@@ -63,7 +68,7 @@ export function send(server: Server, path: string, { method = 'GET', headers = {
         resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text });
       });
     });
-    outgoing.on('error', reject).end();
+    outgoing.on('error', reject).end(body);
   });
 }
 

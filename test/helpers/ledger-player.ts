@@ -98,7 +98,8 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
     const want = { who, tokens, mostOutput: tokens.outputTokens ?? 0 };
     let more: { taken: number; lots: Lot[] };
     const take = taking(
-      (now) => [ledger.more(want, held.model, now)],
+      // At the prices that its admission has.
+      () => [ledger.more(want, held.model, held.at)],
       (taken, lots) => {
         more = { taken, lots };
         if (taken < 0 || held.state !== 'open') return;
@@ -120,7 +121,8 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
   function amend(held: Held, spec: Spec): void {
     const want = wantOf(spec);
     const before = held.lots;
-    const ways = ledger.offers(want, clock.now()).map((offer) => changeTo(before, offer));
+    const at = clock.now();
+    const ways = ledger.offers(want, at).map((offer) => changeTo(before, offer));
     const afresh = opening(spec);
     let extra: Lot[] = [];
     let way = ways[0].lacking.charges.length === 0 ? ways[0] : undefined;
@@ -130,7 +132,7 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
       const { model, tokens, charges } = way.offer;
       const kept = before.filter((lot) => charges.some(({ account }) => account === lot.account));
       const lots = [...kept.map((lot) => Object.assign(lot, { charged: lot.booked })), ...extra];
-      Object.assign(held, { want, model, tokens, lots });
+      Object.assign(held, { want, model, tokens, lots, at });
     };
     const lack = taking(
       () => ways.map(({ lacking }) => lacking),

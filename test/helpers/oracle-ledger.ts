@@ -127,7 +127,7 @@ export function createLedger(
     /** Books the first offer of which everything fits, or nothing. */
     take(offers: readonly Offer[], now: number): { readonly taken: number; readonly lots: Lot[] } {
       const taken = offers.findIndex(({ charges }) =>
-        charges.every(({ account, cost, limit }) => spentOn(account, now) + cost <= limit),
+        charges.every(({ account, cost, limit }) => cost === 0n || spentOn(account, now) + cost <= limit),
       );
       const lots = (offers[taken]?.charges ?? []).map(({ account, cost }) => {
         const period = present(account, now);

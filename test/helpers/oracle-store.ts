@@ -73,7 +73,9 @@ export function naiveStore() {
   }
 
   function fits(keyed: Keyed, now: number): boolean {
-    const { cost, limit } = keyed.charge;
+    const { rule, cost, limit } = keyed.charge;
+    // What costs no money needs no room.
+    if (rule.kind === 'calendar' && cost === 0) return true;
     return used(keyed, now) + cost <= limit;
   }
 

@@ -27,6 +27,20 @@ export function routes(gate: Tollgate<'cheap' | 'dear', 'user'>): void {
     '/by-function',
     toll((req) => (req.query.long ? 'xlarge' : 'small'), { permits: async () => 5 }),
   );
+  app.post(
+    '/by-body',
+    toll('large', {
+      model: (req) => req.body.model,
+      floor: async (req) => req.get('x-floor'),
+      degrade: (req) => req.query.exact === undefined,
+      estimate: { inputTokens: 100, outputTokens: 200 },
+      usd: () => '$0.02',
+    }),
+    (req, res) => {
+      const { model, degraded }: { model: string | undefined; degraded: boolean } = req.admission as Admission;
+      res.json({ model, degraded });
+    },
+  );
   app.get('/health', toll.free, (_req, res) => res.end());
 }
 
@@ -46,6 +60,19 @@ export const tolls: TollHandler[] = [
   toll('small', { permits: '5' }),
   // @ts-expect-error: no such field
   toll('small', { tokens: 5 }),
+  toll('small', { model: 'any', floor: 'any other', degrade: false, usd: '$0.02' }),
+  // @ts-expect-error: a model is a name
+  toll('small', { model: 5 }),
+  // @ts-expect-error: a model is a name, from a function too
+  toll('small', { model: () => 5 }),
+  // @ts-expect-error: a floor is a model's name
+  toll('small', { floor: true }),
+  // @ts-expect-error: to be degraded or not
+  toll('small', { degrade: 'no' }),
+  // @ts-expect-error: dollars are written as such
+  toll('small', { usd: 0.02 }),
+  // @ts-expect-error: dollars are written as such, from a function too
+  toll('small', { usd: () => '0.02' }),
   // @ts-expect-error: no such count of tokens
   toll('small', { estimate: { tokens: 5 } }),
 ];

@@ -1,12 +1,13 @@
 /** What a gate decides: an admission to be settled, or a refusal. */
-import { actualOf, type Costing } from './costs.js';
+import { actualOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import { isOwn, type LayerState } from './meters/layer-state.js';
 import type { Bill } from './meters/meter.js';
 import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
-import { type AdmitRequest, type Cost, isPromise, type May, type TokenCounts } from './request.js';
-import type { Alternative, Receipt } from './store/store.js';
+import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
+import type { Receipt } from './store/store.js';
+import type { Offer } from './terms.js';
 
 /** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
 export interface Admission {
@@ -19,7 +20,7 @@ export interface Admission {
   readonly waitedMs: number;
   /** Aborts when whoever asked has gone: pass it to what the request sets off. */
   readonly signal: AbortSignal;
-  /** The tokens, and their price in nano-dollars, that it was charged for, extensions included. */
+  /** The tokens, and their price in nano-dollars, that it is expected to use, extensions included. */
   readonly estimate: Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'>;
   /** How the limits stand that it met: all, unless only those are asked for that count this caller alone. */
   layers(which?: 'all' | 'own'): May<readonly LayerState[]>;
@@ -27,9 +28,10 @@ export interface Admission {
    * Charges for more work under the same admission, such as an agent's next call: all of it or, when refused, nothing.
    * What was admitted before stays so.
    *
-   * @throws TollgateError `TOLLGATE_ADMISSION_SETTLED` after settling, `TOLLGATE_REQUEST_INVALID` for a count that is none
+   * @throws TollgateError `TOLLGATE_ADMISSION_SETTLED` after settling, `TOLLGATE_REQUEST_INVALID` for a count that is none,
+   *   `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price
    */
-  extend(estimate: TokenCounts): Promise<Decision>;
+  extend(estimate: Estimate): Promise<Decision>;
   /** Aborts `signal`: whoever asked has gone. The admission is still to be settled. */
   abort(reason?: unknown): void;
   /** Leaves settling to you alone: work goes on after the response. */
@@ -54,19 +56,10 @@ export type Decision =
 /** What an admission needs of its gate. */
 export interface Books {
   readonly idPrefix: string;
-  extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision>;
+  extend(admission: GateAdmission, estimate: Estimate): Promise<Decision>;
   layers(bills: readonly Bill[]): May<readonly LayerState[]>;
   settle(receipt: Receipt, actual: readonly number[]): May<void>;
   settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
-}
-
-/** One way to serve a request, and what it costs that way. */
-export interface Offer extends Alternative {
-  readonly model: string | undefined;
-  readonly cost: Cost;
-  /** By which it was priced, and when: what it comes to is priced likewise, whatever prices have become. */
-  readonly costing: Costing;
-  readonly at: number;
 }
 
 /** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
@@ -76,10 +69,11 @@ type State = 'open' | 'kept open' | 'provisional' | 'settled';
 export class GateAdmission implements Admission {
   readonly sequence: number;
   request: AdmitRequest;
-  /** How it is served. Its cost includes extensions; its bills are what it was charged before them. */
+  /** How it is served. Its quote includes extensions; its bills are what it was charged before them. */
   offer: Offer;
   /** All that is booked: a meter stands here once for the admission and once for each extension. */
   receipt: Receipt;
+  hasBeenExtended = false;
   readonly #books: Books;
   readonly #caller: AbortSignal | undefined;
   #state: State = 'open';
@@ -118,7 +112,7 @@ export class GateAdmission implements Admission {
   }
 
   get estimate(): Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'> {
-    const { inputTokens, outputTokens, usd } = this.offer.cost;
+    const { inputTokens, outputTokens, usd } = this.offer.quote.cost;
     return { inputTokens, outputTokens, usd };
   }
 
@@ -142,7 +136,7 @@ export class GateAdmission implements Admission {
     if (this.#state === 'open') this.#state = 'kept open';
   }
 
-  async extend(estimate: TokenCounts): Promise<Decision> {
+  async extend(estimate: Estimate): Promise<Decision> {
     this.assertOpen();
     return this.#books.extend(this, estimate);
   }
@@ -170,14 +164,15 @@ export class GateAdmission implements Admission {
   #end(outcome: Outcome, provisional: boolean): May<void> {
     if (this.#state === 'settled' || (provisional && this.#state !== 'open')) return;
     checkOutcome(outcome);
-    const actual = outcome.outcome === 'ignored' ? undefined : actualOf(this.offer, outcome);
+    const { offer, receipt } = this;
+    const actual = outcome.outcome === 'ignored' ? undefined : actualOf(offer, outcome);
     const before = this.#state;
     const after = provisional ? 'provisional' : 'settled';
     this.#state = after;
     const restore = (error: unknown) => this.#restore(before, after, error);
     let settling: May<void>;
     try {
-      settling = this.#books.settle(this.receipt, actualCosts(this.receipt, this.offer.cost, actual, outcome));
+      settling = this.#books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual, outcome));
     } catch (error) {
       return restore(error);
     }

@@ -5,32 +5,26 @@ import type { Entry, Receipt } from './store/store.js';
 export interface Amendment {
   /** What is lacking: to be charged all or none. */
   readonly missing: readonly Bill[];
-  /** Entries that were charged too much, and what they come to. */
-  readonly surplus: Receipt;
-  readonly surplusActual: readonly number[];
-  /** Entries that go on, in whole or in part. */
-  readonly kept: Receipt;
+  /** What each entry comes to: at most what is booked; `undefined` where nothing is charged there any more. */
+  readonly wanted: readonly (number | undefined)[];
 }
 
 export function amendment(receipt: Receipt, bills: readonly Bill[]): Amendment {
-  const surplus: Entry[] = [];
-  const surplusActual: number[] = [];
-  const kept: Entry[] = [];
-  for (const [i, entry] of receipt.entries()) {
-    const wanted = costFor(entry, bills);
+  const wanted = receipt.map((entry, i) => {
+    const cost = costFor(entry, bills);
     const before = bookedFor(entry.charge.meter, entry.key, receipt.slice(0, i)) ?? 0;
-    const actual = Math.min(entry.cost, Math.max(0, (wanted ?? 0) - before));
-    if (wanted !== undefined) kept.push(entry);
-    if (actual === entry.cost) continue;
-    surplus.push(entry);
-    surplusActual.push(actual);
-  }
-  return { missing: bills.flatMap((bill) => lackingOf(bill, receipt)), surplus, surplusActual, kept };
+    return cost === undefined ? undefined : Math.min(entry.cost, Math.max(0, cost - before));
+  });
+  return { missing: bills.flatMap((bill) => lackingOf(bill, receipt)), wanted };
 }
 
-/** An entry as if what is booked now had been charged from the start. */
-export function asCharged(entry: Entry): Entry {
-  return entry.cost === entry.charge.cost ? entry : { ...entry, charge: { ...entry.charge, cost: entry.cost } };
+/** The entries as if they had been charged what is wanted; what could not be given back is to be, when they are settled. */
+export function amended(receipt: Receipt, wanted: readonly (number | undefined)[]): Receipt {
+  return receipt.flatMap((entry, i): Entry[] => {
+    const cost = wanted[i] ?? 0;
+    if (wanted[i] === undefined && entry.cost === 0) return [];
+    return [entry.charge.cost === cost ? entry : { ...entry, charge: { ...entry.charge, cost } }];
+  });
 }
 
 /** What of a bill is not booked yet; no bill where all is. */

@@ -1,12 +1,13 @@
 /** From a request's tier, permits and what is known of its tokens to what it costs. */
-import type { Offer } from './admission.js';
 import { type ErrorCode, show, TollgateError, warnOnce } from './errors.js';
 import type { BodyEstimate } from './money/body.js';
 import type { Learned, Likely } from './money/learned.js';
 import { parseMoney } from './money/nano-dollars.js';
 import type { PriceTable } from './money/prices.js';
 import type { Outcome } from './outcome.js';
-import type { AdmitRequest, Cost, TokenCounts } from './request.js';
+import type { AdmitRequest, Cost, Estimate, TokenCounts } from './request.js';
+import { isRecord } from './schema.js';
+import type { Offer } from './terms.js';
 import { checkTokenCounts } from './token-counts.js';
 import { A_COST, isCost } from './units.js';
 import type { Tier } from './validate.js';
@@ -23,28 +24,39 @@ export interface Costing {
   readonly warned: Set<string>;
 }
 
-/** What a request costs where a model serves it, and as far as its body says what that will take. */
-export type CostOf = (
+/** What a request is taken to cost, and from what. */
+export interface Quote {
+  readonly cost: Cost;
+  /** The tokens that it stands for, with their parts. */
+  readonly tokens: TokenCounts;
+  /** Its dollars were given, and are no price of tokens. */
+  readonly isUsdGiven: boolean;
+}
+
+/** Quotes for a request where a model serves it, and as far as its body says what that will take. */
+export type QuoteFor = (
   request: AdmitRequest,
   model: string | undefined,
   body: BodyEstimate | undefined,
   now: number,
-) => Cost;
+) => Quote;
+
+/** How long an answer is taken to be where dollars count and nothing tells: never nothing, since that would be free. */
+export const ASSUMED_OUTPUT_TOKENS = 4096;
 
 /**
- * Gives what a request costs where a model serves it. What names a tier and says no more, as most do where dollars aren't
- * counted, shares one cost that is made once.
+ * What names a tier and says no more, as most requests do where dollars aren't counted, shares one quote that is made once.
  *
  * The function throws a TollgateError for a tier, feature or model that is not known, and for permits, estimates or
  * dollars that are none.
  */
-export function costsBy(costing: Costing, learned: Learned): CostOf {
+export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
   const { tiers, features, countsUsd } = costing;
-  const costs = new Map([...tiers].map(([name, tier]) => [name, tierCost(tier)]));
+  const quotes = new Map([...tiers].map(([name, tier]) => [name, tierQuote(tier)]));
   return (request, model, body, now) => {
     const { tier, permits, estimate, feature, usd } = request;
-    const named = tier === undefined ? undefined : costs.get(tier);
-    if (tier !== undefined && !named) throw unknown('TOLLGATE_UNKNOWN_TIER', 'tier', tier, costs.keys());
+    const named = tier === undefined ? undefined : quotes.get(tier);
+    if (tier !== undefined && !named) throw unknown('TOLLGATE_UNKNOWN_TIER', 'tier', tier, quotes.keys());
     if (feature !== undefined && features && !features.has(feature)) {
       throw unknown('TOLLGATE_UNKNOWN_FEATURE', 'feature', feature, features);
     }
@@ -54,21 +66,25 @@ export function costsBy(costing: Costing, learned: Learned): CostOf {
     checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate);
     // A body without text says nothing of what is sent.
     const read = body?.inputTokens || undefined;
-    const inputTokens = estimate?.inputTokens ?? read ?? likely?.inputTokens ?? named?.inputTokens ?? 0;
-    const outputTokens = estimate?.outputTokens ?? likelyOutput(likely, body) ?? named?.outputTokens ?? 0;
-    const most = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, named?.outputTokens ?? 0);
-    const dollars = (outputTokens: number) =>
-      usd === undefined
-        ? priceOf(costing, model, { ...estimate, inputTokens, outputTokens }, now)
-        : moneyOf('TOLLGATE_REQUEST_INVALID', 'usd', usd);
-    const expected = dollars(outputTokens);
+    const { inputTokens: least = 0, outputTokens: fallback } = named?.tokens ?? {};
+    const inputTokens = estimate?.inputTokens ?? read ?? likely?.inputTokens ?? least;
+    const told = estimate?.outputTokens ?? likelyOutput(likely, body) ?? fallback;
+    // Who gives an estimate without an answer expects none, as of embeddings.
+    const outputTokens = told ?? (usd === undefined && estimate === undefined ? assumedOutput(costing, model) : 0);
+    const most = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, fallback ?? 0);
+    const tokens = { ...estimate, inputTokens, outputTokens };
+    const expected = usdOf(costing, model, tokens, usd, now);
     return {
-      requests: 1,
-      permits: permitsOf(permits ?? named?.permits),
-      inputTokens,
-      outputTokens,
-      usd: expected,
-      worstUsd: most === outputTokens ? expected : dollars(most),
+      cost: {
+        requests: 1,
+        permits: permitsOf(permits ?? named?.cost.permits),
+        inputTokens,
+        outputTokens,
+        usd: expected,
+        worstUsd: most === outputTokens ? expected : usdOf(costing, model, { ...tokens, outputTokens: most }, usd, now),
+      },
+      tokens,
+      isUsdGiven: usd !== undefined,
     };
   };
 }
@@ -81,12 +97,83 @@ function likelyOutput(likely: Likely | undefined, body: BodyEstimate | undefined
     : Math.min(likely.outputTokens, declared ?? Number.POSITIVE_INFINITY);
 }
 
+function assumedOutput({ countsUsd, warned }: Costing, model: string | undefined): number {
+  if (!countsUsd || model === undefined) return 0;
+  warnOnce(
+    warned,
+    'output',
+    'TOLLGATE_ESTIMATE_MISSING',
+    `Nothing tells how long the answer to a request for ${show(model)} may be, so ${ASSUMED_OUTPUT_TOKENS} tokens are ` +
+      'charged until it is settled. Say it in an estimate, in the body (max_tokens), or as outputTokens of the tier.',
+  );
+  return ASSUMED_OUTPUT_TOKENS;
+}
+
+/** What is asked for in addition, as priced as what it is added to. @throws TollgateError for what is no estimate */
+export function quoteMore({ costing, model, at }: Offer, estimate: Estimate): Quote {
+  if (!isRecord(estimate)) checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate ?? null);
+  const { usd, ...counts } = estimate;
+  checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', counts);
+  const { inputTokens = 0, outputTokens = 0 } = counts;
+  const tokens = { ...counts, inputTokens, outputTokens };
+  const dollars = usdOf(costing, model, tokens, usd, at);
+  const cost = { requests: 0, permits: 0, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
+  return { cost, tokens, isUsdGiven: usd !== undefined };
+}
+
+/** What two quotes come to. */
+export function sumOf(a: Quote, b: Quote): Quote {
+  return {
+    cost: {
+      requests: a.cost.requests + b.cost.requests,
+      permits: a.cost.permits + b.cost.permits,
+      inputTokens: a.cost.inputTokens + b.cost.inputTokens,
+      outputTokens: a.cost.outputTokens + b.cost.outputTokens,
+      usd: a.cost.usd + b.cost.usd,
+      worstUsd: a.cost.worstUsd + b.cost.worstUsd,
+    },
+    tokens: {
+      inputTokens: (a.tokens.inputTokens ?? 0) + (b.tokens.inputTokens ?? 0),
+      cachedInputTokens: (a.tokens.cachedInputTokens ?? 0) + (b.tokens.cachedInputTokens ?? 0),
+      cacheWriteTokens: (a.tokens.cacheWriteTokens ?? 0) + (b.tokens.cacheWriteTokens ?? 0),
+      outputTokens: (a.tokens.outputTokens ?? 0) + (b.tokens.outputTokens ?? 0),
+      reasoningTokens: (a.tokens.reasoningTokens ?? 0) + (b.tokens.reasoningTokens ?? 0),
+    },
+    isUsdGiven: a.isUsdGiven || b.isUsdGiven,
+  };
+}
+
+/** What it comes to: the quote's own cost where the outcome tells of no figure. */
+export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome): Cost {
+  const { usage, usd, model: served = model } = outcome;
+  const { inputTokens: input, outputTokens: output } = usage ?? {};
+  if (usd === undefined && input === undefined && output === undefined && served === model) return quote.cost;
+  // Parts belong to their whole: both are as estimated, or both as told.
+  const { inputTokens = 0, cachedInputTokens, cacheWriteTokens } = input === undefined ? quote.tokens : (usage ?? {});
+  const { outputTokens = 0, reasoningTokens } = output === undefined ? quote.tokens : (usage ?? {});
+  const tokens = { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens };
+  if (usd !== undefined) {
+    const dollars = moneyOf('TOLLGATE_USAGE_INVALID', 'outcome.usd', usd);
+    return { ...quote.cost, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
+  }
+  // Dollars that were given stand until the answer is known, or who gave it, and where that has no price.
+  const isUnknown = output === undefined && served === model;
+  const stands = isUnknown || costing.prices?.costOf(served, tokens, at) === undefined;
+  if (quote.isUsdGiven && stands) return { ...quote.cost, inputTokens, outputTokens };
+  const dollars = priceOf(costing, served, tokens, at);
+  return { ...quote.cost, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
+}
+
+function usdOf(costing: Costing, model: string | undefined, tokens: TokenCounts, usd: unknown, at: number): number {
+  return usd === undefined ? priceOf(costing, model, tokens, at) : moneyOf('TOLLGATE_REQUEST_INVALID', 'usd', usd);
+}
+
 /**
  * What tokens cost, in nano-dollars; 0 where dollars aren't counted. Whatever uses no tokens and names no model is free.
  *
  * @throws TollgateError `TOLLGATE_UNKNOWN_MODEL` where the model has no price
  */
-export function priceOf(
+function priceOf(
   { prices, countsUsd, onTrial, warned }: Costing,
   model: string | undefined,
   usage: TokenCounts,
@@ -110,29 +197,6 @@ export function priceOf(
   return 0;
 }
 
-/** What a request comes to that was offered at this cost. */
-export function actualOf({ costing, cost, model, at }: Offer, { usage, usd, model: served = model }: Outcome): Cost {
-  if (usage === undefined && usd === undefined && served === model) return cost;
-  const { inputTokens = cost.inputTokens, outputTokens = cost.outputTokens } = usage ?? {};
-  const dollars =
-    usd === undefined
-      ? priceOf(costing, served, { ...usage, inputTokens, outputTokens }, at)
-      : moneyOf('TOLLGATE_USAGE_INVALID', 'outcome.usd', usd);
-  return { ...cost, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
-}
-
-/** What two costs come to. */
-export function sumOf(a: Cost, b: Cost): Cost {
-  return {
-    requests: a.requests + b.requests,
-    permits: a.permits + b.permits,
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    usd: a.usd + b.usd,
-    worstUsd: a.worstUsd + b.worstUsd,
-  };
-}
-
 /** @throws TollgateError with `code` for what is no amount of money */
 export function moneyOf(code: ErrorCode, field: string, value: unknown): number {
   const nanoDollars = parseMoney(value);
@@ -140,8 +204,13 @@ export function moneyOf(code: ErrorCode, field: string, value: unknown): number 
   throw new TollgateError(code, `${field}: got ${show(value)}; expected an amount such as '$5' or '$0.000125'.`);
 }
 
-function tierCost({ permits, inputTokens = 0, outputTokens = 0 }: Tier): Cost {
-  return { requests: 1, permits, inputTokens, outputTokens, usd: 0, worstUsd: 0 };
+function tierQuote({ permits, ...tokens }: Tier): Quote {
+  const { inputTokens = 0, outputTokens = 0 } = tokens;
+  return {
+    cost: { requests: 1, permits, inputTokens, outputTokens, usd: 0, worstUsd: 0 },
+    tokens,
+    isUsdGiven: false,
+  };
 }
 
 function permitsOf(value: unknown): number {

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 export interface Problem {
   /** Where, such as `limits[0].window`. */
   readonly path: string;
-  /** What stands there. */
+  /** What stands there; `'a value that is not shown'` in place of what may be secret. */
   readonly value: unknown;
   /** What would be right there. */
   readonly expected: string;
@@ -25,6 +25,9 @@ export type ErrorCode =
   | 'TOLLGATE_NO_GATE'
   | 'TOLLGATE_TOO_LATE'
   | 'TOLLGATE_CLOSED';
+
+/** In place of a value that may be secret. */
+export const NOT_SHOWN = 'a value that is not shown';
 
 /** A fault of the app or its configuration. A refusal is no error: it is a value, see `Decision`. */
 export class TollgateError extends Error {
@@ -47,7 +50,7 @@ export class TollgateError extends Error {
 /** A configuration's problems as one error, all at once. */
 export function configError(problems: readonly Problem[]): TollgateError {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-  const lines = problems.map(({ path, value, expected }) => `  ${path}: got ${show(value)}; expected ${expected}`);
+  const lines = problems.map(({ path, value, expected }) => `  ${wrong(path, value, expected)}`);
   return new TollgateError(
     'TOLLGATE_CONFIG_INVALID',
     `Tollgate's configuration has ${count}:\n${lines.join('\n')}`,
@@ -55,8 +58,18 @@ export function configError(problems: readonly Problem[]): TollgateError {
   );
 }
 
+/** A wrong value as an error that names the field it stands in, and says what would be right there. */
+export function wrongValue(code: ErrorCode, field: string, value: unknown, expected: string): TollgateError {
+  return new TollgateError(code, `${wrong(field, value, expected)}.`);
+}
+
+function wrong(field: string, value: unknown, expected: string): string {
+  return `${field}: got ${show(value)}; expected ${expected}`;
+}
+
 /** A value as a message shows it: on one line, cut short, and without what is inside an object, which may be secret. */
 export function show(value: unknown): string {
+  if (value === NOT_SHOWN) return NOT_SHOWN;
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'an object';

@@ -1,10 +1,11 @@
 /** What a gate tells those who listen: for metrics, logs and alerts. */
+import type { BudgetState } from './budget-state.js';
 import type { TollgateChange } from './config.js';
 import { showThrown, warn } from './errors.js';
 import type { Refusal } from './http/problem.js';
-import type { BudgetState, LayerState } from './meters/layer-state.js';
+import type { LayerState } from './meters/layer-state.js';
 import type { BudgetAlert } from './money/alert-text.js';
-import type { AdmitRequest, Cost, TokenCounts } from './request.js';
+import { type AdmitRequest, type Cost, isPromise, type TokenCounts } from './request.js';
 
 export interface TollgateEvents {
   /** A request was admitted and charged. */
@@ -91,7 +92,7 @@ export function createEmitter(): Emitter {
           warn('TOLLGATE_LISTENER_FAILED', `A listener of '${event}' failed: ${showThrown(error)}`);
         try {
           const done: unknown = listener(payload as never);
-          if (done instanceof Promise) done.catch(failed);
+          if (isPromise(done)) done.then(undefined, failed);
         } catch (error) {
           failed(error);
         }

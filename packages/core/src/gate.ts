@@ -1,9 +1,11 @@
 /** A gate, as those who hold one see it. `tollgate.ts` makes it. */
+
 import type { Admission, Decision } from './admission.js';
+import type { BudgetState } from './budget-state.js';
 import type { TollgateChange } from './config.js';
 import type { Emitter } from './events.js';
 import type { Refusal } from './http/problem.js';
-import type { BudgetState, LayerState } from './meters/layer-state.js';
+import type { LayerState } from './meters/layer-state.js';
 import type { EstimateState } from './money/learned.js';
 import type { Money } from './money/nano-dollars.js';
 import type { PriceTable } from './money/prices.js';

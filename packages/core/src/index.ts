@@ -1,4 +1,5 @@
 export type { Admission, Decision } from './admission.js';
+export type { BudgetState } from './budget-state.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {
   type AlertOptions,
@@ -26,7 +27,7 @@ export type { AdmitOptions, Explanation, Inspection, Tollgate } from './gate.js'
 export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
 export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
-export type { BudgetState, LayerState } from './meters/layer-state.js';
+export type { LayerState } from './meters/layer-state.js';
 export type { Bill, Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/meter.js';
 export type { BudgetAlert } from './money/alert-text.js';
 export type { EstimateState } from './money/learned.js';
@@ -37,6 +38,7 @@ export type {
   AdmitRequest,
   Cost,
   Dimension,
+  Estimate,
   May,
   Priority,
   RequestFacts,

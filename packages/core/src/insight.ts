@@ -1,6 +1,5 @@
 /** How a gate stands, and what would become of a request: everything that is asked without charging. */
-import type { Offer } from './admission.js';
-import { budgetState } from './budgets.js';
+import { budgetStateOf } from './budget-state.js';
 import type { Explanation, Inspection } from './gate.js';
 import { refusalOf } from './http/problem.js';
 import { billsOf } from './meters/charges.js';
@@ -8,21 +7,27 @@ import { ordered, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage } from './meters/meter.js';
 import type { EstimateState } from './money/learned.js';
 import { type Dimension, isGiven, NOTHING, type RequestFacts, type Subject } from './request.js';
-import type { Terms } from './terms.js';
+import { checkSubject } from './subject.js';
+import { NO_SUBJECT, type Offer, type Terms } from './terms.js';
 
-/** The bills of all meters whose dimensions are all given. */
+/**
+ * The bills of all meters whose dimensions are all given.
+ *
+ * @throws TollgateError `TOLLGATE_REQUEST_INVALID` for a subject that is none
+ */
 export function billsFor({ plan }: Terms, subject: Subject, facts: RequestFacts, now: number): readonly Bill[] {
+  checkSubject(subject);
   const given: Partial<Record<Dimension, unknown>> = { ...subject, ...facts };
   const groups = plan.groups.filter(({ scope }) => scope.by.every((dimension) => isGiven(given[dimension])));
   const rung = { model: facts.model, index: 0, last: true };
-  return billsOf({ ...plan, groups }, { request: facts, subject, rung, cost: NOTHING, now });
+  return billsOf({ ...plan, groups }, { request: facts, subject: subject ?? NO_SUBJECT, rung, cost: NOTHING, now });
 }
 
 export function inspection(usages: readonly Usage[], estimates: readonly EstimateState[], now: number): Inspection {
   const isBudget = ({ charge }: Usage) => charge.meter.unit === 'usd';
   return {
     limits: statesOf(usages.filter((usage) => !isBudget(usage))),
-    budgets: ordered(usages.filter(isBudget)).map((usage) => budgetState(usage, now)),
+    budgets: ordered(usages.filter(isBudget)).map((usage) => budgetStateOf(usage, now)),
     estimates,
   };
 }

@@ -1,7 +1,9 @@
 /** Which models may serve a request: that asked for and, where it stands in a ladder, cheaper ones down to the floor. */
-import { show, TollgateError } from './errors.js';
+import { type TollgateError, wrongValue } from './errors.js';
 import type { Rung } from './meters/asked.js';
 import type { AdmitRequest } from './request.js';
+import { isRecord } from './schema.js';
+import { checkSubject } from './subject.js';
 
 /** Where a model stands, and what may serve in its place. */
 interface Step {
@@ -25,13 +27,18 @@ export function makeLadders(ladders: readonly (readonly string[])[]): Ladders {
 }
 
 /**
- * The models that may serve a request, best first. Of the request's floor and the subject's the better model holds; a
- * subject's means nothing in ladders that lack it.
+ * The models that may serve a request, best first. Of the request's floor and the subject's the better model holds. A
+ * subject's means nothing in a ladder that lacks it, but has to be in one. For a model in no ladder there is none cheaper,
+ * and floors mean nothing.
  *
- * @throws TollgateError `TOLLGATE_REQUEST_INVALID` where the request's floor is not in its model's ladder, for a model
- *   that is no name, and for a `degrade` that is neither true nor false
+ * @throws TollgateError `TOLLGATE_REQUEST_INVALID` for what is no request, or whose subject is none; where the request's
+ *   floor is not in its model's ladder, or the subject's in no ladder; for a model that is no name, and for a `degrade`
+ *   that is neither true nor false
  */
-export function rungsOf(ladders: Ladders, { model, floor, degrade, subject }: AdmitRequest): readonly Rung[] {
+export function rungsOf(ladders: Ladders, request: AdmitRequest): readonly Rung[] {
+  checkRequest(request);
+  const { model, floor, degrade, subject } = request;
+  checkSubject(subject);
   checkDegrade('degrade', degrade);
   checkDegrade('subject.degrade', subject?.degrade);
   if (model === undefined) return NO_MODEL;
@@ -43,10 +50,21 @@ export function rungsOf(ladders: Ladders, { model, floor, degrade, subject }: Ad
   if (degrade === false || subject?.degrade === false) return rungs(ladder, first, first);
   if (floor === undefined && subject?.floor === undefined) return down;
   if (floor !== undefined && !ladder.includes(floor)) {
-    throw wrong('floor', floor, `one of ${ladder.map((name) => `'${name}'`).join(', ')}`);
+    throw wrong('floor', floor, oneOf(ladder));
+  }
+  if (subject?.floor !== undefined && !ladders.has(subject.floor)) {
+    throw wrong('subject.floor', subject.floor, oneOf(ladders.keys()));
   }
   const lowest = Math.min(placeOf(floor, ladder), placeOf(subject?.floor, ladder));
   return rungs(ladder, first, Math.max(first, lowest));
+}
+
+function checkRequest(request: unknown): void {
+  if (!isRecord(request)) throw wrong('request', request, 'an object such as { subject, tier }');
+}
+
+function oneOf(models: Iterable<string>): string {
+  return `one of ${[...models].map((name) => `'${name}'`).join(', ')}`;
 }
 
 /** The place of a floor in a ladder; the last one where it is not in it. */
@@ -64,5 +82,5 @@ function checkDegrade(field: string, value: unknown): void {
 }
 
 function wrong(field: string, value: unknown, expected: string): TollgateError {
-  return new TollgateError('TOLLGATE_REQUEST_INVALID', `${field}: got ${show(value)}; expected ${expected}.`);
+  return wrongValue('TOLLGATE_REQUEST_INVALID', field, value, expected);
 }

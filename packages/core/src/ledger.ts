@@ -1,69 +1,89 @@
 /** What a gate asks of its store. A store that fails is told of, and what is booked on budgets is looked at. */
-import { renew, type Watch } from './budgets.js';
+import type { Alerts } from './alerts.js';
 import type { Clock } from './clock.js';
 import { showThrown, warn } from './errors.js';
 import type { Emitter } from './events.js';
-import type { Plan } from './meters/charges.js';
+import { layerOf, type Plan } from './meters/charges.js';
 import type { Bill, Usage } from './meters/meter.js';
 import { isPromise, type May } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
 export interface Ledger {
   /** Charges the first alternative that fits as a whole, or nothing. `undefined` if the store failed. */
-  take(
-    sequence: number,
-    alternatives: readonly Alternative[],
-    plan: Plan,
-    now: number,
-  ): May<Taken | NotTaken | undefined>;
+  take(alternatives: readonly Alternative[], now: number): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Fails as the store does. */
-  settle(receipt: Receipt, actual: readonly number[], plan: Plan, goesOn?: boolean): May<void>;
-  /** What the meters would say to these bills. `undefined` if the store failed: then only figures are lost. */
-  peek(bills: readonly Bill[]): May<readonly Usage[] | undefined>;
+  settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
+  /** What the meters would say to these bills. Fails as the store does. */
+  peek(bills: readonly Bill[]): May<readonly Usage[]>;
   /** What was asked for; `undefined` if that failed, which is told. */
   attempt<T>(ask: () => May<T>): May<T | undefined>;
 }
 
-export function createLedger(gate: string, store: Store, clock: Clock, emitter: Emitter, watch: Watch): Ledger {
+/** @param plan the gate's present one */
+export function createLedger(
+  gate: string,
+  store: Store,
+  clock: Clock,
+  emitter: Emitter,
+  alerts: Alerts,
+  plan: () => Plan,
+): Ledger {
+  let sequence = 0;
+
   function failed(error: unknown): undefined {
     if (!emitter.hears('store.failed'))
       warn('TOLLGATE_STORE_FAILED', `The store of gate '${gate}' failed: ${showThrown(error)}`);
     emitter.emit('store.failed', { gate, error });
   }
 
-  function attempt<T>(ask: () => May<T>): May<T | undefined> {
-    try {
-      const answer = ask();
-      return isPromise(answer) ? answer.then(undefined, failed) : answer;
-    } catch (error) {
-      return failed(error);
-    }
-  }
-
-  function taken(result: Taken | NotTaken, plan: Plan, now: number): Taken | NotTaken {
-    if (plan.hasBudgets && 'receipt' in result) watch.look(result.receipt, plan, now);
+  function taken(result: Taken | NotTaken, now: number): Taken | NotTaken {
+    if (!plan().hasBudgets) return result;
+    if ('receipt' in result) alerts.look(result.receipt, plan(), now);
+    else for (const usages of result.refused) alerts.lookAtRefusal(usages, plan(), now);
     return result;
   }
 
   return {
-    attempt,
-    peek: (bills) => attempt(() => store.peek(bills, clock.now())),
+    peek: (bills) => store.peek(bills, clock.now()),
     // As `attempt` does, without a closure for each request.
-    take(sequence, alternatives, plan, now) {
+    take(alternatives, now) {
       try {
-        const answer = store.take({ sequence, alternatives }, now);
-        return isPromise(answer) ? answer.then((result) => taken(result, plan, now), failed) : taken(answer, plan, now);
+        const answer = store.take({ sequence: sequence++, alternatives }, now);
+        return isPromise(answer) ? answer.then((result) => taken(result, now), failed) : taken(answer, now);
       } catch (error) {
         return failed(error);
       }
     },
-    settle(receipt, actual, plan, goesOn = false) {
+    settle(receipt, actual, goesOn = false) {
       const now = clock.now();
-      if (!plan.hasBudgets) return store.settle(receipt, actual, now, goesOn);
-      renew(receipt, plan, now);
+      if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);
+      renew(receipt, plan(), now);
       const settling = store.settle(receipt, actual, now, goesOn);
-      if (isPromise(settling)) return settling.then(() => watch.look(receipt, plan, now));
-      watch.look(receipt, plan, now);
+      if (isPromise(settling)) return settling.then(() => alerts.look(receipt, plan(), now));
+      alerts.look(receipt, plan(), now);
+    },
+    attempt(ask) {
+      try {
+        const answer = ask();
+        return isPromise(answer) ? answer.then(undefined, failed) : answer;
+      } catch (error) {
+        return failed(error);
+      }
     },
   };
+}
+
+/** What the meters would say to each of several ways. */
+export async function peekAll(ledger: Ledger, ways: readonly Alternative[]): Promise<(readonly Usage[])[]> {
+  return Promise.all(ways.map(({ bills }) => ledger.peek(bills)));
+}
+
+/** Gives entries of periods that are over the rule of the present one, as stores ask for. */
+function renew(receipt: Receipt, plan: Plan, now: number): void {
+  for (const entry of receipt) {
+    const { meter, rule } = entry.charge;
+    if (rule.kind !== 'calendar' || now < rule.resetsAt) continue;
+    const current = layerOf(plan, meter)?.rule;
+    if (typeof current === 'function') entry.charge = { ...entry.charge, rule: current({}, now) };
+  }
 }

@@ -12,7 +12,7 @@ import { checkTokenCounts } from './token-counts.js';
 export interface Outcome {
   /** `succeeded` and `failed` keep what was charged, or the usage given; `ignored` gives everything back. */
   outcome?: 'succeeded' | 'failed' | 'ignored' | undefined;
-  /** The tokens used. What is left out stays as estimated. */
+  /** The tokens used. Input and output that are left out stay as estimated. */
   usage?: TokenCounts | undefined;
   /** The model that did serve it, where that is not the admission's. */
   model?: string | undefined;
@@ -20,35 +20,33 @@ export interface Outcome {
   usd?: Money | undefined;
 }
 
-/** The outcome tells what was used; else what was charged stands. */
-function isKnown({ usage, model, usd }: Outcome): boolean {
-  return usage !== undefined || model !== undefined || usd !== undefined;
-}
+const FIELDS = ['outcome', 'usage', 'model', 'usd'];
 
 /**
  * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries
  * of one meter the earlier are filled first; the last takes the rest. While nobody knows how long the answer was, what a
  * budget has reserved for it stays.
  *
- * @param total `undefined` where all is given back
+ * @param estimated what was charged as a whole
+ * @param total what it comes to: `undefined` where all is given back, `estimated` itself where nothing is known
  */
 export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined, outcome: Outcome): number[] {
   if (total === undefined) return receipt.map(() => 0);
-  if (!isKnown(outcome)) return receipt.map(({ charge }) => charge.cost);
+  if (total === estimated) return receipt.map(({ charge }) => charge.cost);
   const isAnswerKnown = outcome.usd !== undefined || outcome.usage?.outputTokens !== undefined;
   const totalOf = (meter: Meter) =>
     meter.unit === 'usd' && !isAnswerKnown
-      ? Math.max(total.usd, sumOf(meter, receipt) + total.usd - estimated.usd)
+      ? Math.max(total.usd, chargedTo(meter, receipt) + total.usd - estimated.usd)
       : costIn(meter.unit, total);
   return receipt.map(({ charge: { meter, cost } }, i) => {
     if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
-    const left = Math.max(0, totalOf(meter) - sumOf(meter, receipt, i));
+    const left = Math.max(0, totalOf(meter) - chargedTo(meter, receipt, i));
     return isLast(meter, receipt, i) ? left : Math.min(left, cost);
   });
 }
 
 /** What a meter was charged at first, in the entries before `end`. */
-function sumOf(meter: Meter, receipt: Receipt, end = receipt.length): number {
+function chargedTo(meter: Meter, receipt: Receipt, end = receipt.length): number {
   let sum = 0;
   for (let i = 0; i < end; i++) if (receipt[i].charge.meter === meter) sum += receipt[i].charge.cost;
   return sum;
@@ -63,6 +61,9 @@ function isLast(meter: Meter, receipt: Receipt, at: number): boolean {
 /** @throws TollgateError `TOLLGATE_USAGE_INVALID` for what is none */
 export function checkOutcome(given: Outcome): void {
   if (!isRecord(given)) throw wrongOutcome('outcome', given, "an object such as { outcome: 'succeeded', usage }");
+  for (const name in given) {
+    if (!FIELDS.includes(name)) throw wrongOutcome(`outcome.${name}`, given[name], `${FIELDS.join(', ')} alone`);
+  }
   const { outcome = 'succeeded', usage } = given;
   if (outcome !== 'succeeded' && outcome !== 'failed' && outcome !== 'ignored') {
     throw wrongOutcome('outcome.outcome', outcome, "'succeeded', 'failed' or 'ignored'");

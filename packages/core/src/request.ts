@@ -13,7 +13,7 @@ export interface Subject {
   /** Chooses the limit where limits are given by plan. */
   plan?: string | undefined;
   ip?: string | undefined;
-  /** The cheapest model that this subject is served by, in ladders that have it; no dimension. */
+  /** The cheapest model that this subject is served by, in the ladder that has it: one has to. No dimension. */
   floor?: string | undefined;
   /** `false`: this subject is served by the model asked for or not at all; no dimension. */
   degrade?: boolean | undefined;
@@ -50,6 +50,12 @@ export interface TokenCounts {
   reasoningTokens?: number | undefined;
 }
 
+/** What more work is expected to take. */
+export interface Estimate extends TokenCounts {
+  /** In dollars, where you know better than the price of its tokens. */
+  usd?: Money | undefined;
+}
+
 /** What a request costs, in each unit. */
 export interface Cost {
   readonly requests: number;
@@ -75,7 +81,10 @@ export interface AdmitRequest<
   priority?: Priority | undefined;
   /** The model to be served by, where there is room for it; else the next one of its ladder is tried. */
   model?: Model | undefined;
-  /** The cheapest model of the ladder that will do. The cheapest there is unless given. */
+  /**
+   * The cheapest model of the ladder that will do; the cheapest there is unless given. For a model in no ladder it means
+   * nothing.
+   */
   floor?: Model | undefined;
   /** `false`: the model asked for or none. */
   degrade?: boolean | undefined;

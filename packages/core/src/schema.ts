@@ -1,6 +1,6 @@
 /** What configurations are checked with: fields that say what would be right, and all problems at once. */
 import { z } from 'zod';
-import { configError, type Problem } from './errors.js';
+import { configError, NOT_SHOWN, type Problem } from './errors.js';
 
 /** Reads a value; `undefined` where it is wrong. */
 export type Parse<T> = (value: unknown) => T | undefined;
@@ -72,17 +72,16 @@ export function check<T>(schema: z.ZodType<T>, input: unknown, others: readonly 
 }
 
 function problemsOf(input: unknown, issue: z.core.$ZodIssue): Problem[] {
+  // A misspelt field, or one in the wrong place, may hold a secret.
+  if (issue.code === 'unrecognized_keys') {
+    const expected = 'no such field';
+    return issue.keys.map((key) => ({ path: pathText([...issue.path, key]), value: NOT_SHOWN, expected }));
+  }
   // A wrong `kind` is a problem of the limit, whose value says more.
   const path = issue.code === 'invalid_union' ? issue.path.slice(0, -1) : issue.path;
   const isSecret = issue.code === 'custom' && issue.params?.isSecret === true;
   const given = path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
-  const value = isSecret ? 'a secret that is not shown' : given;
-  if (issue.code !== 'unrecognized_keys') return [{ path: pathText(path), value, expected: issue.message }];
-  return issue.keys.map((key) => ({
-    path: pathText([...path, key]),
-    value: (value as Record<string, unknown>)[key],
-    expected: 'no such field',
-  }));
+  return [{ path: pathText(path), value: isSecret ? NOT_SHOWN : given, expected: issue.message }];
 }
 
 function pathText(path: readonly PropertyKey[]): string {

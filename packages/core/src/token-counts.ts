@@ -1,5 +1,5 @@
 /** Checks the token counts of estimates and usages, as apps give them. */
-import { type ErrorCode, show, TollgateError } from './errors.js';
+import { type ErrorCode, type Problem, wrongValue } from './errors.js';
 import type { TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import { A_COST, isCost } from './units.js';
@@ -20,35 +20,46 @@ export function checkTokenCounts(
   field: string,
   counts: unknown,
 ): asserts counts is TokenCounts | undefined {
-  if (counts === undefined) return;
-  if (!isRecord(counts)) throw wrong(code, field, counts, 'an object such as { inputTokens: 12, outputTokens: 340 }');
+  const problem = problemOf(field, counts);
+  if (problem) throw wrongValue(code, problem.path, problem.value, problem.expected);
+}
+
+/** What is wrong with what should be such counts; `undefined` where nothing is. */
+export function problemOf(path: string, counts: unknown): Problem | undefined {
+  if (counts === undefined) return undefined;
+  if (!isRecord(counts)) {
+    return { path, value: counts, expected: 'an object such as { inputTokens: 12, outputTokens: 340 }' };
+  }
   let hasParts = false;
   for (const name in counts) {
     const value = counts[name];
-    if (!(name in WHOLES)) throw wrong(code, `${field}.${name}`, value, `${Object.keys(WHOLES).join(', ')} alone`);
+    if (!(name in WHOLES)) {
+      return { path: `${path}.${name}`, value, expected: `${Object.keys(WHOLES).join(', ')} alone` };
+    }
     if (value === undefined) continue;
-    if (!isCost(value)) throw wrong(code, `${field}.${name}`, value, A_COST);
+    if (!isCost(value)) return { path: `${path}.${name}`, value, expected: A_COST };
     hasParts ||= WHOLES[name] !== undefined;
   }
-  if (!hasParts) return;
-  checkParts(code, field, counts, 'inputTokens', ['cachedInputTokens', 'cacheWriteTokens']);
-  checkParts(code, field, counts, 'outputTokens', ['reasoningTokens']);
+  const { inputTokens = 0, outputTokens = 0 } = counts as TokenCounts;
+  const tokens = inputTokens + outputTokens;
+  if (!isCost(tokens)) return { path, value: tokens, expected: `${A_COST} for input and output together` };
+  if (!hasParts) return undefined;
+  return (
+    partsProblem(path, counts, 'inputTokens', ['cachedInputTokens', 'cacheWriteTokens']) ??
+    partsProblem(path, counts, 'outputTokens', ['reasoningTokens'])
+  );
 }
 
 /** A provider that counts parts beside the whole would otherwise be billed wrongly, in silence. */
-function checkParts(
-  code: ErrorCode,
-  field: string,
+function partsProblem(
+  path: string,
   counts: TokenCounts,
   whole: keyof TokenCounts,
   parts: readonly (keyof TokenCounts)[],
-): void {
+): Problem | undefined {
   const total = counts[whole];
   const sum = parts.reduce((sum, part) => sum + (counts[part] ?? 0), 0);
-  if (sum <= (total ?? 0)) return;
-  throw wrong(code, `${field}.${whole}`, total, `at least ${sum}, since it includes ${parts.join(' and ')}`);
-}
-
-function wrong(code: ErrorCode, field: string, value: unknown, expected: string): TollgateError {
-  return new TollgateError(code, `${field}: got ${show(value)}; expected ${expected}.`);
+  if (sum <= (total ?? 0)) return undefined;
+  const expected = `at least ${sum}, since it includes ${parts.join(' and ')}`;
+  return { path: `${path}.${whole}`, value: total, expected };
 }

@@ -1,23 +1,25 @@
 /** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit, what came of it. */
 import { randomBytes } from 'node:crypto';
-import { type Books, type Decision, GateAdmission, type Offer } from './admission.js';
-import { amendment, asCharged } from './amendment.js';
-import { giveRoom, watchBudgets } from './budgets.js';
+import { type Books, type Decision, GateAdmission } from './admission.js';
+import { createAlerts } from './alerts.js';
+import { createAmendments, type Desk } from './amending.js';
+import type { BudgetState } from './budget-state.js';
 import type { DefaultTier, TollgateConfig } from './config.js';
-import { moneyOf, sumOf } from './costs.js';
+import { moneyOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { refusalOf, storeDownRefusal } from './http/problem.js';
-import { billsFor, explanation, inspection, isFitting } from './insight.js';
-import { createLedger } from './ledger.js';
-import { type BudgetState, type LayerState, stateOf, statesOf } from './meters/layer-state.js';
+import { billsFor, explanation, inspection } from './insight.js';
+import { createLedger, peekAll } from './ledger.js';
+import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
 import type { Outcome } from './outcome.js';
-import { type AdmitRequest, type Cost, isPromise, type May, type TokenCounts, then, type Whom } from './request.js';
+import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
-import { moreOf, offersOf, termsOf } from './terms.js';
+import { type Offer, offersOf, termsOf } from './terms.js';
+import { giveRoom } from './top-up.js';
 import { changed } from './update.js';
 import { validate } from './validate.js';
 
@@ -36,36 +38,48 @@ export function createTollgate<
   input: TollgateConfig<Tier, LimitName, Feature, Model, Priced>,
 ): Tollgate<Tier, LimitName, Feature, KnownModel<Model | Priced>> {
   const checked = validate(input as TollgateConfig);
-  const { name, store, clock, ladders, alerts = {}, budgetStatus } = checked;
+  const { name, store, clock, ladders, budgetStatus } = checked;
   let source: TollgateConfig = { ...(input as TollgateConfig), store, clock };
   const learned = createLearned();
   let terms = termsOf(checked, learned);
   let closed = false;
   let count = 0;
   const emitter = createEmitter();
-  const watch = watchBudgets(name, emitter, clock, alerts);
-  const ledger = createLedger(name, store, clock, emitter, watch);
+  const alerts = createAlerts(name, emitter, clock, checked.alerts ?? {});
+  const ledger = createLedger(name, store, clock, emitter, alerts, () => terms.plan);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
-  const books: Books = { idPrefix, extend, layers, settle, settled };
+  const desk: Desk = { terms: () => terms, ledger, clock, charge, isRefusal, admitted, refused };
+  const amendments = createAmendments(desk);
+  const books: Books = { idPrefix, extend: amendments.extend, layers, settle: ledger.settle, settled };
 
   function decide(request: AdmitRequest, { signal, extending, body }: AdmitOptions): May<Decision> {
     assertOpen();
     signal?.throwIfAborted();
     const now = clock.now();
     const offers = offersOf(terms, request, body, now);
-    if (extending) return amend(extending as GateAdmission, request, offers, signal);
-    const sequence = count++;
-    const result = ledger.take(sequence, offers, terms.plan, now);
-    return isPromise(result)
-      ? result.then((result) => conclude(result, sequence, request, offers, signal))
-      : conclude(result, sequence, request, offers, signal);
+    return extending
+      ? amendments.amend(extending as GateAdmission, request, offers, signal)
+      : charge(request, offers, now, signal);
   }
 
   function assertOpen(): void {
     if (closed) throw new TollgateError('TOLLGATE_CLOSED', `Gate '${name}' has been closed.`);
   }
 
-  function conclude(
+  function charge(
+    request: AdmitRequest,
+    offers: readonly Offer[],
+    now: number,
+    signal: AbortSignal | undefined,
+  ): May<Decision> {
+    const sequence = count++;
+    const result = ledger.take(offers, now);
+    return isPromise(result)
+      ? result.then((result) => charged(result, sequence, request, offers, signal))
+      : charged(result, sequence, request, offers, signal);
+  }
+
+  function charged(
     result: Taken | NotTaken | undefined,
     sequence: number,
     request: AdmitRequest,
@@ -76,61 +90,6 @@ export function createTollgate<
     const offer = offers[result?.taken ?? 0];
     const receipt = result?.receipt ?? NO_RECEIPT;
     return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal), result);
-  }
-
-  /** Turns an open admission into one for `request`. */
-  async function amend(
-    admission: GateAdmission,
-    request: AdmitRequest,
-    offers: readonly Offer[],
-    signal: AbortSignal | undefined,
-  ): Promise<Decision> {
-    admission.assertOpen();
-    const booked = admission.receipt;
-    const ways = offers.map(({ bills }) => amendment(booked, bills));
-    const lacking = ways.map(({ missing }, i) => ({ name: offers[i].name, bills: missing }));
-    const result =
-      lacking[0].bills.length > 0 ? await ledger.take(count++, lacking, terms.plan, clock.now()) : NOTHING_TAKEN;
-    if (isRefusal(result)) {
-      await ledger.attempt(() => admission.settle({ outcome: 'ignored' }));
-      const usages = result && (await ledger.attempt(() => peekAll(offers)));
-      // Room may have come back meanwhile: then the request is judged afresh.
-      if (usages?.some(isFitting)) return decide(request, { signal });
-      return refused(admission.id, request, usages);
-    }
-    const { surplus, surplusActual, kept } = ways[result?.taken ?? 0];
-    const receipt = result?.receipt ?? NO_RECEIPT;
-    // Nothing may come between: who settles now has to see the receipt.
-    if (!admission.isOpen) await giveBack(admission, receipt);
-    // From here on, whoever settles the admission settles this too.
-    admission.receipt = [...admission.receipt, ...receipt];
-    if (surplus.length > 0) await ledger.attempt(() => settle(surplus, surplusActual, true));
-    admission.assertOpen();
-    admission.request = request;
-    admission.offer = offers[result?.taken ?? 0];
-    // What it was extended by meanwhile stays.
-    admission.receipt = [...kept.map(asCharged), ...admission.receipt.slice(booked.length)];
-    return admitted(admission, result, true);
-  }
-
-  async function extend(admission: GateAdmission, estimate: TokenCounts): Promise<Decision> {
-    const now = clock.now();
-    const more = moreOf(terms, admission, estimate, now);
-    const result = await ledger.take(count++, [more], terms.plan, now);
-    if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused);
-    const receipt = result?.receipt ?? NO_RECEIPT;
-    // Nothing may come between: who settles now has to see the receipt.
-    if (!admission.isOpen) await giveBack(admission, receipt);
-    admission.offer = { ...admission.offer, cost: sumOf(admission.offer.cost, more.cost) };
-    admission.receipt = [...admission.receipt, ...receipt];
-    return admitted(admission, result, true, admission.model);
-  }
-
-  /** Gives back what was charged for an admission that has been settled meanwhile, and throws. */
-  async function giveBack(admission: GateAdmission, receipt: Receipt): Promise<void> {
-    const nothing = receipt.map(() => 0);
-    await settle(receipt, nothing);
-    admission.assertOpen();
   }
 
   /** Where the store fails, the limits say what holds. */
@@ -147,8 +106,8 @@ export function createTollgate<
   ): Decision {
     if (result !== undefined) tellOf(admission, result, from);
     if (emitter.hears('admitted')) {
-      const { id, request, offer } = admission;
-      emitter.emit('admitted', { gate: name, id, request, model: offer.model, cost: offer.cost, extended });
+      const { id, request, model, offer } = admission;
+      emitter.emit('admitted', { gate: name, id, request, model, cost: offer.quote.cost, extended });
     }
     return { admitted: true, admission };
   }
@@ -170,32 +129,29 @@ export function createTollgate<
     return { admitted: false, refusal };
   }
 
-  function settle(receipt: Receipt, actual: readonly number[], goesOn = false): May<void> {
-    return ledger.settle(receipt, actual, terms.plan, goesOn);
-  }
-
   function settled(
     admission: GateAdmission,
     { outcome = 'succeeded', usage, model = admission.model }: Outcome,
     actual: Cost | undefined,
     provisional: boolean,
   ): void {
-    const { request, offer } = admission;
-    const { cost } = offer;
-    if (usage && actual && model !== undefined && !provisional) learned.learn(request.feature, model, cost, usage);
+    const { request, offer, hasBeenExtended } = admission;
+    // Extensions come on top of what is learned.
+    if (usage && actual && model !== undefined && !provisional && !hasBeenExtended) {
+      learned.learn(request.feature, model, offer.quote.tokens, usage);
+    }
     if (!emitter.hears('settled')) return;
     const { id } = admission;
+    const { cost } = offer.quote;
     emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
   }
 
   /** How the limits stand; nothing if the store fails. */
   function layers(bills: readonly Bill[]): May<readonly LayerState[]> {
-    return then(ledger.peek(bills), (usages = []) => statesOf(usages));
-  }
-
-  async function peekAll(offers: readonly Offer[]): Promise<(readonly Usage[])[]> {
-    const now = clock.now();
-    return Promise.all(offers.map(({ bills }) => store.peek(bills, now)));
+    return then(
+      ledger.attempt(() => ledger.peek(bills)),
+      (usages = []) => statesOf(usages),
+    );
   }
 
   async function giveBudgetRoom(
@@ -230,13 +186,13 @@ export function createTollgate<
     async inspect(subject, facts = {}) {
       assertOpen();
       const now = clock.now();
-      const usages = (await ledger.peek(billsFor(terms, subject, facts, now))) ?? [];
+      const usages = await ledger.peek(billsFor(terms, subject, facts, now));
       return inspection(usages, learned.states(), now);
     },
     async explain(request, { body } = NO_OPTIONS) {
       assertOpen();
       const offers = offersOf(terms, request, body, clock.now());
-      return explanation(offers, await peekAll(offers), budgetStatus);
+      return explanation(offers, await peekAll(ledger, offers), budgetStatus);
     },
     topUp: async (budget, whom, amount) =>
       giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount)),
@@ -249,7 +205,7 @@ export function createTollgate<
     },
     async close() {
       closed = true;
-      watch.close();
+      alerts.close();
       await store.close();
     },
   };
@@ -258,5 +214,3 @@ export function createTollgate<
 const NO_OPTIONS: AdmitOptions = {};
 
 const NO_RECEIPT: Receipt = [];
-
-const NOTHING_TAKEN: Taken = { taken: 0, receipt: NO_RECEIPT, shadowRefused: [] };

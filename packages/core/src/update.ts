@@ -1,6 +1,6 @@
 /** Changes to a running gate's configuration, as a configuration that is then checked like any other. */
 import { type Budget, DEFAULT_TIERS, type Limit, type TollgateChange, type TollgateConfig } from './config.js';
-import { configError, type Problem, type TollgateError } from './errors.js';
+import { configError, NOT_SHOWN, type Problem, TollgateError } from './errors.js';
 import { isRecord } from './schema.js';
 import { type CheckedConfig, validate } from './validate.js';
 
@@ -21,10 +21,10 @@ export interface Changed {
 export function changed(config: TollgateConfig, change: TollgateChange): Changed {
   const problems: Problem[] = [];
   const { tiers, prices, limits, budgets, ...others } = recordAt('change', change, A_CHANGE, problems);
-  for (const [field, value] of Object.entries(others)) {
+  for (const field of Object.keys(others)) {
     problems.push({
       path: field,
-      value,
+      value: NOT_SHOWN,
       expected: 'only tiers, prices, limits and budgets to change; for anything else make a new gate',
     });
   }
@@ -42,7 +42,8 @@ export function changed(config: TollgateConfig, change: TollgateChange): Changed
     const checked = validate(source);
     if (problems.length === 0) return { source, checked };
   } catch (error) {
-    problems.push(...(error as TollgateError).problems.map((problem) => byName(problem, source)));
+    if (!(error instanceof TollgateError)) throw error;
+    problems.push(...error.problems.map((problem) => byName(problem, source)));
   }
   throw configError(problems);
 }
@@ -60,7 +61,8 @@ function changedLayers<Layer extends Limit | Budget>(
     const layer = layers.find((layer) => layer.name === name);
     const names = layers.map((layer) => `'${layer.name}'`).join(', ') || 'none, as there are none';
     if (layer) changes.set(name, changesOf(`${field}.${name}`, layer.kind, value, problems));
-    else problems.push({ path: `${field}.${name}`, value, expected: `one of the gate's ${field}: ${names}` });
+    else
+      problems.push({ path: `${field}.${name}`, value: NOT_SHOWN, expected: `one of the gate's ${field}: ${names}` });
   }
   return layers.map((layer) => ({ ...layer, ...changes.get(layer.name) }));
 }
@@ -70,10 +72,10 @@ function changesOf(path: string, kind: keyof typeof CHANGEABLE, change: unknown,
   const changeable = CHANGEABLE[kind];
   const fields = recordAt(path, change, `an object with some of ${changeable.join(', ')}`, problems);
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-  for (const [field, value] of given) {
+  for (const [field] of given) {
     if (changeable.includes(field)) continue;
     const expected = `only ${changeable.join(', ')} to change; for anything else make a new gate`;
-    problems.push({ path: `${path}.${field}`, value, expected });
+    problems.push({ path: `${path}.${field}`, value: NOT_SHOWN, expected });
   }
   return Object.fromEntries(given.filter(([field]) => changeable.includes(field)));
 }

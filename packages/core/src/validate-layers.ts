@@ -98,7 +98,7 @@ export const budget = z
       onStoreError,
       limit: limit(name),
       rule: (_, now) => rule(now),
-      terms: { reserve, degradeAt, alertAt },
+      budget: { reserve, degradeAt, alertAt },
     };
   });
 

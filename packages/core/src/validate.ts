@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Clock, systemClock } from './clock.js';
 import { type AlertOptions, DEFAULT_TIERS, type TollgateConfig } from './config.js';
-import type { Problem } from './errors.js';
+import { configError, type Problem } from './errors.js';
 import { type Ladders, makeLadders } from './ladders.js';
 import type { Layer } from './meters/charges.js';
 import { type PriceTable, prices } from './money/prices.js';
@@ -36,7 +36,8 @@ export interface CheckedConfig {
 const A_TIER = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
 const A_LIMIT = 'what slidingWindow({ … }) or tokenBucket({ … }) returns';
 const A_LADDER = 'a list of at least one model, from the best to the cheapest, each in one ladder only';
-const A_MODEL = "a model's name, in ASCII as clients are told of it in a header";
+const A_MODEL = "a model's name in printable ASCII without spaces around it, as it stands in a header";
+const A_PRICED_MODEL = "a model that has a price, since budgets count what it costs: add it to prices, or a 'default'";
 
 const MODEL = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
@@ -120,7 +121,22 @@ export function validate(input: TollgateConfig): CheckedConfig {
     ...missingLayers(input),
     ...repeatedNames(input),
   ]);
-  return { ...rest, layers: [...limits, ...budgets], features: features && new Set(features) };
+  const checked = { ...rest, layers: [...limits, ...budgets], features: features && new Set(features) };
+  const unpriced = unpricedModels(input, checked);
+  if (unpriced.length > 0) throw configError(unpriced);
+  return checked;
+}
+
+/** Each request for a ladder is priced for all its models: one without a price would fail them all. */
+function unpricedModels({ ladders = [] }: TollgateConfig, { layers, prices, clock }: CheckedConfig): Problem[] {
+  if (layers.every(({ unit, shadow }) => unit !== 'usd' || shadow)) return [];
+  const now = clock.now();
+  return ladders.flatMap((ladder, i) =>
+    ladder.flatMap((model, j) => {
+      const isPriced = prices?.costOf(model, { inputTokens: 1 }, now) !== undefined;
+      return isPriced ? [] : [{ path: `ladders[${i}][${j}]`, value: model, expected: A_PRICED_MODEL }];
+    }),
+  );
 }
 
 function missingLayers(input: TollgateConfig): Problem[] {

@@ -20,8 +20,13 @@ export interface Answer {
   readonly body?: string | Readable;
 }
 
-export interface Annotation extends TollOptions<IncomingMessage> {
-  readonly tier: Fact<IncomingMessage, TierName>;
+/** What annotations are functions of: Node's request, with the body as the framework has parsed it. */
+export interface Asked extends IncomingMessage {
+  readonly body?: unknown;
+}
+
+export interface Annotation extends TollOptions<Asked> {
+  readonly tier: Fact<Asked, TierName>;
 }
 
 /** A middleware, or hook, of the app's own. Where it ends the response, nothing comes after it. */
@@ -33,6 +38,8 @@ export interface Route {
   readonly path: string;
   /** None unless given. */
   readonly toll?: Annotation | 'free';
+  /** Stands before it, as that of a router does. Of Fastify, whose routes have one, `toll` is all there is. */
+  readonly earlierToll?: Annotation;
   /** Stands between the toll and the handler. */
   readonly after?: Step;
   readonly handler: (call: Call) => May<Answer>;
@@ -46,6 +53,8 @@ export interface AppSpec {
   readonly refuse?: (refusal: Refusal) => May<Answer>;
   /** The framework's own setting; trusts nobody unless given. */
   readonly trustProxy?: boolean | number;
+  /** JSON bodies are parsed before the tolls of routes are paid. They are unless given. */
+  readonly parsesBodies?: boolean;
   /** Stands before the gate. */
   readonly before?: Step;
   /** Another gate that stands before this one; this one itself, mounted twice, unless it says which. */

@@ -4,6 +4,7 @@
  */
 import { annotationContract } from './annotations.js';
 import { behaviourContract } from './behaviours.js';
+import { budgetContract } from './budgets.js';
 import { currentAdmissionContract } from './current-admission.js';
 import { endingContract } from './endings.js';
 import { extendingContract } from './extending.js';
@@ -27,6 +28,7 @@ export function adapterContract(name: string, harness: Harness): void {
     describe('a store that is down', () => storeDownContract(open));
     describe('Retry-After', () => retryAfterContract(open));
     describe('rate-limit headers', () => headerContract(open));
+    describe('budgets', () => budgetContract(open));
     describe('the end of a response', () => endingContract(open));
     describe('extending in the handler', () => extendingContract(open));
     describe('a client that leaves', () => leavingContract(open));

@@ -2,21 +2,18 @@
 import type { IncomingMessage, Server } from 'node:http';
 import {
   createTollgate,
-  type Limit,
-  type Store,
+  type RequestFacts,
   type Subject,
   type Tollgate,
+  type TollgateConfig,
   type TollgateEvents,
 } from '@tollgate/core';
 import { type ManualClock, manualClock } from '@tollgate/core/testing';
 import { closeServers, listen, type Reply, type SendOptions, send } from '../../helpers/http-server.js';
 import type { Annotation, AppSpec, Harness } from './harness.js';
 
-export interface BenchSpec extends Partial<Omit<AppSpec, 'gate' | 'onError'>> {
-  limits: readonly Limit[];
-  store?: Store;
-  features?: readonly string[];
-}
+/** A gate's configuration, and the app that it stands in. */
+export interface BenchSpec extends Omit<TollgateConfig, 'clock'>, Partial<Omit<AppSpec, 'gate' | 'onError'>> {}
 
 export interface Bench {
   readonly gate: Tollgate;
@@ -26,23 +23,24 @@ export interface Bench {
   readonly errors: unknown[];
   readonly settlements: TollgateEvents['settled'][];
   send(path: string, options?: SendOptions): Promise<Reply>;
-  /** What a limit has counted for a subject. */
-  used(layer: string, subject?: Subject): Promise<number>;
+  /** What a limit or budget has counted for a subject. */
+  used(layer: string, subject?: Subject, facts?: RequestFacts): Promise<number>;
 }
 
 export type Open = (spec: BenchSpec) => Promise<Bench>;
 
 export function workbench(harness: Harness): Open {
   afterEach(closeServers);
-  return async ({ limits, store, features, options, routes = [], ...rest }) => {
+  return async (spec) => {
+    const { options, refuse, trustProxy, parsesBodies, before, outer, earlierHeaders, routes, ...config } = spec;
     const clock = manualClock();
-    const gate = createTollgate({ limits, clock, ...(store && { store }), ...(features && { features }) });
+    const gate = createTollgate<string, string, string, string, string>({ ...config, clock });
     const errors: unknown[] = [];
     const settlements: TollgateEvents['settled'][] = [];
     gate.on('settled', (event) => settlements.push(event));
     const onError = (error: unknown) => void errors.push(error);
-    const listener = await harness({ gate, routes, onError, ...rest, options: { identify: subjectOf, ...options } });
-    const server = await listen(listener, { maxHeaderSize: 1 << 20 });
+    const app: AppSpec = { routes: [], ...spec, gate, onError, options: { identify: subjectOf, ...options } };
+    const server = await listen(await harness(app), { maxHeaderSize: 1 << 20 });
     return {
       gate,
       clock,
@@ -50,9 +48,10 @@ export function workbench(harness: Harness): Open {
       errors,
       settlements,
       send: (path, options) => send(server, path, options),
-      async used(layer, subject = {}) {
-        const state = (await gate.inspect(subject)).limits.find((one) => one.layer === layer);
-        if (!state) throw new Error(`no limit '${layer}' counts ${JSON.stringify(subject)}`);
+      async used(layer, subject = {}, facts = {}) {
+        const { limits, budgets } = await gate.inspect(subject, facts);
+        const state = [...limits, ...budgets].find((one) => one.layer === layer);
+        if (!state) throw new Error(`nothing called '${layer}' counts ${JSON.stringify({ ...subject, ...facts })}`);
         return state.used;
       },
     };

@@ -3,7 +3,7 @@
  * the whole of the program that they stand in. By `tsc -b`; never run.
  */
 import { createTollgate, type Dimension, type Subject, slidingWindow, type Tollgate } from '@tollgate/core';
-import type { FeatureName, TierName } from '@tollgate/core/http';
+import type { FeatureName, ModelName, TierName } from '@tollgate/core/http';
 import { type TollHandler, toll, tollgate } from '@tollgate/express';
 
 declare module '@tollgate/core' {
@@ -23,16 +23,29 @@ const gate = createTollgate({
     slidingWindow({ name: 'planet', by: 'planet', limit: 5, window: '1m' }),
   ],
   features: ['chat', 'embed'],
+  ladders: [['best', 'fair']],
+  prices: {
+    best: { input: '$5/M', output: '$25/M' },
+    fair: { input: '$1/M', output: '$5/M' },
+    embedder: { input: '$0.02/M', output: '$0/M' },
+  },
 });
 
 export const tier: TierName = 'cheap';
 export const feature: FeatureName = 'chat';
+export const models: ModelName[] = ['best', 'fair', 'embedder'];
 export const dimension: Dimension = 'region';
 export const subject: Subject = { user: 'u', region: 'eu' };
 
 export const tolls: TollHandler[] = [
   toll('cheap', { feature: 'chat' }),
   toll((req) => (req.query.long ? 'dear' : 'cheap'), { feature: () => 'embed' }),
+  toll('cheap', { model: 'best', floor: 'fair' }),
+  toll('cheap', { model: (req) => req.body.model, floor: () => undefined }),
+  // @ts-expect-error: no such model
+  toll('cheap', { model: 'bset' }),
+  // @ts-expect-error: no such model to go down to
+  toll('cheap', { model: 'best', floor: 'fiar' }),
   // @ts-expect-error: a default tier, which this gate has not
   toll('small'),
   // @ts-expect-error: no such tier from a function

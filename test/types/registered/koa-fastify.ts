@@ -9,8 +9,12 @@ export const tolls: TollMiddleware[] = [
   toll((ctx) => (ctx.query.long ? 'dear' : 'cheap')),
   // @ts-expect-error: a default tier, which this gate has not
   toll('small'),
+  toll('cheap', { model: 'embedder', usd: '$0.02' }),
+  toll('cheap', { model: (ctx) => ctx.get('x-model'), degrade: (ctx) => ctx.query.exact === undefined }),
   // @ts-expect-error: no such feature
   toll('cheap', { feature: 'chatter' }),
+  // @ts-expect-error: no such model
+  toll('cheap', { model: 'bset' }),
 ];
 
 const answer = () => 'Good evening.';
@@ -22,6 +26,12 @@ export async function routes(app: FastifyInstance, gate: Tollgate): Promise<void
   app.get('/free', { config: { toll: 'free' } }, answer);
   app.get('/chat', { config: { toll: { tier: 'cheap', feature: 'chat' } } }, answer);
   app.get('/long', { config: { toll: { tier: (request) => (request.query ? 'dear' : 'cheap') } } }, answer);
+  app.get('/model', { config: { toll: { tier: 'cheap', model: 'best', floor: 'fair', degrade: true } } }, answer);
+  app.get('/body', { config: { toll: { tier: 'cheap', model: ({ body }) => String(body), usd: '$1' } } }, answer);
+  // @ts-expect-error: no such model
+  app.get('/bset', { config: { toll: { tier: 'cheap', model: 'bset' } } }, answer);
+  // @ts-expect-error: no such model to go down to
+  app.get('/floor', { config: { toll: { tier: 'cheap', model: 'best', floor: 'fiar' } } }, answer);
   // @ts-expect-error: a default tier, which this gate has not
   app.get('/small', { config: { toll: { tier: 'small' } } }, answer);
   // @ts-expect-error: no such feature

@@ -4,10 +4,11 @@
  */
 import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
-import { show, showThrown, TollgateError, warn } from '../errors.js';
+import { showThrown, warn, wrongValue } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import { isPromise, type May, type Subject, then } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
+import { A_SUBJECT } from '../subject.js';
 import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
 import { type Conduct, type Exchange, exchangeOf, exchanges, type Passage } from './exchange.js';
@@ -18,15 +19,24 @@ import { makeToll, type TierName, type Toll, type TollFacts } from './toll.js';
 
 /** Options that all adapters share. `F` is how the app answers refusals in a framework. */
 export interface ConductOptions<R, F = never> {
-  /** On whose behalf a request comes. Where it fails, the request fails as the app's own error. Everybody is one unless given. */
+  /**
+   * On whose behalf a request comes. Where it fails, the request fails as the app's own error. Unless given, callers are
+   * told apart by nothing but their address, where limits count by `ip`.
+   */
   identify?: (request: R) => May<Subject | undefined>;
-  /** What a route without an annotation costs. Free unless given. */
+  /** What a route without an annotation costs, whatever its body says. Free unless given. */
   defaultTier?: TierName;
   /** Requests to let pass uncharged. */
   skip?: (request: R) => May<boolean>;
-  /** `draft` for `RateLimit`, `legacy` for `X-RateLimit-*`, `both`, or `false`. `draft` unless given. */
+  /**
+   * `draft` for `RateLimit`, `legacy` for `X-RateLimit-*`, `both`, or `false` for neither, nor for the model that serves;
+   * `Retry-After` is sent in any case. `draft` unless given.
+   */
   headers?: HeaderStyle;
-  /** Responses that give back all that was charged. None unless given, else clients could spend by provoking errors. */
+  /**
+   * Responses that give back all that was charged, unless the handler settles. None unless given, else clients could spend
+   * by provoking errors.
+   */
   refundOn?: (end: ResponseEnd) => boolean;
   /** Bits of an IPv6 address that tell callers apart, from 32 to 128. 56 unless given. */
   ipv6Prefix?: number;
@@ -42,7 +52,7 @@ const A_PREFIX = 'a whole number from 32 to 128';
 
 const schema = z.strictObject({
   identify: optionalFunction('(request) => subject'),
-  defaultTier: z.string({ error: "a tier's name" }).optional(),
+  defaultTier: z.custom((value) => typeof value === 'string' && value !== '', { error: "a tier's name" }).optional(),
   skip: optionalFunction('(request) => boolean'),
   headers: z.literal(['draft', 'legacy', 'both', false], { error: "'draft', 'legacy', 'both' or false" }).optional(),
   refundOn: optionalFunction('({ status, finished }) => boolean'),
@@ -63,7 +73,8 @@ export function createConduct<R extends object, S, F>(
   const countsRoute = gate.dimensions.has('route');
   const watchProxy = proxyWatch(adapter);
 
-  // Promises are made only where the app, or the store, makes the first one: they cost more than all the rest.
+  // Where neither the app nor the store promises anything, and no fact is a function, a request is admitted without a
+  // promise: one costs more than all the rest.
 
   function pass(request: R, response: S, toll: Toll<R>): May<Passage> {
     const exchange = exchangeOf(request);
@@ -101,7 +112,7 @@ export function createConduct<R extends object, S, F>(
         return leave(exchange);
       },
       (error) => {
-        // The admission that was to be changed has been settled, since the response closed meanwhile.
+        // Mostly since the admission that was to be changed has been settled, as the response closed meanwhile.
         if (adapter.isClosed(response)) return leave(exchange);
         throw error;
       },
@@ -118,8 +129,7 @@ export function createConduct<R extends object, S, F>(
 
   function subjectOf(request: R, identified: Subject | undefined): Subject {
     if (identified !== undefined && !isRecord(identified)) {
-      const expected = "an object such as { user: 'u1' }, or undefined for somebody unknown";
-      throw new TollgateError('TOLLGATE_REQUEST_INVALID', `identify: got ${show(identified)}; expected ${expected}.`);
+      throw wrongValue('TOLLGATE_REQUEST_INVALID', 'identify', identified, A_SUBJECT);
     }
     if (!countsIp || identified?.ip !== undefined) return identified ?? {};
     watchProxy(request);

@@ -156,16 +156,20 @@ export function problemBody(refusal: Refusal): ProblemBody {
   };
 }
 
-function budgetDetail({ layer, own, cost, used, limit, retryAfterMs, resetsAt = 0 }: LayerState): string {
+function budgetDetail({ layer, own, cost, used, limit, share, retryAfterMs, resetsAt = 0 }: LayerState): string {
   if (retryAfterMs === undefined) {
     return own
       ? `This request may cost ${formatMoney(cost)}; the budget '${layer}' never allows more than ${formatMoney(limit)}.`
       : `This request may cost more than the budget '${layer}' can ever allow.`;
   }
   const renewed = `It is renewed at ${minute(resetsAt)}, in ${duration(retryAfterMs)}.`;
-  if (!own) return `The budget '${layer}', which you share with others, is exhausted. ${renewed}`;
+  if (!own) {
+    const whom = share === undefined ? '' : ' for this model';
+    return `The budget '${layer}', which you share with others, is exhausted${whom}. ${renewed}`;
+  }
   const figures = `${formatMoney(used)} of the ${formatMoney(limit)}`;
-  return `You have spent ${figures} that the budget '${layer}' allows; this request may cost ${formatMoney(cost)}. ${renewed}`;
+  const part = share === undefined ? '' : `, of which this model may use ${formatMoney(share)}`;
+  return `You have spent ${figures} that the budget '${layer}' allows${part}; this request may cost ${formatMoney(cost)}. ${renewed}`;
 }
 
 /** Such as `2026-12-01 00:00 UTC`. */

@@ -45,14 +45,13 @@ function inMicrodollars(state: LayerState): LayerState {
 }
 
 /** By limit, as it was told of last: policies change seldom, and are told of in every response. */
-const policies = new Map<string, { readonly state: LayerState; readonly item: string }>();
+const policies = new Map<string, Pick<LayerState, 'unit' | 'limit' | 'windowMs'> & { readonly item: string }>();
 
-function policyItem(state: LayerState): string {
-  const { layer, unit, limit, windowMs } = state;
+function policyItem({ layer, unit, limit, windowMs }: LayerState): string {
   const last = policies.get(layer);
-  if (last?.state.limit === limit && last.state.windowMs === windowMs && last.state.unit === unit) return last.item;
+  if (last?.limit === limit && last.windowMs === windowMs && last.unit === unit) return last.item;
   const item = `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
-  policies.set(layer, { state, item });
+  policies.set(layer, { unit, limit, windowMs, item });
   return item;
 }
 

@@ -4,8 +4,9 @@ import type { DefaultTier } from '../config.js';
 import type { Tollgate } from '../gate.js';
 import { type Money, parseMoney } from '../money/nano-dollars.js';
 import type { AdmitRequest, May, Priority, TokenCounts } from '../request.js';
-import { check, field } from '../schema.js';
-import { isCost } from '../units.js';
+import { check, field, isRecord } from '../schema.js';
+import { problemOf } from '../token-counts.js';
+import { A_COST, isCost } from '../units.js';
 
 /**
  * Filled in by the app, so that wrong names on its routes are compile errors:
@@ -92,14 +93,15 @@ const schema = z.strictObject({
   floor: optional('a name', isText),
   degrade: optional('true or false', (value) => typeof value === 'boolean'),
   usd: optional("an amount such as '$0.02'", (value) => parseMoney(value) !== undefined),
-  estimate: optional('{ inputTokens?, outputTokens? }', (value) => typeof value === 'object' && value !== null),
-  permits: optional('a finite number from 0 to 2^53 - 1', isCost),
+  estimate: optional('{ inputTokens?, outputTokens? }', isRecord),
+  permits: optional(A_COST, isCost),
 });
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem */
 export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {}): Toll<R> {
-  check(schema, { ...options, tier });
   const given: Record<string, unknown> = { ...options, tier };
+  const wrongEstimate = isRecord(given.estimate) ? problemOf('estimate', given.estimate) : undefined;
+  check(schema, given, wrongEstimate ? [wrongEstimate] : []);
   const open = Object.keys(given).filter((name) => typeof given[name] === 'function');
   const fixed = factsOf(given);
   const { inputTokens, outputTokens } = fixed.estimate ?? {};

@@ -2,6 +2,7 @@
 import { showThrown, warnOnce } from '../errors.js';
 import type { Cost, Dimension } from '../request.js';
 import type { Asked } from './asked.js';
+import { type Credits, withCredit } from './credits.js';
 import { keyOf, type Read, readerOf } from './keys.js';
 import type { Bill, Charge, Key, Meter, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
@@ -16,7 +17,7 @@ export interface Layer {
   readonly limit: number | PerSubject<number>;
   readonly rule: Rule | PerSubject<Rule>;
   /** Of budgets alone. */
-  readonly terms?: BudgetTerms;
+  readonly budget?: BudgetTerms;
 }
 
 /** What budgets say beyond what limits say. */
@@ -32,15 +33,7 @@ export interface BudgetTerms {
 export interface MeteredLayer extends Layer {
   readonly meter: Meter;
   /** What a budget was given beyond its limit, by key as JSON. */
-  readonly credits: Map<string, Credit>;
-}
-
-/** Nano-dollars beyond a budget's limit, for one period. */
-export interface Credit {
-  readonly period: number;
-  readonly amount: number;
-  /** The part of it that made good what was used: what the next reset need not give again. */
-  readonly madeGood: number;
+  readonly credits: Credits;
 }
 
 /** The limits that share their dimensions. */
@@ -84,10 +77,10 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
     groups.set(id, group);
   }
   const failsOpen = layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open');
-  const hasBudgets = layers.some(({ terms }) => terms !== undefined);
+  const hasBudgets = layers.some(({ budget }) => budget !== undefined);
   const metered = [...groups.values()].flatMap(({ layers }) => layers);
   const alertAt = new Map(
-    metered.flatMap(({ meter, terms }) => (terms?.alertAt.length ? [[meter, terms.alertAt]] : [])),
+    metered.flatMap(({ meter, budget }) => (budget?.alertAt.length ? [[meter, budget.alertAt]] : [])),
   );
   return { groups: [...groups.values()], failsOpen, hasBudgets, alertAt, warned: previous?.warned ?? new Set() };
 }
@@ -95,29 +88,6 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
 /** The layer that a meter counts for. */
 export function layerOf({ groups }: Plan, { scope, name }: Meter): MeteredLayer | undefined {
   return groups.find((group) => group.scope === scope)?.layers.find((layer) => layer.name === name);
-}
-
-/** What a budget holds now for a key; as it was when it was charged, where that depends on more than the key. */
-export function wholeNow(plan: Plan, { meter, rule, whole }: Charge, key: Key): number {
-  const layer = layerOf(plan, meter);
-  return typeof layer?.limit === 'number' ? raised(layer.limit, creditOf(layer, key, rule)) : whole;
-}
-
-/**
- * Adds to what a key has beyond a budget's limit: an amount, and what of `used` has not been made good yet. What was added for
- * earlier periods is forgotten.
- */
-export function addCredit(
-  { credits }: MeteredLayer,
-  key: Key,
-  period: number,
-  { amount = 0, used = 0 }: { readonly amount?: number; readonly used?: number },
-): void {
-  const id = JSON.stringify(key);
-  for (const [other, credit] of credits) if (credit.period < period) credits.delete(other);
-  const before = credits.get(id) ?? { amount: 0, madeGood: 0 };
-  const madeGood = Math.max(before.madeGood, used);
-  credits.set(id, { period, amount: before.amount + amount + madeGood - before.madeGood, madeGood });
 }
 
 export function costIn(unit: Unit, cost: Cost): number {
@@ -182,14 +152,14 @@ function chargesOf(group: Group, key: Key, asked: Asked, warned: Set<string>): r
 
 /** @param last given back where its rule is the same object and its numbers are the same */
 function chargeOf(layer: MeteredLayer, last: Charge | undefined, key: Key, asked: Asked): Charge {
-  const { meter, unit, shadow, terms } = layer;
+  const { meter, unit, shadow, budget } = layer;
   const { subject, rung, now } = asked;
   const rule = typeof layer.rule === 'function' ? layer.rule(subject, now) : layer.rule;
   const given = typeof layer.limit === 'function' ? layer.limit(subject, now) : layer.limit;
-  const cost = terms?.reserve === 'worst' ? asked.cost.worstUsd : costIn(unit, asked.cost);
-  const whole = layer.credits.size === 0 ? given : raised(given, creditOf(layer, key, rule));
+  const cost = budget?.reserve === 'worst' ? asked.cost.worstUsd : costIn(unit, asked.cost);
+  const whole = layer.credits.size === 0 ? given : withCredit(given, layer.credits, key, rule);
   // What is on trial sends no request to a cheaper model, so it is not kept from any.
-  const limit = terms === undefined || rung.last || shadow ? whole : shareOf(whole, terms.degradeAt[rung.index] ?? 1);
+  const limit = budget === undefined || rung.last || shadow ? whole : shareOf(whole, budget.degradeAt[rung.index] ?? 1);
   if (last?.cost === cost && last.limit === limit && last.whole === whole && last.rule === rule) return last;
   return { meter, rule, cost, limit, whole, shadow };
 }
@@ -198,17 +168,6 @@ function chargeOf(layer: MeteredLayer, last: Charge | undefined, key: Key, asked
 function shareOf(whole: number, share: number): number {
   const most = Math.floor(whole * share);
   return (most + 1) / whole <= share ? most + 1 : most;
-}
-
-/** A limit of which nothing can be counted beyond 2⁵³ − 1. */
-function raised(limit: number, credit: number): number {
-  return credit === 0 ? limit : Math.min(limit + credit, Number.MAX_SAFE_INTEGER);
-}
-
-/** What a budget has beyond its limit in the rule's period. */
-function creditOf({ credits }: MeteredLayer, key: Key, rule: Rule): number {
-  const credit = credits.get(JSON.stringify(key));
-  return credit !== undefined && rule.kind === 'calendar' && credit.period === rule.period ? credit.amount : 0;
 }
 
 /** A limit on trial alters no answer, not even where it has no value for a plan: then it counts nothing. */

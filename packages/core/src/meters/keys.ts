@@ -1,6 +1,6 @@
 /** Whom a meter counts: the values of its dimensions, read from what is asked. */
 import { createHash } from 'node:crypto';
-import { show, TollgateError, warnOnce } from '../errors.js';
+import { warnOnce, wrongValue } from '../errors.js';
 import type { Dimension, Subject } from '../request.js';
 import type { Asked } from './asked.js';
 import type { Key } from './meter.js';
@@ -56,7 +56,7 @@ function otherValue(dimension: Dimension, value: unknown, warned: Set<string>): 
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (value !== undefined && value !== null && value !== '') {
     const expected = 'a string, a number, or undefined where it is not known';
-    throw new TollgateError('TOLLGATE_REQUEST_INVALID', `${dimension}: got ${show(value)}; expected ${expected}.`);
+    throw wrongValue('TOLLGATE_REQUEST_INVALID', dimension, value, expected);
   }
   warnOnce(
     warned,

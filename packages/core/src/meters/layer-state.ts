@@ -17,7 +17,9 @@ export interface LayerState {
   readonly cost: number;
   readonly used: number;
   readonly limit: number;
-  /** What can be charged now; 0 or more. */
+  /** What of `limit` this request may use, where a budget keeps the rest for cheaper models; `undefined` where it is all. */
+  readonly share: number | undefined;
+  /** What of `limit` can be charged now; 0 or more. */
   readonly remaining: number;
   /** Milliseconds until `cost` fits: 0 now, `undefined` never. */
   readonly retryAfterMs: number | undefined;
@@ -27,12 +29,6 @@ export interface LayerState {
   readonly windowMs: number;
   /** When a budget's period ends, in milliseconds since 1970; `undefined` for limits. */
   readonly resetsAt: number | undefined;
-}
-
-/** How a budget stands for one key. */
-export interface BudgetState extends LayerState {
-  /** When it will be exhausted at the present burn, in milliseconds since 1970; `undefined` where it lasts until it resets. */
-  readonly exhaustsAt: number | undefined;
 }
 
 /** Dimensions that don't say who the caller is. */
@@ -56,6 +52,7 @@ export function stateOf({ charge, key, used, waitMs, refillMs }: Usage): LayerSt
     cost: charge.cost,
     used,
     limit: charge.whole,
+    share: charge.limit < charge.whole ? charge.limit : undefined,
     remaining: Math.max(0, charge.whole - used),
     retryAfterMs: Number.isFinite(waitMs) ? waitMs : undefined,
     refillMs,

@@ -69,6 +69,11 @@ export function fits(used: number, cost: number, limit: number): boolean {
   return used <= limit - cost;
 }
 
+/** What costs no money needs no room in a budget, be that overdrawn. */
+export function needsNoRoom({ rule, cost }: Charge): boolean {
+  return cost === 0 && rule.kind === 'calendar';
+}
+
 /** The place of what a short row has no room for: nothing was changed, and a long one has to take its place first. */
 export const NO_ROOM = window.NO_ROOM;
 
@@ -126,11 +131,17 @@ export function drained(row: Float64Array, at: number, rule: Rule, now: number, 
 
 /** What the meter has to say to a charge at `now`. */
 export function usage(row: Float64Array, at: number, charge: Charge, key: Key, now: number, long = true): Usage {
-  const { rule, cost, limit } = charge;
+  const { rule } = charge;
   const amount = used(row, at, rule, now, long);
-  const waitMs = cost > limit ? Number.POSITIVE_INFINITY : waitFor(row, at, rule, limit - cost, now, long);
+  const waitMs = waitOf(row, at, charge, now, long);
   const refillMs = amount === 0 ? 0 : waitFor(row, at, rule, Math.max(0, amount - 1), now, long);
   return { charge, key, used: amount, waitMs, refillMs };
+}
+
+function waitOf(row: Float64Array, at: number, charge: Charge, now: number, long: boolean): number {
+  const { rule, cost, limit } = charge;
+  if (cost > limit) return Number.POSITIVE_INFINITY;
+  return needsNoRoom(charge) ? 0 : waitFor(row, at, rule, limit - cost, now, long);
 }
 
 /** Milliseconds until `used` is at most `room`. */

@@ -63,7 +63,7 @@ export interface Learned {
 }
 
 /** One kind of tokens of a pair. */
-interface Usage {
+interface Histogram {
   readonly buckets: Uint16Array;
   /** Of all buckets. */
   weight: number;
@@ -78,8 +78,8 @@ interface Usage {
 interface Pair {
   readonly feature: string | undefined;
   readonly model: string | undefined;
-  readonly input: Usage;
-  readonly output: Usage;
+  readonly input: Histogram;
+  readonly output: Histogram;
   seen: number;
   /** Its last learning, in the order of all. */
   learnedAt: number;
@@ -102,7 +102,15 @@ export function createLearned(): Learned {
     if (known) return known;
     if (kept === MAX_PAIRS) drop();
     kept++;
-    const pair = { feature, model, input: noUsage(), output: noUsage(), seen: 0, learnedAt: 0, likely: null };
+    const pair = {
+      feature,
+      model,
+      input: emptyHistogram(),
+      output: emptyHistogram(),
+      seen: 0,
+      learnedAt: 0,
+      likely: null,
+    };
     const models = pairs.get(feature) ?? new Map<string | undefined, Pair>();
     pairs.set(feature, models.set(model, pair));
     return pair;
@@ -151,11 +159,11 @@ function isLong(name: string | undefined): boolean {
   return name !== undefined && name.length > MAX_NAME_LENGTH;
 }
 
-function noUsage(): Usage {
+function emptyHistogram(): Histogram {
   return { buckets: new Uint16Array(BUCKETS), weight: 0, top: -1, seen: 0, estimated: 0, used: 0 };
 }
 
-function observe(usage: Usage, estimated: number | undefined, used: number | undefined): void {
+function observe(usage: Histogram, estimated: number | undefined, used: number | undefined): void {
   if (used === undefined) return;
   if (usage.seen > 0 && usage.seen % HALF_LIFE === 0) fade(usage);
   usage.seen++;
@@ -168,7 +176,7 @@ function observe(usage: Usage, estimated: number | undefined, used: number | und
   usage.used += used;
 }
 
-function fade(usage: Usage): void {
+function fade(usage: Histogram): void {
   usage.weight = 0;
   for (let i = 0; i < BUCKETS; i++) {
     usage.buckets[i] >>= 1;
@@ -196,12 +204,12 @@ function stateOf({ feature, model, seen, input, output }: Pair): EstimateState {
   };
 }
 
-function ratio({ estimated, used }: Usage): number | undefined {
+function ratio({ estimated, used }: Histogram): number | undefined {
   return used > 0 ? estimated / used : undefined;
 }
 
 /** By nearest rank: the bound of the lowest bucket that has no more than the rest of the weight above it. */
-function percentile(usage: Usage, percent: number): number | undefined {
+function percentile(usage: Histogram, percent: number): number | undefined {
   const rest = (usage.weight * (100 - percent)) / 100;
   let above = 0;
   for (let i = usage.top; i >= 0; i--) {

@@ -1,4 +1,5 @@
 /** Keeps meters in this process. Everything is synchronous, so every step is atomic by itself. */
+import { warnOnce } from '../../errors.js';
 import {
   type Bill,
   book,
@@ -7,6 +8,7 @@ import {
   type Key,
   type Meter,
   NO_ROOM,
+  needsNoRoom,
   type Rule,
   type Scope,
   settle,
@@ -71,6 +73,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   const values = new Map<Dimension | undefined, Values>();
   /** Time as the records know it. A clock that is set back is ignored until it has caught up. */
   let latest = 0;
+  const warned = new Set<string>();
   /** One for each charge at hand, used again where the next request has the same meter there, as most have. */
   const rows: Row[] = [];
   /** How many of them the charges at hand take. */
@@ -203,10 +206,16 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     let table = tables.get(scope);
     if (table === undefined) {
       // Without dimensions there is one key, whose value is `undefined` like that of any dimension it lacks.
-      table = createTable(maxKeys, scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)]);
+      const by = scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)];
+      table = createTable(maxKeys, by, () => warnOfFull(scope));
       tables.set(scope, table);
     }
     return table;
+  }
+
+  function warnOfFull({ by }: Scope): void {
+    const message = `memoryStore has no room for more than ${maxKeys} keys of ${by.join(' and ')}: new ones are counted together until those have drained. Raise maxKeys, or expect the overflow.`;
+    warnOnce(warned, by.join(), 'TOLLGATE_STORE_FULL', message);
   }
 
   function valuesOf(dimension: Dimension | undefined): Values {
@@ -239,9 +248,9 @@ function point(row: Row, slot: number): void {
   row.long = slot !== NONE && isLong(slot);
 }
 
-function hasRoom(row: Row, { rule, cost, limit }: Charge, now: number): boolean {
-  row.used = used(row.chunk, row.at, rule, now, row.long);
-  return fits(row.used, cost, limit);
+function hasRoom(row: Row, charge: Charge, now: number): boolean {
+  row.used = used(row.chunk, row.at, charge.rule, now, row.long);
+  return fits(row.used, charge.cost, charge.limit) || needsNoRoom(charge);
 }
 
 function usageAt(row: Row, charge: Charge, key: Key, now: number): Usage {

@@ -22,6 +22,8 @@ export interface Column {
 
 export interface Table {
   readonly maxKeys: number;
+  /** Called where new keys begin to share a record. */
+  readonly onFull: () => void;
   /** For each dimension. */
   readonly values: readonly Values[];
   readonly columns: Column[];
@@ -45,9 +47,10 @@ export const NONE = -1;
 const SWEEP = 2;
 
 /** @param values for each dimension of the scope; one where it has none, for its one key */
-export function createTable(maxKeys: number, values: readonly Values[]): Table {
+export function createTable(maxKeys: number, values: readonly Values[], onFull: () => void): Table {
   return {
     maxKeys,
+    onFull,
     values,
     columns: [],
     short: createSlab(values.length),
@@ -101,7 +104,10 @@ function overflowOf(table: Table, now: number): number {
   }
   if (table.overflow === NONE && table.keys >= table.maxKeys) {
     sweep(table, now, SWEEP);
-    if (table.keys >= table.maxKeys) table.overflow = (occupy(table.long) << 1) | 1;
+    if (table.keys >= table.maxKeys) {
+      table.overflow = (occupy(table.long) << 1) | 1;
+      table.onFull();
+    }
   }
   return table.overflow;
 }

@@ -1,0 +1,88 @@
+/** Tells somebody of a budget before its money is gone: by event, log and webhook. */
+import type { Clock } from './clock.js';
+import type { AlertOptions } from './config.js';
+import { showThrown, warn } from './errors.js';
+import type { Emitter } from './events.js';
+import { layerOf, type Plan } from './meters/charges.js';
+import { withCredit } from './meters/credits.js';
+import type { Charge, Key, Usage } from './meters/meter.js';
+import { alertText, type BudgetAlert } from './money/alert-text.js';
+import { exhaustsAt } from './money/forecast.js';
+import { createThresholds } from './money/thresholds.js';
+import { createWebhook } from './money/webhook.js';
+import { isPromise } from './request.js';
+import type { Receipt } from './store/store.js';
+
+export interface Alerts {
+  /** Looks at what has been booked or settled. */
+  look(receipt: Receipt, plan: Plan, now: number): void;
+  /**
+   * Looks at what has refused. A budget is seldom used to the last nano-dollar: where it refuses above its last but one
+   * threshold, it has reached 1.
+   */
+  lookAtRefusal(usages: readonly Usage[], plan: Plan, now: number): void;
+  close(): void;
+}
+
+export function createAlerts(
+  gate: string,
+  emitter: Emitter,
+  clock: Clock,
+  { webhook: url, log }: AlertOptions,
+): Alerts {
+  const thresholds = createThresholds();
+  const webhook = url === undefined ? undefined : createWebhook({ url, clock });
+
+  function tell(alert: BudgetAlert): void {
+    emitter.emit('budget.threshold', alert);
+    const text = alertText(alert);
+    webhook?.send(text);
+    if (log === undefined) warn('TOLLGATE_BUDGET_THRESHOLD', text);
+    if (!log) return;
+    const failed = (error: unknown) => warn('TOLLGATE_LISTENER_FAILED', `alerts.log failed: ${showThrown(error)}`);
+    try {
+      const done: unknown = log(text);
+      if (isPromise(done)) done.then(undefined, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  function tellOf(charge: Charge, key: Key, plan: Plan, spent: number, hasRefused: boolean, now: number): void {
+    const { meter, rule } = charge;
+    const alertAt = plan.alertAt.get(meter);
+    if (alertAt === undefined || rule.kind !== 'calendar') return;
+    const limit = wholeNow(plan, charge, key);
+    const { period, startsAt, resetsAt } = rule;
+    const isExhausted = hasRefused && spent / limit >= (alertAt.at(-2) ?? alertAt[0]);
+    const used = isExhausted ? Math.max(spent, limit) : spent;
+    for (const threshold of thresholds.reached(meter.name, key, period, alertAt, used, limit)) {
+      const exhausts = exhaustsAt(spent, limit, startsAt, resetsAt, now);
+      const { by } = meter.scope;
+      tell({ gate, budget: meter.name, by, key, threshold, spent, limit, resetsAt, exhaustsAt: exhausts });
+    }
+  }
+
+  return {
+    look(receipt, plan, now) {
+      if (plan.alertAt.size === 0) return;
+      for (const { charge, key, place, used } of receipt) {
+        // What is settled late belongs to a period that is over.
+        if (charge.rule.kind === 'calendar' && place >= charge.rule.period) tellOf(charge, key, plan, used, false, now);
+      }
+    },
+    lookAtRefusal(usages, plan, now) {
+      if (plan.alertAt.size === 0) return;
+      for (const { charge, key, used, waitMs } of usages) {
+        if (waitMs > 0 && charge.limit === charge.whole) tellOf(charge, key, plan, used, true, now);
+      }
+    },
+    close: () => webhook?.close(),
+  };
+}
+
+/** What a budget holds now for a key; as it was when it was charged, where that depends on more than the key. */
+function wholeNow(plan: Plan, { meter, rule, whole }: Charge, key: Key): number {
+  const layer = layerOf(plan, meter);
+  return typeof layer?.limit === 'number' ? withCredit(layer.limit, layer.credits, key, rule) : whole;
+}

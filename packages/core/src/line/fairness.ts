@@ -1,0 +1,137 @@
+/**
+ * Fairness between the keys of a dimension, such as tenants: start-time fair queueing (P. Goyal, H. Vin, H. Cheng, 1996),
+ * told in milliseconds so that it goes with a score that never changes.
+ *
+ * Each key has a finish: what it has asked for, by its weight. A request's start is its key's finish, or where the line
+ * is if that is further: the latest start of all that began. How far the start is ahead of the line is how far the key is
+ * ahead of its share, and is turned into the time that it takes to serve so much at that share. By so much later the
+ * request counts as waiting, but never by more than the allowance. So a key that asks for no more than its share waits as
+ * if it were alone, and a key that floods waits for itself.
+ *
+ * The line is where what begins has brought it, and not where a clock says: a rate that is wrong shifts all keys alike,
+ * and holds none back for good. Requests count from a time as if one more key had come, as heavy as their own: a key that
+ * does come then needs not wait for what was queued before it.
+ *
+ * This is for one priority; each has its own. With one for all, what a tenant floods as `batch` would hold up what it
+ * asks as `interactive`; and what it gets of one priority is no part of another, between which ageing decides.
+ */
+import { peek, priorityQueue, push, remove } from './priority-queue.js';
+
+/** `undefined` for what has none: all of it is one key. */
+export type FairKey = string | undefined;
+
+export interface FairnessOptions {
+  /** The most that a request is held back for what its key asked before: milliseconds, 0 or more. Its `maxWait`. */
+  readonly allowanceMs: number;
+  /** How many shares a key has: above 0 and finite; 1 unless given. */
+  readonly weights?: ReadonlyMap<FairKey, number> | undefined;
+  /** Keys that are told apart; of more at once, new ones are as one key of weight 1 until others have drained. */
+  readonly maxKeys?: number | undefined;
+}
+
+/** A request's place in the order of its priority. */
+export interface Turn {
+  /** From when it counts as waiting, in milliseconds since 1970: its arrival, or up to the allowance after it. */
+  readonly since: number;
+  /**
+   * Milliseconds until it begins if its key gets its share and no more. A request for which that is too long does best
+   * not to enter: what enters counts, though it gives up before it begins, and so of keys that all ask for more than
+   * their shares those that ask for most get least.
+   */
+  readonly waitMs: number;
+  readonly key: FairKey | typeof OVERFLOW;
+  readonly cost: number;
+  /** Where its key is, in cost by weight. */
+  readonly start: number;
+}
+
+export interface Fairness {
+  /**
+   * The turn that a request would have.
+   *
+   * @param cost 0 or more, in any unit
+   * @param rate the cost that the line admits of this priority in a millisecond; 0 where it isn't known yet. A rate that
+   *   is too low moves who asks for too much further back; the more it is too high, the more the order is by arrival.
+   */
+  turnOf(key: FairKey, cost: number, now: number, rate: number): Turn;
+  /** The request waits in the line from now on. */
+  enter(turn: Turn): void;
+  /** It leaves the line because it begins. One that gives up needs not say so. */
+  begin(turn: Turn): void;
+  /** Nothing waits any more: all keys are even. */
+  reset(): void;
+  /** How many keys are remembered: those that are ahead of the line. */
+  keys(): number;
+}
+
+/** The key of all beyond `maxKeys`. */
+const OVERFLOW = Symbol('overflow');
+
+/** A key that is ahead of the line. */
+interface Ahead {
+  readonly key: Turn['key'];
+  readonly weight: number;
+  readonly finish: number;
+  /** In the queue of finishes. */
+  slot: number;
+}
+
+export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: FairnessOptions): Fairness {
+  /** Keys that are not ahead of the line are as those that never asked, and forgotten. */
+  const ahead = new Map<Turn['key'], Ahead>();
+  let finishes = priorityQueue<Ahead>();
+  /** Of all that are ahead. */
+  let totalWeight = 0;
+  let line = 0;
+
+  function weightOf(key: Turn['key']): number {
+    return key === OVERFLOW ? 1 : (weights?.get(key) ?? 1);
+  }
+
+  function remember(key: Turn['key'], weight: number, finish: number): void {
+    const one: Ahead = { key, weight, finish, slot: 0 };
+    one.slot = push(finishes, finish, one);
+    ahead.set(key, one);
+    totalWeight += weight;
+  }
+
+  function forget(one: Ahead): void {
+    remove(finishes, one.slot, one);
+    ahead.delete(one.key);
+    // Sums of fractions drift; of none it is exactly nothing.
+    totalWeight = ahead.size === 0 ? 0 : totalWeight - one.weight;
+  }
+
+  return {
+    turnOf(asking, cost, now, rate) {
+      const key = ahead.has(asking) || ahead.size < maxKeys ? asking : OVERFLOW;
+      const start = ahead.get(key)?.finish ?? line;
+      if (start === line) return { key, cost, start, since: now, waitMs: 0 };
+      const msPerWeight = (start - line) / rate;
+      const heldBack = msPerWeight * (totalWeight + weightOf(key));
+      return { key, cost, start, since: now + Math.min(allowanceMs, heldBack), waitMs: msPerWeight * totalWeight };
+    },
+
+    enter({ key, cost }) {
+      const weight = weightOf(key);
+      const before = ahead.get(key);
+      const finish = (before?.finish ?? line) + cost / weight;
+      if (before !== undefined) forget(before);
+      if (finish > line) remember(key, weight, finish);
+    },
+
+    begin({ start }) {
+      line = Math.max(line, start);
+      for (let first = peek(finishes); first && first.finish <= line; first = peek(finishes)) forget(first);
+    },
+
+    reset() {
+      finishes = priorityQueue();
+      ahead.clear();
+      totalWeight = 0;
+      line = 0;
+    },
+
+    keys: () => ahead.size,
+  };
+}

@@ -1,0 +1,209 @@
+/**
+ * Shedding: what is given up while there is more to do than can be done, from the bottom and always in the same order.
+ *
+ * | level | given up, besides what stands above |
+ * |---|---|
+ * | 0 | nothing |
+ * | 1 | `background` |
+ * | 2 | `batch` |
+ * | 3 | the first alternative of `standard`: it starts on a cheaper rung |
+ * | 4 | `standard` |
+ *
+ * `interactive` is never dropped and always begins with its best alternative. The last level leaves it the end of the
+ * line and of an upstream's headroom, which `standard` would use up on any rung.
+ *
+ * The level is raised at once when the pressure reaches a level's `raiseAt`. It is lowered by one after the pressure has
+ * been below its `lowerAt` for `holdMs` without a break, all of it at that level. A pressure counts from its reading until
+ * the next. So `holdMs` at least pass between any change of the level and its next lowering; nothing is raised, lowered
+ * and raised again in less; and a pressure that stays between the two thresholds changes nothing.
+ *
+ * What is dropped is what arrives. Those that wait already were accepted: they keep their places and start in their turn,
+ * so slots don't idle until the level is lowered again.
+ */
+import { configError, type Problem } from '../errors.js';
+import type { Priority } from '../request.js';
+
+const TOP_LEVEL = 4;
+
+/** From which level a priority is dropped. */
+const DROPPED_FROM: Readonly<Record<Priority, number>> = {
+  interactive: Number.POSITIVE_INFINITY,
+  standard: TOP_LEVEL,
+  batch: 2,
+  background: 1,
+};
+const PRIORITIES = Object.keys(DROPPED_FROM) as readonly Priority[];
+
+/** From which level all but `interactive` start on a cheaper rung. */
+const CHEAPER_FROM = 3;
+
+/** A number for each level from 1 to 4. */
+export type PerLevel = readonly [number, number, number, number];
+
+export interface SheddingOptions {
+  /** The pressures from which each level is raised to: finite, above 0, none less than the one before it. */
+  readonly raiseAt: PerLevel;
+  /** The pressures below which each level is left: likewise, and each less than its `raiseAt`. */
+  readonly lowerAt: PerLevel;
+  /** Milliseconds of such a pressure before the level is lowered by one: finite, 1 or more. */
+  readonly holdMs: number;
+}
+
+const DEFAULTS: SheddingOptions = { raiseAt: [0.7, 0.8, 0.9, 0.95], lowerAt: [0.5, 0.6, 0.7, 0.8], holdMs: 5000 };
+
+/**
+ * Options that are complete and right: the defaults for what isn't given.
+ *
+ * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem
+ */
+export function sheddingOptions(given: Partial<SheddingOptions> = {}): SheddingOptions {
+  const options = { ...DEFAULTS, ...given };
+  const { raiseAt, lowerAt, holdMs } = options;
+  const problems = [...listProblems('raiseAt', raiseAt), ...listProblems('lowerAt', lowerAt)];
+  if (problems.length === 0) problems.push(...gapProblems(options));
+  if (!(Number.isFinite(holdMs) && holdMs >= 1)) {
+    problems.push({ path: 'shedding.holdMs', value: holdMs, expected: 'a finite number of milliseconds, 1 or more' });
+  }
+  if (problems.length > 0) throw configError(problems);
+  return options;
+}
+
+function listProblems(name: string, values: readonly unknown[]): Problem[] {
+  const path = `shedding.${name}`;
+  if (!Array.isArray(values) || values.length !== TOP_LEVEL) {
+    return [{ path, value: values, expected: `a list of ${TOP_LEVEL} pressures, one for each level` }];
+  }
+  const expected = 'a finite number above 0, and not less than the one before it';
+  return values.flatMap((value, i) =>
+    Number.isFinite(value) && value > 0 && !(value < values[i - 1]) ? [] : [{ path: `${path}[${i}]`, value, expected }],
+  );
+}
+
+function gapProblems({ raiseAt, lowerAt }: SheddingOptions): Problem[] {
+  return lowerAt.flatMap((value, i) => {
+    const expected = `less than ${raiseAt[i]}, which raiseAt has for that level`;
+    return value < raiseAt[i] ? [] : [{ path: `shedding.lowerAt[${i}]`, value, expected }];
+  });
+}
+
+/** What overload is told by. A figure that isn't there, or is no number, counts nothing. */
+export interface OverloadSignals {
+  /** Requests in the line, without those that were delayed for being shed. */
+  readonly waiting: Readonly<Record<Priority, number>>;
+  /** How many the line takes; above 0. */
+  readonly maxDepth: number;
+  /** How long a request that arrives now would wait, in milliseconds. */
+  readonly predictedWaitMs?: Readonly<Partial<Record<Priority, number>>> | undefined;
+  /** How long it may wait, in milliseconds; above 0. */
+  readonly maxWaitMs?: Readonly<Partial<Record<Priority, number>>> | undefined;
+  /** Slots in use, and the limit on them, above 0. */
+  readonly slots?: { readonly inUse: number; readonly limit: number } | undefined;
+  /** The share of an upstream's limits that is left, from 0 to 1; of several that serve the same, the greatest. */
+  readonly headroom?: number | undefined;
+}
+
+/**
+ * How hard pressed the service is, for each level: 0 at rest, about 1 where something is used up, and above where more is
+ * asked than there is. The greatest signal counts. A level's pressure is that on the priorities which the level below it
+ * still serves, so that a flood of batch work costs batch work, and not the models of `standard`. It never increases from
+ * one level to the next.
+ *
+ * Slots count by how far they are in use beyond their limit while somebody waits. That all are in use is no overload: it
+ * is what the line is for.
+ */
+export function pressures(signals: OverloadSignals): PerLevel {
+  return [pressure(signals, 1), pressure(signals, 2), pressure(signals, 3), pressure(signals, 4)];
+}
+
+function pressure(signals: OverloadSignals, level: number): number {
+  const { waiting, maxDepth, predictedWaitMs = {}, maxWaitMs = {}, slots, headroom = 1 } = signals;
+  let depth = 0;
+  let greatest = positive(1 - headroom);
+  for (const priority of PRIORITIES) {
+    if (DROPPED_FROM[priority] < level) continue;
+    depth += positive(waiting[priority]);
+    greatest = Math.max(greatest, positive((predictedWaitMs[priority] ?? 0) / (maxWaitMs[priority] ?? Infinity)));
+  }
+  if (slots !== undefined && depth > 0) greatest = Math.max(greatest, positive(slots.inUse / slots.limit - 1));
+  return Math.max(greatest, positive(depth / maxDepth));
+}
+
+function positive(value: number): number {
+  return Number.isNaN(value) ? 0 : Math.max(0, value);
+}
+
+/** Between two readings of the pressure. */
+export interface SheddingState {
+  /** From 0 to 4. */
+  readonly level: number;
+  /** The level that the last pressure lets it be lowered to; any at or above `level` doesn't let it. */
+  readonly floor: number;
+  /** From when `holdMs` count, in milliseconds since 1970; it says nothing while `floor` isn't below `level`. */
+  readonly since: number;
+}
+
+/** The initial state. */
+export const NOT_SHEDDING: SheddingState = Object.freeze({ level: 0, floor: 0, since: 0 });
+
+/**
+ * The state after a reading. Pressures that are negative or no number are taken for 0. Where the clock was set back,
+ * `holdMs` begin anew.
+ *
+ * @param pressure as {@link pressures} tells it
+ * @param now milliseconds since 1970
+ */
+export function step(
+  state: SheddingState,
+  pressure: PerLevel,
+  now: number,
+  { raiseAt, lowerAt, holdMs }: SheddingOptions,
+): SheddingState {
+  const held = now >= state.since ? Math.floor((now - state.since) / holdMs) : 0;
+  const lowered = Math.min(held, Math.max(0, state.level - state.floor));
+  const left = state.level - lowered;
+  const level = Math.max(left, highest(pressure, raiseAt));
+  const goesOn = state.floor < left && state.since <= now;
+  return { level, floor: highest(pressure, lowerAt), since: goesOn ? state.since + lowered * holdMs : now };
+}
+
+/** The highest level whose threshold the pressure has reached. */
+function highest(pressure: PerLevel, thresholds: PerLevel): number {
+  let level = TOP_LEVEL;
+  while (level > 0 && !(pressure[level - 1] >= thresholds[level - 1])) level--;
+  return level;
+}
+
+/** True where requests of this priority are shed. Where one is, so are all below it. */
+export function isDropped(state: SheddingState, priority: Priority): boolean {
+  return state.level >= DROPPED_FROM[priority];
+}
+
+/** What a caller prefers where its request is shed. */
+export type WhenShed = 'refuse' | 'delay';
+
+/**
+ * What becomes of a request that arrives: it goes its way, is refused, or is delayed. A delayed one keeps its place in the
+ * line but doesn't start while its priority is dropped; once it isn't, it waits like any other, by the score that it came
+ * with. It leaves at its deadline as all do.
+ */
+export function answer(
+  state: SheddingState,
+  priority: Priority,
+  whenShed: WhenShed = 'refuse',
+): 'served' | 'refused' | 'delayed' {
+  if (!isDropped(state, priority)) return 'served';
+  return whenShed === 'delay' ? 'delayed' : 'refused';
+}
+
+/** Milliseconds until a priority is served, if the pressure stays as it is: 0 where it is, `Infinity` if it won't be. */
+export function wait(state: SheddingState, priority: Priority, now: number, { holdMs }: SheddingOptions): number {
+  if (!isDropped(state, priority)) return 0;
+  const target = DROPPED_FROM[priority] - 1;
+  if (state.floor > target) return Number.POSITIVE_INFINITY;
+  return Math.max(0, Math.min(state.since, now) + (state.level - target) * holdMs - now);
+}
+
+/** How many of a request's alternatives are passed over, from the first: never all of them. */
+export function skipsFirstRungs(state: SheddingState, priority: Priority, alternatives: number): number {
+  return state.level >= CHEAPER_FROM && priority !== 'interactive' && alternatives > 1 ? 1 : 0;
+}
