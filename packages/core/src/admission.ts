@@ -26,10 +26,11 @@ export interface Admission {
   layers(which?: 'all' | 'own'): May<readonly LayerState[]>;
   /**
    * Charges for more work under the same admission, such as an agent's next call: all of it or, when refused, nothing.
-   * What was admitted before stays so.
+   * What was admitted before stays so. Its price is that of the admission's model when it was admitted, unless `usd` is
+   * given; tokens that are left out are none.
    *
-   * @throws TollgateError `TOLLGATE_ADMISSION_SETTLED` after settling, `TOLLGATE_REQUEST_INVALID` for a count that is none,
-   *   `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price
+   * @throws TollgateError `TOLLGATE_ADMISSION_SETTLED` after settling, `TOLLGATE_REQUEST_INVALID` for a count or an amount
+   *   that is none, `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price
    */
   extend(estimate: Estimate): Promise<Decision>;
   /** Aborts `signal`: whoever asked has gone. The admission is still to be settled. */
@@ -39,7 +40,8 @@ export interface Admission {
   /**
    * Puts actual usage in place of the estimate. The first call counts; after a provisional one, one more does.
    *
-   * @throws TollgateError `TOLLGATE_USAGE_INVALID` for a usage that is none; the admission stays as it was
+   * @throws TollgateError `TOLLGATE_USAGE_INVALID` for an outcome or a usage that is none, or has an unknown field;
+   *   `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price. The admission stays as it was
    */
   settle(outcome?: Outcome): Promise<void>;
   /**

@@ -13,7 +13,7 @@ export const DEFAULT_TIERS = { small: 1, medium: 3, large: 10, xlarge: 30 } as c
 
 export type DefaultTier = keyof typeof DEFAULT_TIERS;
 
-/** What a tier costs: permits, and the tokens to expect where a request brings no estimate of its own. */
+/** What a tier costs: permits, and the tokens to expect of a request where neither an estimate, its body nor the past tells. */
 export type TierCost = number | ({ permits: number } & Pick<TokenCounts, 'inputTokens' | 'outputTokens'>);
 
 /**
@@ -86,7 +86,10 @@ export interface BudgetOptions<Name extends string = string> extends LayerOption
    * the last fifth for the cheaper models, and the last twentieth for the third and those after it. None unless given.
    */
   degradeAt?: readonly number[];
-  /** Shares of the budget, ascending, at which somebody is told: by event, log and webhook. None unless given. */
+  /**
+   * Shares of the budget, ascending, at which somebody is told: by event, log and webhook. The last one also where the
+   * budget refuses while above the one before it. None unless given.
+   */
   alertAt?: readonly number[];
 }
 
@@ -106,7 +109,8 @@ export function tokenBucket<const Name extends string>(options: TokenBucketOptio
 
 /**
  * At most `limit` dollars a calendar period: charged with an estimate on admission and with the truth on settling. What is
- * found to be above the estimate is always booked, if need be below zero, and blocks until the period ends.
+ * found to be above the estimate is always booked, whatever the limit, and blocks all that costs dollars until the period
+ * ends or room is given.
  */
 export function budget<const Name extends string>(options: BudgetOptions<Name>): Budget<Name> {
   return { ...options, kind: 'budget' };
@@ -137,7 +141,7 @@ export interface TollgateConfig<
   budgets?: readonly Budget<LimitName>[];
   /**
    * Models from the best to the cheapest: a request for one is served by the next where limits or budgets have no room
-   * for it. No model stands in two.
+   * for it. No model stands in two. Names are in printable ASCII; each needs a price where a budget enforces.
    */
   ladders?: readonly (readonly Model[])[];
   /**
@@ -157,7 +161,7 @@ export interface TollgateConfig<
   clock?: Clock;
 }
 
-/** What can change while a gate runs. Usage is kept; what is left out stays as it is. */
+/** What can change while a gate runs. Usage is kept, and open admissions keep their prices; what is left out stays as it is. */
 export interface TollgateChange<Tier extends string = string, LimitName extends string = string> {
   tiers?: { readonly [T in Tier]?: TierCost };
   /** In place of all prices. */

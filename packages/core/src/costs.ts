@@ -60,7 +60,8 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
     if (feature !== undefined && features && !features.has(feature)) {
       throw unknown('TOLLGATE_UNKNOWN_FEATURE', 'feature', feature, features);
     }
-    const likely = model === undefined ? undefined : learned.likely(feature, model);
+    const isTold = estimate?.inputTokens !== undefined && estimate.outputTokens !== undefined;
+    const likely = model === undefined || isTold ? undefined : learned.likely(feature, model);
     const isPlain = permits === undefined && estimate === undefined && likely === undefined && body === undefined;
     if (named && isPlain && usd === undefined && !countsUsd) return named;
     checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate);

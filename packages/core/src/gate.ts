@@ -72,14 +72,23 @@ export interface Tollgate<
   /**
    * Decides on a request: all its charges are made, or none and the decision says why.
    *
-   * @throws TollgateError for a request that can't be judged: an unknown tier, plan or feature, a cost that is none
+   * @throws TollgateError for a request that can't be judged: an unknown tier, plan or feature, a model without a price, a
+   *   subject or cost that is none
    */
   admit(request: AdmitRequest<Tier, Feature, Model>, options?: AdmitOptions): Promise<Decision>;
   /** What `admit` promises, at once where it need not be awaited. Throws what `admit` rejects with. */
   decide(request: AdmitRequest<Tier, Feature, Model>, options?: AdmitOptions): May<Decision>;
-  /** How the limits and budgets stand that count this subject: those whose dimensions are all given. */
+  /**
+   * How the limits and budgets stand that count this subject: those whose dimensions are all given. Rejects where the
+   * store fails.
+   *
+   * @throws TollgateError `TOLLGATE_REQUEST_INVALID` for a subject that is none
+   */
   inspect(subject: Subject, facts?: RequestFacts): Promise<Inspection>;
-  /** Which limits a request would meet, how much room they have, and why it would be refused. Charges nothing. */
+  /**
+   * Which limits and budgets a request would meet, how much room they have, and why it would be refused. Charges nothing.
+   * Rejects where the store fails, and with what `admit` throws.
+   */
   explain(request: AdmitRequest<Tier, Feature, Model>, options?: Pick<AdmitOptions, 'body'>): Promise<Explanation>;
   /**
    * Gives somebody's budget more room until its period ends: `topUp('user', { user: 'u1' }, '$2')`. Where the budget goes
@@ -88,10 +97,16 @@ export interface Tollgate<
    * @throws TollgateError `TOLLGATE_UNKNOWN_BUDGET`; `TOLLGATE_REQUEST_INVALID` where it isn't said whose, or for no amount
    */
   topUp(budget: LimitName, whom: Whom, amount: Money): Promise<BudgetState>;
-  /** Gives somebody's budget as much room as has been used of it: they begin anew. What was spent stays on the books. */
+  /**
+   * Gives somebody's budget as much room as has been used of it, with what is held for open admissions: they begin anew.
+   * What those give back later comes on top. What was spent stays on the books.
+   *
+   * @throws TollgateError as `topUp` does
+   */
   resetBudget(budget: LimitName, whom: Whom): Promise<BudgetState>;
   /**
-   * Changes limits, budgets, tiers and prices from now on. Usage is kept; open admissions keep what they were charged.
+   * Changes limits, budgets, tiers and prices from now on. Usage is kept; open admissions keep what they were charged, and
+   * are extended and settled by the prices that they were admitted at.
    *
    * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, also for what can't change; nothing is changed then
    */

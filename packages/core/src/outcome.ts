@@ -8,7 +8,7 @@ import { isRecord } from './schema.js';
 import type { Receipt } from './store/store.js';
 import { checkTokenCounts } from './token-counts.js';
 
-/** How the work of an admission ended, and what it used. */
+/** How the work of an admission ended, and what it used. Any other field is an error. */
 export interface Outcome {
   /** `succeeded` and `failed` keep what was charged, or the usage given; `ignored` gives everything back. */
   outcome?: 'succeeded' | 'failed' | 'ignored' | undefined;
@@ -16,7 +16,10 @@ export interface Outcome {
   usage?: TokenCounts | undefined;
   /** The model that did serve it, where that is not the admission's. */
   model?: string | undefined;
-  /** What it did cost in dollars, where you know better than the price of its tokens. */
+  /**
+   * What it did cost in dollars, where you know better than the price of its tokens. Left out, dollars that the request
+   * was admitted with stand until `outputTokens` or another `model` is told, and where those have no price.
+   */
   usd?: Money | undefined;
 }
 
@@ -58,7 +61,7 @@ function isLast(meter: Meter, receipt: Receipt, at: number): boolean {
   return true;
 }
 
-/** @throws TollgateError `TOLLGATE_USAGE_INVALID` for what is none */
+/** @throws TollgateError `TOLLGATE_USAGE_INVALID` for what is no outcome, or has a field that none has */
 export function checkOutcome(given: Outcome): void {
   if (!isRecord(given)) throw wrongOutcome('outcome', given, "an object such as { outcome: 'succeeded', usage }");
   for (const name in given) {
