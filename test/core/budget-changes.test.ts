@@ -362,6 +362,28 @@ describe('a threshold, once a budget has been changed', () => {
   });
 });
 
+describe('a refusal', () => {
+  test.each<[string, readonly number[], `$${number}`, `$${number}`, readonly number[]]>([
+    ['above the threshold before it is the threshold 1', [0.5, 0.8, 1], '$4.2', '$1', [0.5, 0.8, 1]],
+    ['below the threshold before it is none', [0.5, 0.8, 1], '$3', '$4', [0.5]],
+    ['is no other threshold than 1', [0.5, 0.8], '$3', '$4', [0.5]],
+    ['of what could never be admitted is none', [0.5, 0.8, 1], '$4.2', '$6', [0.5, 0.8]],
+  ])('%s', async (_, alertAt, spent, asked, thresholds) => {
+    const { spend, refused, told } = budgeted([budget({ ...user, alertAt })]);
+    await spend(spent);
+    for (let i = 0; i < 3; i++) await refused(asked);
+    expect(told()).toEqual(thresholds.map((threshold) => ['user', 'ann', threshold]));
+  });
+
+  test('tells what is spent, and nothing of other budgets that had room', async () => {
+    const whole = budget({ ...company, alertAt: [1] });
+    const { spend, refused, alerts } = budgeted([budget({ ...user, alertAt: [1] }), whole]);
+    await spend('$4.2');
+    await refused('$1');
+    expect(alerts).toMatchObject([{ budget: 'user', threshold: 1, spent: $(4.2), limit: $(5) }]);
+  });
+});
+
 describe('a budget in shadow mode', () => {
   const shadow = budget({ ...user, mode: 'shadow', alertAt: [1], degradeAt: [0.1] });
 

@@ -17,8 +17,8 @@ export interface Alerts {
   /** Looks at what has been booked or settled. */
   look(receipt: Receipt, plan: Plan, now: number): void;
   /**
-   * Looks at what has refused. A budget is seldom used to the last nano-dollar: where it refuses above its last but one
-   * threshold, it has reached 1.
+   * Looks at what has refused. A budget is seldom used to the last nano-dollar: one that is told of at 1 has reached it
+   * where it refuses, above the threshold before that, what it would have had room for.
    */
   lookAtRefusal(usages: readonly Usage[], plan: Plan, now: number): void;
   close(): void;
@@ -54,7 +54,7 @@ export function createAlerts(
     if (alertAt === undefined || rule.kind !== 'calendar') return;
     const limit = wholeNow(plan, charge, key);
     const { period, startsAt, resetsAt } = rule;
-    const isExhausted = hasRefused && spent / limit >= (alertAt.at(-2) ?? alertAt[0]);
+    const isExhausted = hasRefused && alertAt.at(-1) === 1 && spent / limit >= (alertAt.at(-2) ?? 0);
     const used = isExhausted ? Math.max(spent, limit) : spent;
     for (const threshold of thresholds.reached(meter.name, key, period, alertAt, used, limit)) {
       const exhausts = exhaustsAt(spent, limit, startsAt, resetsAt, now);
@@ -74,7 +74,8 @@ export function createAlerts(
     lookAtRefusal(usages, plan, now) {
       if (plan.alertAt.size === 0) return;
       for (const { charge, key, used, waitMs } of usages) {
-        if (waitMs > 0 && charge.limit === charge.whole) tellOf(charge, key, plan, used, true, now);
+        const hasRefused = waitMs > 0 && waitMs < Number.POSITIVE_INFINITY && charge.limit === charge.whole;
+        if (hasRefused) tellOf(charge, key, plan, used, true, now);
       }
     },
     close: () => webhook?.close(),

@@ -48,9 +48,14 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
     if (!admission.isOpen) await giveBack(admission, receipt);
     // From here on, whoever settles the admission settles this too.
     admission.receipt = [...admission.receipt, ...receipt];
-    const surplus = booked.filter((entry, i) => entry.cost !== (wanted[i] ?? 0));
-    const actual = surplus.map((entry) => wanted[booked.indexOf(entry)] ?? 0);
-    if (surplus.length > 0) await ledger.attempt(() => ledger.settle(surplus, actual, true));
+    const surplus = booked.flatMap((entry, i) =>
+      (wanted[i] ?? 0) < entry.cost ? { entry, actual: wanted[i] ?? 0 } : [],
+    );
+    if (surplus.length > 0) {
+      const entries = surplus.map(({ entry }) => entry);
+      const actual = surplus.map(({ actual }) => actual);
+      await ledger.attempt(() => ledger.settle(entries, actual, true));
+    }
     admission.assertOpen();
     admission.request = request;
     admission.offer = offers[result?.taken ?? 0];

@@ -1,5 +1,5 @@
 /** From a request's tier, permits and what is known of its tokens to what it costs. */
-import { type ErrorCode, show, TollgateError, warnOnce } from './errors.js';
+import { type ErrorCode, show, TollgateError, warnOnce, wrongValue } from './errors.js';
 import type { BodyEstimate } from './money/body.js';
 import type { Learned, Likely } from './money/learned.js';
 import { parseMoney } from './money/nano-dollars.js';
@@ -8,7 +8,7 @@ import type { Outcome } from './outcome.js';
 import type { AdmitRequest, Cost, Estimate, TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import type { Offer } from './terms.js';
-import { checkTokenCounts } from './token-counts.js';
+import { checkTokenCounts, isComplete } from './token-counts.js';
 import { A_COST, isCost } from './units.js';
 import type { Tier } from './validate.js';
 
@@ -60,8 +60,7 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
     if (feature !== undefined && features && !features.has(feature)) {
       throw unknown('TOLLGATE_UNKNOWN_FEATURE', 'feature', feature, features);
     }
-    const isTold = estimate?.inputTokens !== undefined && estimate.outputTokens !== undefined;
-    const likely = model === undefined || isTold ? undefined : learned.likely(feature, model);
+    const likely = model === undefined || isComplete(estimate) ? undefined : learned.likely(feature, model);
     const isPlain = permits === undefined && estimate === undefined && likely === undefined && body === undefined;
     if (named && isPlain && usd === undefined && !countsUsd) return named;
     checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate);
@@ -157,10 +156,11 @@ export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome)
     const dollars = moneyOf('TOLLGATE_USAGE_INVALID', 'outcome.usd', usd);
     return { ...quote.cost, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
   }
+  const isAnswerUnknown = output === undefined && served === model;
   // Dollars that were given stand until the answer is known, or who gave it, and where that has no price.
-  const isUnknown = output === undefined && served === model;
-  const stands = isUnknown || costing.prices?.costOf(served, tokens, at) === undefined;
-  if (quote.isUsdGiven && stands) return { ...quote.cost, inputTokens, outputTokens };
+  if (quote.isUsdGiven && (isAnswerUnknown || costing.prices?.costOf(served, tokens, at) === undefined)) {
+    return { ...quote.cost, inputTokens, outputTokens };
+  }
   const dollars = priceOf(costing, served, tokens, at);
   return { ...quote.cost, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
 }
@@ -202,7 +202,7 @@ function priceOf(
 export function moneyOf(code: ErrorCode, field: string, value: unknown): number {
   const nanoDollars = parseMoney(value);
   if (nanoDollars !== undefined) return nanoDollars;
-  throw new TollgateError(code, `${field}: got ${show(value)}; expected an amount such as '$5' or '$0.000125'.`);
+  throw wrongValue(code, field, value, "an amount such as '$5' or '$0.000125'");
 }
 
 function tierQuote({ permits, ...tokens }: Tier): Quote {
@@ -216,13 +216,10 @@ function tierQuote({ permits, ...tokens }: Tier): Quote {
 
 function permitsOf(value: unknown): number {
   if (isCost(value)) return value;
-  throw new TollgateError(
-    'TOLLGATE_REQUEST_INVALID',
-    `permits: got ${show(value)}; expected ${A_COST} (or name a tier).`,
-  );
+  throw wrongValue('TOLLGATE_REQUEST_INVALID', 'permits', value, `${A_COST} (or name a tier)`);
 }
 
 function unknown(code: ErrorCode, field: string, value: unknown, known: Iterable<string>): TollgateError {
   const names = [...known].map((name) => `'${name}'`).join(', ');
-  return new TollgateError(code, `${field}: got ${show(value)}; expected one of ${names}.`);
+  return wrongValue(code, field, value, `one of ${names}`);
 }

@@ -1,5 +1,5 @@
 /** What came of an admission, and what that makes of its charges. */
-import { show, TollgateError } from './errors.js';
+import { type TollgateError, wrongValue } from './errors.js';
 import { costIn } from './meters/charges.js';
 import type { Meter } from './meters/meter.js';
 import type { Money } from './money/nano-dollars.js';
@@ -75,5 +75,5 @@ export function checkOutcome(given: Outcome): void {
 }
 
 function wrongOutcome(field: string, value: unknown, expected: string): TollgateError {
-  return new TollgateError('TOLLGATE_USAGE_INVALID', `${field}: got ${show(value)}; expected ${expected}.`);
+  return wrongValue('TOLLGATE_USAGE_INVALID', field, value, expected);
 }

@@ -8,6 +8,7 @@ import { type BodyEstimate, estimateOf } from './money/body.js';
 import type { Learned } from './money/learned.js';
 import type { AdmitRequest, Estimate, Subject } from './request.js';
 import type { Alternative } from './store/store.js';
+import { isComplete } from './token-counts.js';
 import type { CheckedConfig } from './validate.js';
 
 /** One way to serve a request, and what it costs that way. */
@@ -44,14 +45,9 @@ export function termsOf(checked: CheckedConfig, learned: Learned, previous?: Ter
 /** The ways to serve a request, best first. */
 export function offersOf(terms: Terms, request: AdmitRequest, body: unknown, now: number): readonly Offer[] {
   const rungs = rungsOf(terms.ladders, request);
-  const said = terms.countsTokens && !isTold(request) && body !== undefined ? estimateOf(body) : undefined;
+  const said = terms.countsTokens && !isComplete(request.estimate) && body !== undefined ? estimateOf(body) : undefined;
   if (rungs.length === 1) return [offerOf(terms, request, rungs[0], said, now)];
   return rungs.map((rung) => offerOf(terms, request, rung, said, now));
-}
-
-/** Nothing is left to be estimated from the body. */
-function isTold({ estimate }: AdmitRequest): boolean {
-  return estimate?.inputTokens !== undefined && estimate.outputTokens !== undefined;
 }
 
 function offerOf(

@@ -14,6 +14,11 @@ const WHOLES: Readonly<Record<string, 'inputTokens' | 'outputTokens' | undefined
   reasoningTokens: 'outputTokens',
 };
 
+/** Nothing is left to be estimated from elsewhere. */
+export function isComplete(counts: TokenCounts | undefined): boolean {
+  return counts?.inputTokens !== undefined && counts.outputTokens !== undefined;
+}
+
 /** @throws TollgateError with `code` for what is no object of such counts */
 export function checkTokenCounts(
   code: ErrorCode,

@@ -161,7 +161,7 @@ export function createTollgate<
     room: number | 'all used',
   ): Promise<BudgetState> {
     assertOpen();
-    const state = await giveRoom(terms.plan, store, budget, whom, room, clock.now());
+    const state = await giveRoom(terms.plan, ledger, budget, whom, room, clock.now());
     emitter.emit('budget.credited', { gate: name, by, budget: state });
     return state;
   }

@@ -1,11 +1,11 @@
 /** Gives budgets more room while their periods last. */
 import { type BudgetState, budgetStateOf } from './budget-state.js';
-import { show, TollgateError } from './errors.js';
+import { wrongValue } from './errors.js';
+import type { Ledger } from './ledger.js';
 import { billOf, type MeteredLayer, type Plan } from './meters/charges.js';
 import { addCredit } from './meters/credits.js';
 import { type Dimension, isGiven, NOTHING, type Whom } from './request.js';
 import { isRecord } from './schema.js';
-import type { Store } from './store/store.js';
 
 /**
  * Gives a key of a budget more room until its period ends: some nano-dollars, or all that it has used.
@@ -14,7 +14,7 @@ import type { Store } from './store/store.js';
  */
 export async function giveRoom(
   plan: Plan,
-  store: Store,
+  ledger: Ledger,
   name: string,
   whom: Whom,
   room: number | 'all used',
@@ -26,12 +26,12 @@ export async function giveRoom(
     const value = (whom as Partial<Record<Dimension, unknown>>)[dimension];
     if (isGiven(value)) continue;
     const expected = `whose budget it is: '${name}' counts by ${budget.by.join(' and ')}`;
-    throw new TollgateError('TOLLGATE_REQUEST_INVALID', `${dimension}: got ${show(value)}; expected ${expected}.`);
+    throw wrongValue('TOLLGATE_REQUEST_INVALID', dimension, value, expected);
   }
   const rung = { model: whom.model, index: 0, last: true };
   const state = async () => {
     const bill = billOf(budget, { request: whom, subject: whom, rung, cost: NOTHING, now }, plan.warned);
-    const [usage] = await store.peek([bill], now);
+    const [usage] = await ledger.peek([bill]);
     return usage;
   };
   const { charge, key, used } = await state();
@@ -45,11 +45,10 @@ function budgetNamed({ groups }: Plan, name: string): MeteredLayer {
   const found = budgets.find((budget) => budget.name === name);
   if (found) return found;
   const names = budgets.map((budget) => `'${budget.name}'`).join(', ') || 'none, as the gate has no budgets';
-  throw new TollgateError('TOLLGATE_UNKNOWN_BUDGET', `budget: got ${show(name)}; expected one of ${names}.`);
+  throw wrongValue('TOLLGATE_UNKNOWN_BUDGET', 'budget', name, `one of ${names}`);
 }
 
 function assertWhom(whom: unknown): void {
   if (isRecord(whom)) return;
-  const expected = "whose budget it is, such as { user: 'u1' }";
-  throw new TollgateError('TOLLGATE_REQUEST_INVALID', `whom: got ${show(whom)}; expected ${expected}.`);
+  throw wrongValue('TOLLGATE_REQUEST_INVALID', 'whom', whom, "whose budget it is, such as { user: 'u1' }");
 }

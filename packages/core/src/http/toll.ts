@@ -5,7 +5,7 @@ import type { Tollgate } from '../gate.js';
 import { type Money, parseMoney } from '../money/nano-dollars.js';
 import type { AdmitRequest, May, Priority, TokenCounts } from '../request.js';
 import { check, field, isRecord } from '../schema.js';
-import { problemOf } from '../token-counts.js';
+import { isComplete, problemOf } from '../token-counts.js';
 import { A_COST, isCost } from '../units.js';
 
 /**
@@ -104,8 +104,7 @@ export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {
   check(schema, given, wrongEstimate ? [wrongEstimate] : []);
   const open = Object.keys(given).filter((name) => typeof given[name] === 'function');
   const fixed = factsOf(given);
-  const { inputTokens, outputTokens } = fixed.estimate ?? {};
-  const leavesTokens = inputTokens === undefined || outputTokens === undefined;
+  const leavesTokens = !isComplete(fixed.estimate);
   if (open.length === 0) return { free: false, isOpen: false, leavesTokens, facts: () => fixed };
   return {
     free: false,

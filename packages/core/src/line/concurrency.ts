@@ -11,14 +11,8 @@
  *
  * An epoch is the mean duration of the last answers: what a change of the limit does shows no earlier.
  */
-import { configError, type Problem } from '../errors.js';
-
-/** Whole numbers, 1 ≤ `min` ≤ `initial` ≤ `max`. The best speed is learned at `initial`, which should be easily borne. */
-export interface AdaptiveOptions {
-  readonly min: number;
-  readonly max: number;
-  readonly initial: number;
-}
+import { type Answer, type AnswerMeans, include, noAnswers, speedOf } from './answer-speed.js';
+import { type AdaptiveOptions, checkConcurrency } from './concurrency-options.js';
 
 /** `overloaded` is a 429, 503, 529 or time-out of the provider. `failed` is what says nothing of its load. */
 export interface Ending {
@@ -70,20 +64,14 @@ const UNMOVED = 0.8;
 /** Answers that are judged together, at least: while the limit doubles, and later. */
 const FIRST_BLOCK = 20;
 const BLOCK = 50;
-/** Answers that means are taken over: for the epoch, and for the time before the first token. */
+/** Answers that the epoch is the mean of. */
 const EPOCH_MEMORY = 20;
-const LINE_MEMORY = 500;
 /** Milliseconds. */
 const EPOCH = { initial: 1000, min: 100, max: 60_000 };
 const MAX_ANSWER_MS = 3_600_000;
 const MAX_TOKENS = 1e7;
 /** What a `Date` can hold. */
 const MAX_TIME = 8.64e15;
-
-interface Answer {
-  readonly ms: number;
-  readonly tokens: number;
-}
 
 interface State {
   readonly bounds: AdaptiveOptions;
@@ -103,8 +91,7 @@ interface State {
   meanMs: number;
   /** To be judged together; all begun after the last cut. */
   block: Answer[];
-  /** Means, over answers, of x = 1 / tokens and y = milliseconds / tokens. */
-  line: { answers: number; x: number; y: number; xx: number; xy: number };
+  readonly means: AnswerMeans;
   /** The best known milliseconds per token. */
   best: number | undefined;
   /** The limit when answers became slow, and the slowest since. */
@@ -118,7 +105,7 @@ interface State {
 export function createConcurrency(options: number | AdaptiveOptions): Concurrency {
   const isFixed = typeof options === 'number';
   const bounds = isFixed ? { min: options, max: options, initial: options } : { ...options };
-  check(bounds, isFixed);
+  checkConcurrency(bounds, isFixed);
   const state = initialState(bounds);
   return {
     limit: (now) => (isFixed ? options : limitAt(state, now)),
@@ -142,20 +129,6 @@ export function createConcurrency(options: number | AdaptiveOptions): Concurrenc
   };
 }
 
-function check({ min, max, initial }: AdaptiveOptions, isFixed: boolean): void {
-  const most = Number.MAX_SAFE_INTEGER;
-  const from = min >= 1 ? min : 1;
-  const fields = [
-    { path: 'concurrency.min', value: min, from: 1, to: most },
-    { path: 'concurrency.max', value: max, from, to: most },
-    { path: 'concurrency.initial', value: initial, from, to: max >= from ? max : most },
-  ];
-  const problems: Problem[] = (isFixed ? [{ path: 'concurrency', value: min, from: 1, to: most }] : fields)
-    .filter(({ value, from, to }) => !(Number.isSafeInteger(value) && value >= from && value <= to))
-    .map(({ path, value, from, to }) => ({ path, value, expected: `a whole number from ${from} to ${to}` }));
-  if (problems.length > 0) throw configError(problems);
-}
-
 function initialState(bounds: AdaptiveOptions): State {
   const never = Number.NEGATIVE_INFINITY;
   return {
@@ -171,7 +144,7 @@ function initialState(bounds: AdaptiveOptions): State {
     timed: 0,
     meanMs: EPOCH.initial,
     block: [],
-    line: { answers: 0, x: 0, y: 0, xx: 0, xy: 0 },
+    means: noAnswers(),
     best: undefined,
     slow: undefined,
   };
@@ -237,13 +210,8 @@ function lower(state: State, share: number): void {
 }
 
 function observe(state: State, answer: Answer): void {
-  const { block, line, limit, bounds } = state;
-  const [x, y] = [1 / answer.tokens, answer.ms / answer.tokens];
-  const weight = 1 / Math.min(++line.answers, LINE_MEMORY);
-  line.x += (x - line.x) * weight;
-  line.y += (y - line.y) * weight;
-  line.xx += (x * x - line.xx) * weight;
-  line.xy += (x * y - line.xy) * weight;
+  const { block, means, limit, bounds } = state;
+  include(means, answer);
   block.push(answer);
   const isDoubling = state.step === Number.POSITIVE_INFINITY && limit < bounds.max;
   if (block.length < (isDoubling ? FIRST_BLOCK : Math.max(BLOCK, limit))) return;
@@ -253,7 +221,7 @@ function observe(state: State, answer: Answer): void {
 
 /** The best known speed, and whether one is slower, get the benefit of the doubt; and one lucky block doesn't set the best. */
 function judge(state: State, block: readonly Answer[]): void {
-  const { perToken, error } = speedOf(state, block);
+  const { perToken, error } = speedOf(state.means, block);
   const { best = perToken + error, bounds, limit } = state;
   state.best = best - Math.max(0, best - perToken - error) / 4;
   const gradient = (TOLERANCE * state.best) / Math.max(0, perToken - error);
@@ -269,19 +237,4 @@ function judge(state: State, block: readonly Answer[]): void {
   }
   state.best = perToken + error;
   state.slow = undefined;
-}
-
-/**
- * Milliseconds per token, and two standard errors of it. Without the time before the first token, which would make short
- * answers look slow: in ms = first + tokens · perToken it is the slope of y over x, taken smaller where answers are much
- * alike, which leaves it uncertain.
- */
-function speedOf({ line }: State, block: readonly Answer[]): { perToken: number; error: number } {
-  const sum = (of: (answer: Answer) => number) => block.reduce((total, answer) => total + of(answer), 0);
-  const [ms, tokens] = [sum((answer) => answer.ms), sum((answer) => answer.tokens)];
-  const slope = (line.xy - line.x * line.y) / (line.xx - 0.95 * line.x ** 2);
-  const first = Math.min(ms / block.length / 2, Math.max(0, slope));
-  const perToken = (ms - block.length * first) / tokens;
-  const squares = sum((answer) => (answer.ms - first - answer.tokens * perToken) ** 2);
-  return { perToken, error: (2 * Math.sqrt(squares)) / tokens };
 }

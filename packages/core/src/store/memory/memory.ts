@@ -4,33 +4,19 @@ import {
   type Bill,
   book,
   type Charge,
-  fits,
   type Key,
   type Meter,
   NO_ROOM,
-  needsNoRoom,
   type Rule,
   type Scope,
   settle,
   type Usage,
-  usage,
   used,
 } from '../../meters/meter.js';
 import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from '../store.js';
-import {
-  type Column,
-  chunkOf,
-  columnOf,
-  createTable,
-  find,
-  insert,
-  isLong,
-  move,
-  NONE,
-  rowOf,
-  type Table,
-} from './table.js';
+import { createRow, hasRoom, point, type Row, usageAt } from './row.js';
+import { columnOf, createTable, find, insert, move, NONE, type Table } from './table.js';
 import { createValues, type Values } from './values.js';
 
 export interface MemoryStoreOptions {
@@ -40,23 +26,6 @@ export interface MemoryStoreOptions {
    */
   maxKeys?: number;
 }
-
-/** Where a charge is counted. Requests of one gate look alike, so what stands here mostly serves the next one too. */
-interface Row {
-  meter: Meter;
-  table: Table;
-  column: Column;
-  /** `NONE` where the key has no record; the row is then one of zeros, never to be written to. */
-  slot: number;
-  chunk: Float64Array;
-  at: number;
-  long: boolean;
-  /** What counts on it, as `hasRoom` has found. */
-  used: number;
-}
-
-/** The row of a key without a record: a short one of any rule. Never written to. */
-const INITIAL = new Float64Array(8);
 
 const NO_USAGE: readonly Usage[] = [];
 
@@ -185,7 +154,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     const column = columnOf(table, meter, rule);
     // A meter that the table meets for the first time widens its records, and that moves them.
     for (const row of rows) if (row.table === table) point(row, row.slot);
-    rows[i] = { meter, table, column, slot: NONE, chunk: INITIAL, at: 0, long: false, used: 0 };
+    rows[i] = createRow(meter, table, column);
     return rows[i];
   }
 
@@ -239,20 +208,4 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       rows.length = 0;
     },
   };
-}
-
-function point(row: Row, slot: number): void {
-  row.slot = slot;
-  row.chunk = slot === NONE ? INITIAL : chunkOf(row.table, slot);
-  row.at = slot === NONE ? 0 : rowOf(row.table, slot, row.column);
-  row.long = slot !== NONE && isLong(slot);
-}
-
-function hasRoom(row: Row, charge: Charge, now: number): boolean {
-  row.used = used(row.chunk, row.at, charge.rule, now, row.long);
-  return fits(row.used, charge.cost, charge.limit) || needsNoRoom(charge);
-}
-
-function usageAt(row: Row, charge: Charge, key: Key, now: number): Usage {
-  return usage(row.chunk, row.at, charge, key, now, row.long);
 }
