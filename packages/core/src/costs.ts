@@ -42,7 +42,7 @@ export type QuoteFor = (
 ) => Quote;
 
 /** How long an answer is taken to be where dollars count and nothing tells: never nothing, since that would be free. */
-export const ASSUMED_OUTPUT_TOKENS = 4096;
+const ASSUMED_OUTPUT_TOKENS = 4096;
 
 /**
  * What names a tier and says no more, as most requests do where dollars aren't counted, shares one quote that is made once.
