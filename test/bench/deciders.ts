@@ -114,7 +114,7 @@ function storeFive(users: number): Decide {
   const layer = (name: string, by: readonly Dimension[], rule: Rule): Layer => {
     const scope = { by };
     const meter = { name, position: 0, unit: 'permits', scope } as const;
-    return { scope, charges: [{ meter, rule, cost: 1, limit: HUGE, whole: HUGE, shadow: false }] };
+    return { scope, charges: [{ meter, rule, cost: 1, limit: HUGE, whole: HUGE, whenFull: 'refuse', shadow: false }] };
   };
   const all = layer('all', [], window);
   const byUser = layer('user', ['user'], bucket);

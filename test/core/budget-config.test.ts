@@ -259,7 +259,7 @@ describe('a gate', () => {
   test('may have an empty list of them, but not neither limits nor budgets', () => {
     expect(() => make({ budgets: [] })).not.toThrow();
     expect(problemsOf({ prices: PRICES })).toEqual([
-      { path: 'limits', value: undefined, expected: 'a list of limits (or budgets alone)' },
+      { path: 'limits', value: undefined, expected: 'a list of limits (or budgets or a queue alone)' },
     ]);
   });
 

@@ -45,11 +45,11 @@ test('eleven mistakes are told of at once, each with its path, the value and wha
   limits[1].by: got a list; expected a dimension such as 'user', or a list of different ones such as ['user', 'feature']
   limits[1].window: got '1 minute'; expected a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'
   limits[2].capacity.pro: got '5x'; expected a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity
-  limits[3].whenFull: got 'wait'; expected 'refuse' ('wait' needs the line; there is none yet)
-  limits[4]: got an object; expected what slidingWindow({ … }) or tokenBucket({ … }) returns
+  limits[4]: got an object; expected what slidingWindow({ … }), tokenBucket({ … }) or concurrency({ … }) returns
   features: got 'chat'; expected a list of names
   budget: got a value that is not shown; expected no such field
-  limits[2].name: got 'user'; expected a name of its own: limits[1] has this one"
+  limits[2].name: got 'user'; expected a name of its own: limits[1] has this one
+  limits[3].whenFull: got 'wait'; expected 'refuse', or a queue in the configuration, for requests to wait in"
 `);
 });
 
@@ -147,7 +147,7 @@ describe('the value', () => {
 
   test.each([undefined, null, 5, 'x', [], () => {}])('of the configuration itself, %p, is none', (config) => {
     expect(problemsOf(config)).toEqual([
-      { path: 'config', value: config, expected: 'an object with limits or budgets' },
+      { path: 'config', value: config, expected: 'an object with limits, budgets or a queue' },
     ]);
   });
 });
@@ -192,7 +192,7 @@ test("whenFull 'wait' and onStoreError 'local' are refused with the reason", () 
   expect(thrownBy(() => make(withWindow({ whenFull: 'wait', onStoreError: 'local' }))).message).toMatchInlineSnapshot(`
 "Tollgate's configuration has 2 problems:
   limits[0].onStoreError: got 'local'; expected 'closed' or 'open' ('local' needs a store that instances share; there is none yet)
-  limits[0].whenFull: got 'wait'; expected 'refuse' ('wait' needs the line; there is none yet)"
+  limits[0].whenFull: got 'wait'; expected 'refuse', or a queue in the configuration, for requests to wait in"
 `);
 });
 

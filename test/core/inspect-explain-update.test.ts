@@ -403,10 +403,10 @@ describe('update', () => {
     }
 
     test.each<[string, unknown, string, string]>([
-      ['a name', { name: 'x' }, 'name', 'tiers, prices, limits and budgets'],
-      ['features', { features: ['x'] }, 'features', 'tiers, prices, limits and budgets'],
-      ['a store', { store: {} }, 'store', 'tiers, prices, limits and budgets'],
-      ['a clock', { clock: {} }, 'clock', 'tiers, prices, limits and budgets'],
+      ['a name', { name: 'x' }, 'name', 'tiers, prices, limits, budgets and queue'],
+      ['features', { features: ['x'] }, 'features', 'tiers, prices, limits, budgets and queue'],
+      ['a store', { store: {} }, 'store', 'tiers, prices, limits, budgets and queue'],
+      ['a clock', { clock: {} }, 'clock', 'tiers, prices, limits, budgets and queue'],
       ['an unknown limit', { limits: { nope: { limit: 5 } } }, 'limits.nope', "'global', 'user', 'feature'"],
       ['a limit of the prototype', { limits: { toString: {} } }, 'limits.toString', "'global', 'user', 'feature'"],
       ['a window', { limits: { global: { window: '1h' } } }, 'limits.global.window', 'limit, mode, onStoreError'],

@@ -34,6 +34,7 @@ function chargeOf(rule: Rule, cost: number, limit: number): Charge {
     cost,
     limit,
     whole: limit,
+    whenFull: 'refuse',
     shadow: false,
   };
 }

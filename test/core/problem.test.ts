@@ -40,6 +40,7 @@ function said(it: Said = {}): Usage {
     cost,
     limit: it.share ?? limit,
     whole: limit,
+    whenFull: 'refuse',
     shadow: it.shadow ?? false,
   };
   return { charge, key, used, waitMs: it.waitMs ?? 6 * MINUTE, refillMs: 0 };
@@ -110,6 +111,16 @@ describe('the sentence', () => {
   ])('names the unit %s as %s', (unit, words) => {
     expect(refusal({ unit }).detail).toContain(`100 of the 100 ${words} that`);
     expect(refusal({ unit, cost: 200, waitMs: NEVER }).detail).toContain(`costs 200 ${words};`);
+  });
+
+  test('of slots says that they come back as what runs ends', () => {
+    const slots = { unit: 'slots', rule: { kind: 'slots', leaseMs: 10 * MINUTE }, cost: 1, used: 2, limit: 2 } as const;
+    expect(refusal(slots).detail).toBe(
+      "You have 2 running of the 2 that 'user' allows at once. Try again when one has ended, in 6 minutes at the latest.",
+    );
+    expect(refusal({ ...slots, name: 'all', by: [] }).detail).toBe(
+      "The limit 'all', which you share with others, is reached. Try again in 6 minutes.",
+    );
   });
 
   test('speaks of one permit as one', () => {

@@ -54,6 +54,12 @@ describe('as the draft has them', () => {
     expect(headersOf([state(more)]).RateLimit).toMatch(new RegExp(`;t=${t}$`));
   });
 
+  test('no item for slots, which have no window', () => {
+    const slots = state({ layer: 'runs', unit: 'slots', limit: 2, remaining: 0 });
+    expect(headersOf([slots], 'both')).toEqual({});
+    expect(headersOf([slots, state()], 'both')).toEqual(headersOf([state()], 'both'));
+  });
+
   test('whole numbers: what is left is rounded down, the time up', () => {
     const layer = state({ limit: 10.9, remaining: 3.99, windowMs: 59_001, refillMs: 1 });
     expect(headersOf([layer])).toEqual({ 'RateLimit-Policy': '"user";q=10;w=60', RateLimit: '"user";r=3;t=1' });

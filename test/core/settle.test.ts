@@ -223,6 +223,10 @@ describe('what is no outcome', () => {
     ['null as outcome', { outcome: null }],
     ['null as usage', { usage: null }],
     ['a usage that is a number', { usage: 5 }],
+    ['an overload that is null', { overloaded: null }],
+    ['an overload that is a number', { overloaded: 5000 }],
+    ['an overload with a negative time', { overloaded: { retryAfterMs: -1 } }],
+    ['an overload with a field that none has', { overloaded: { ms: 5 } }],
     ['null', null],
   ])('%s is rejected, and the admission stays open', async (_, outcome) => {
     const { admission, used } = gateOf(LIMITS);

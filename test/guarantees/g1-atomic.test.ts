@@ -267,6 +267,7 @@ describe('G1 atomic: alternatives', () => {
       cost: costs[i],
       limit,
       whole: limit,
+      whenFull: 'refuse' as const,
       shadow: false,
     }));
     return [

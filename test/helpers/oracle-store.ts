@@ -12,7 +12,7 @@ interface Item {
 }
 
 interface Account {
-  /** Everything that was ever charged to a window or a budget, or is held in a bucket. */
+  /** Everything that was ever charged to a window, a budget or slots, or is held in a bucket. */
   items: Item[];
   missing: number;
   time: number;
@@ -38,6 +38,11 @@ function generation(time: number): number {
 
 function sum(items: readonly Item[]): number {
   return items.reduce((total, { cost }) => total + cost, 0);
+}
+
+/** A lease counts through the generation in which it began, and the next. */
+function isLeased({ time }: Item, { leaseMs }: Extract<Rule, { kind: 'slots' }>, now: number): boolean {
+  return Math.floor(now / leaseMs) - Math.floor(time / leaseMs) <= 1;
 }
 
 function countedFrom(rule: Extract<Rule, { kind: 'window' }>, now: number): number {
@@ -69,6 +74,7 @@ export function naiveStore() {
       const latest = Math.max(account.period, rule.period);
       return sum(account.items.filter(({ period }) => period === latest));
     }
+    if (rule.kind === 'slots') return sum(account.items.filter((item) => isLeased(item, rule, now)));
     return sum(account.items.filter(({ time }) => time >= countedFrom(rule, now)));
   }
 
@@ -96,6 +102,12 @@ export function naiveStore() {
   function settle(made: Made, before: number, actual: number, now: number): void {
     const account = accountOf(made);
     const { charge, item } = made;
+    if (charge.rule.kind === 'slots') {
+      if (!isLeased(item, charge.rule, now)) return;
+      if (actual > before) item.time = now;
+      item.cost = actual;
+      return;
+    }
     if (charge.rule.kind === 'window') {
       if (actual > before) account.items.push({ cost: actual - before, time: now, period: 0 });
       else item.cost -= before - actual;

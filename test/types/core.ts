@@ -8,6 +8,7 @@ import {
   type BudgetState,
   budget,
   type Count,
+  concurrency,
   createTollgate,
   type DefaultTier,
   type Duration,
@@ -80,6 +81,14 @@ export function updates(): void {
   gate.update({ limits: { user: { by: 'tenant' } } });
   // @ts-expect-error: no such mode
   gate.update({ limits: { user: { mode: 'off' } } });
+  gate.update({
+    limits: { global: { limit: 5 } },
+    queue: { concurrency: 5, maxWait: { batch: '1h' }, weights: { t1: 2 } },
+  });
+  // @ts-expect-error: what is fair can't change
+  gate.update({ queue: { fairBy: 'user' } });
+  // @ts-expect-error: nor whether slots are adaptive
+  gate.update({ queue: { concurrency: { min: 1, max: 5 } } });
   // @ts-expect-error: no such tier
   gate.update({ tiers: { small: 5 } });
   // @ts-expect-error: nothing but limits and tiers can change
@@ -110,8 +119,16 @@ export function limits(): readonly Limit[] {
     tokenBucket({ name, limit: 5, refill: '1/s' }),
     // @ts-expect-error: a rate is an amount per time
     tokenBucket({ name, capacity: 5, refill: 1 }),
-    // @ts-expect-error: there is no line to wait in yet
     tokenBucket({ name, capacity: 5, refill: '1/s', whenFull: 'wait' }),
+    // @ts-expect-error: no such word
+    tokenBucket({ name, capacity: 5, refill: '1/s', whenFull: 'queue' }),
+    concurrency({ name, by: ['tenant', 'model'], limit: 5, lease: '5m', whenFull: 'refuse' }),
+    concurrency({ name, limit: ({ plan }) => (plan ? 5 : 1) }),
+    concurrency({ name, limit: { min: 1, max: 100, initial: 10 } }),
+    // @ts-expect-error: slots are no unit to choose
+    concurrency({ name, limit: 5, unit: 'slots' }),
+    // @ts-expect-error: slots are whole numbers
+    concurrency({ name, limit: '5k' }),
     // @ts-expect-error: no shared store to be local of yet
     tokenBucket({ name, capacity: 5, refill: '1/s', onStoreError: 'local' }),
     // @ts-expect-error: a bad plan among good ones
@@ -130,6 +147,18 @@ export function configs(): void {
   createTollgate({ limits: [], tiers: { small: { permits: 5, tokens: 5 } } });
   // @ts-expect-error: a limit is what slidingWindow or tokenBucket returns
   createTollgate({ limits: [{ name: 'x', limit: 5, window: '1m' }] });
+  createTollgate({
+    queue: { concurrency: { min: 1, max: 5 }, ageing: { standard: '1m', batch: '2m', background: '3m' } },
+  });
+  createTollgate({
+    queue: { maxWait: { interactive: '0s' }, fairBy: 'tenant', weights: { t1: 0.5 }, shedding: false },
+  });
+  // @ts-expect-error: no such priority
+  createTollgate({ queue: { maxWait: { urgent: '5s' } } });
+  // @ts-expect-error: no such dimension
+  createTollgate({ queue: { fairBy: 'usr' } });
+  // @ts-expect-error: slots are whole numbers
+  createTollgate({ queue: { concurrency: '1k' } });
   // @ts-expect-error: a store has methods
   createTollgate({ limits: [], store: {} });
 }
@@ -397,6 +426,7 @@ export async function decisions(): Promise<void> {
     // @ts-expect-error: admitted, so not refused
     decision.refusal;
     await decision.admission.settle({ outcome: 'failed', usage: { inputTokens: 5 } });
+    await decision.admission.settle({ overloaded: { retryAfterMs: 5000 } });
     // @ts-expect-error: no such outcome
     await decision.admission.settle({ outcome: 'done' });
     // @ts-expect-error: no such count of tokens

@@ -5,7 +5,7 @@ import type { Clock } from './clock.js';
 import { sumOf } from './costs.js';
 import { isFitting } from './insight.js';
 import { type Ledger, peekAll } from './ledger.js';
-import type { Usage } from './meters/meter.js';
+import type { Ending, Usage } from './meters/meter.js';
 import type { AdmitRequest, Estimate, May } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { moreOf, type Offer, type Terms } from './terms.js';
@@ -55,6 +55,7 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
       const entries = surplus.map(({ entry }) => entry);
       const actual = surplus.map(({ actual }) => actual);
       await ledger.attempt(() => ledger.settle(entries, actual, true));
+      ledger.ended(entries, NOTHING_OF_THE_LOAD);
     }
     admission.assertOpen();
     admission.request = request;
@@ -82,6 +83,7 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
   async function giveBack(admission: GateAdmission, receipt: Receipt): Promise<void> {
     const nothing = receipt.map(() => 0);
     await ledger.settle(receipt, nothing);
+    ledger.ended(receipt, NOTHING_OF_THE_LOAD);
     admission.assertOpen();
   }
 
@@ -89,5 +91,8 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
 }
 
 const NO_RECEIPT: Receipt = [];
+
+/** Slots that were left for others, or taken in vain. */
+const NOTHING_OF_THE_LOAD: Ending = { outcome: 'failed' };
 
 const NOTHING_TAKEN: Taken = { taken: 0, receipt: NO_RECEIPT, shadowRefused: [] };

@@ -1,5 +1,7 @@
 /** What `createTollgate` takes. Everything here is plain data; `validate.ts` checks it. */
 import type { Clock } from './clock.js';
+import type { AdaptiveLimit } from './line/concurrency-options.js';
+import type { QueueOptions } from './line/queue-options.js';
 import type { Unit } from './meters/meter.js';
 import type { Per } from './meters/periods.js';
 import type { Money } from './money/nano-dollars.js';
@@ -31,13 +33,16 @@ interface LayerOptions<Name extends string> {
   mode?: 'enforce' | 'shadow';
   /** What holds while the store can't be asked: refuse everything or pass without counting. `closed` unless given. */
   onStoreError?: 'open' | 'closed';
-  /** What happens to a request that does not fit now. Only `refuse` so far. */
-  whenFull?: 'refuse';
+  /**
+   * What becomes of a request that does not fit now: it is refused, or waits in the line, for which there has to be a
+   * `queue`. `wait` of concurrency limits where there is one, else `refuse`, unless given.
+   */
+  whenFull?: 'refuse' | 'wait';
 }
 
 interface LimitOptions<Name extends string> extends LayerOptions<Name> {
   /** `permits` unless given. */
-  unit?: Exclude<Unit, 'usd'>;
+  unit?: Exclude<Unit, 'usd' | 'slots'>;
 }
 
 export interface SlidingWindowOptions<Name extends string = string> extends LimitOptions<Name> {
@@ -59,6 +64,16 @@ export interface TokenBucketOptions<Name extends string = string> extends LimitO
   refill: PerPlan<Rate>;
 }
 
+export interface ConcurrencyOptions<Name extends string = string> extends LayerOptions<Name> {
+  /** The most that run at once: a whole number from 1, or bounds between which it follows what is borne. */
+  limit: PerPlan<number> | AdaptiveLimit;
+  /**
+   * How long at least an admission that is never settled keeps its slot; at most twice that. Longer than any takes, since
+   * one that runs on does so without a slot. From 1 s to 1 day; `'10m'` unless given.
+   */
+  lease?: Duration;
+}
+
 export interface SlidingWindow<Name extends string = string> extends SlidingWindowOptions<Name> {
   readonly kind: 'slidingWindow';
 }
@@ -67,7 +82,11 @@ export interface TokenBucket<Name extends string = string> extends TokenBucketOp
   readonly kind: 'tokenBucket';
 }
 
-export type Limit<Name extends string = string> = SlidingWindow<Name> | TokenBucket<Name>;
+export interface ConcurrencyLimit<Name extends string = string> extends ConcurrencyOptions<Name> {
+  readonly kind: 'concurrency';
+}
+
+export type Limit<Name extends string = string> = SlidingWindow<Name> | TokenBucket<Name> | ConcurrencyLimit<Name>;
 
 export interface BudgetOptions<Name extends string = string> extends LayerOptions<Name> {
   /** The most that is spent in a period, such as `'$500'`; up to $9,007,199. */
@@ -108,6 +127,14 @@ export function tokenBucket<const Name extends string>(options: TokenBucketOptio
 }
 
 /**
+ * At most `limit` at once: an admission takes a slot, and gives it back when it is settled or its lease ends. What it is
+ * extended by takes none.
+ */
+export function concurrency<const Name extends string>(options: ConcurrencyOptions<Name>): ConcurrencyLimit<Name> {
+  return { ...options, kind: 'concurrency' };
+}
+
+/**
  * At most `limit` dollars a calendar period: charged with an estimate on admission and with the truth on settling. What is
  * found to be above the estimate is always booked, whatever the limit, and blocks all that costs dollars until the period
  * ends or room is given.
@@ -139,6 +166,8 @@ export interface TollgateConfig<
   limits?: readonly Limit<LimitName>[];
   /** Caps in dollars, which hold together with the limits. */
   budgets?: readonly Budget<LimitName>[];
+  /** The line in which requests wait. None unless given: then all that does not fit now is refused. */
+  queue?: QueueOptions;
   /**
    * Models from the best to the cheapest: a request for one is served by the next where limits or budgets have no room
    * for it. No model stands in two. Names are in printable ASCII; each needs a price where a budget enforces.
@@ -174,6 +203,9 @@ export interface TollgateChange<Tier extends string = string, LimitName extends 
   limits?: {
     readonly [L in LimitName]?:
       | Partial<Pick<SlidingWindowOptions, 'limit' | 'mode' | 'onStoreError'>>
-      | Partial<Pick<TokenBucketOptions, 'capacity' | 'refill' | 'mode' | 'onStoreError'>>;
+      | Partial<Pick<TokenBucketOptions, 'capacity' | 'refill' | 'mode' | 'onStoreError'>>
+      | (Partial<Pick<ConcurrencyOptions, 'mode' | 'onStoreError'>> & { limit?: PerPlan<number> });
   };
+  /** Each in place of what it was. `concurrency` only where it is a number, and by another. */
+  queue?: Partial<Pick<QueueOptions, 'maxDepth' | 'maxDepthEach' | 'maxWait' | 'weights'>> & { concurrency?: number };
 }

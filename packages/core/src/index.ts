@@ -6,6 +6,9 @@ export {
   type Budget,
   type BudgetOptions,
   budget,
+  type ConcurrencyLimit,
+  type ConcurrencyOptions,
+  concurrency,
   DEFAULT_TIERS,
   type DefaultTier,
   type Limit,
@@ -27,6 +30,10 @@ export type { AdmitOptions, Explanation, Inspection, Tollgate } from './gate.js'
 export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
 export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
+export type { AdaptiveLimit } from './line/concurrency-options.js';
+export type { QueueOptions } from './line/queue-options.js';
+export type { AgeingInput } from './line/score.js';
+export type { PerLevel, SheddingOptions } from './line/shedding.js';
 export type { LayerState } from './meters/layer-state.js';
 export type { Bill, Charge, Key, Meter, Rule, Scope, Unit, Usage } from './meters/meter.js';
 export type { BudgetAlert } from './money/alert-text.js';

@@ -3,8 +3,9 @@ import type { Alerts } from './alerts.js';
 import type { Clock } from './clock.js';
 import { showThrown, warn } from './errors.js';
 import type { Emitter } from './events.js';
+import { createSlotsInUse } from './in-use.js';
 import { layerOf, type Plan } from './meters/charges.js';
-import type { Bill, Usage } from './meters/meter.js';
+import type { Bill, Ending, Usage } from './meters/meter.js';
 import { isPromise, type May } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
@@ -13,6 +14,8 @@ export interface Ledger {
   take(alternatives: readonly Alternative[], now: number): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Fails as the store does. */
   settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
+  /** Tells adaptive slots how what ran in them ended, if any did. Does nothing the second time. */
+  ended(receipt: Receipt, ending: Ending): void;
   /** What the meters would say to these bills. Fails as the store does. */
   peek(bills: readonly Bill[]): May<readonly Usage[]>;
   /** What was asked for; `undefined` if that failed, which is told. */
@@ -29,6 +32,7 @@ export function createLedger(
   plan: () => Plan,
 ): Ledger {
   let sequence = 0;
+  const slotsInUse = createSlotsInUse();
 
   function failed(error: unknown): undefined {
     if (!emitter.hears('store.failed'))
@@ -37,6 +41,7 @@ export function createLedger(
   }
 
   function taken(result: Taken | NotTaken, now: number): Taken | NotTaken {
+    if (plan().hasAdaptive && 'receipt' in result) slotsInUse.began(result.receipt, plan(), now);
     if (!plan().hasBudgets) return result;
     if ('receipt' in result) alerts.look(result.receipt, plan(), now);
     else for (const usages of result.refused) alerts.lookAtRefusal(usages, plan(), now);
@@ -61,6 +66,9 @@ export function createLedger(
       const settling = store.settle(receipt, actual, now, goesOn);
       if (isPromise(settling)) return settling.then(() => alerts.look(receipt, plan(), now));
       alerts.look(receipt, plan(), now);
+    },
+    ended(receipt, ending) {
+      if (plan().hasAdaptive) slotsInUse.ended(receipt, ending, clock.now());
     },
     attempt(ask) {
       try {

@@ -1,12 +1,13 @@
 /** What came of an admission, and what that makes of its charges. */
 import { type TollgateError, wrongValue } from './errors.js';
 import { costIn } from './meters/charges.js';
-import type { Meter } from './meters/meter.js';
+import type { Ending, Meter } from './meters/meter.js';
 import type { Money } from './money/nano-dollars.js';
 import type { Cost, TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import type { Receipt } from './store/store.js';
 import { checkTokenCounts } from './token-counts.js';
+import { isCost } from './units.js';
 
 /** How the work of an admission ended, and what it used. Any other field is an error. */
 export interface Outcome {
@@ -21,27 +22,33 @@ export interface Outcome {
    * was admitted with stand until `outputTokens` or another `model` is told, and where those have no price.
    */
   usd?: Money | undefined;
+  /**
+   * What it was for, such as a provider, said that it is overloaded (429, 503 or 529) or timed out: of adaptive slots there
+   * are fewer then. With the milliseconds for which nothing may begin, where it told them.
+   */
+  overloaded?: boolean | { readonly retryAfterMs?: number | undefined } | undefined;
 }
 
-const FIELDS = ['outcome', 'usage', 'model', 'usd'];
+const FIELDS = ['outcome', 'usage', 'model', 'usd', 'overloaded'];
 
 /**
  * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries
  * of one meter the earlier are filled first; the last takes the rest. While nobody knows how long the answer was, what a
- * budget has reserved for it stays.
+ * budget has reserved for it stays. Slots are given back, however it ended.
  *
  * @param estimated what was charged as a whole
  * @param total what it comes to: `undefined` where all is given back, `estimated` itself where nothing is known
  */
 export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined, outcome: Outcome): number[] {
   if (total === undefined) return receipt.map(() => 0);
-  if (total === estimated) return receipt.map(({ charge }) => charge.cost);
+  if (total === estimated) return receipt.map(({ charge }) => (charge.meter.unit === 'slots' ? 0 : charge.cost));
   const isAnswerKnown = outcome.usd !== undefined || outcome.usage?.outputTokens !== undefined;
   const totalOf = (meter: Meter) =>
     meter.unit === 'usd' && !isAnswerKnown
       ? Math.max(total.usd, chargedTo(meter, receipt) + total.usd - estimated.usd)
       : costIn(meter.unit, total);
   return receipt.map(({ charge: { meter, cost } }, i) => {
+    if (meter.unit === 'slots') return 0;
     if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
     const left = Math.max(0, totalOf(meter) - chargedTo(meter, receipt, i));
     return isLast(meter, receipt, i) ? left : Math.min(left, cost);
@@ -67,11 +74,28 @@ export function checkOutcome(given: Outcome): void {
   for (const name in given) {
     if (!FIELDS.includes(name)) throw wrongOutcome(`outcome.${name}`, given[name], `${FIELDS.join(', ')} alone`);
   }
-  const { outcome = 'succeeded', usage } = given;
+  const { outcome = 'succeeded', usage, overloaded } = given;
   if (outcome !== 'succeeded' && outcome !== 'failed' && outcome !== 'ignored') {
     throw wrongOutcome('outcome.outcome', outcome, "'succeeded', 'failed' or 'ignored'");
   }
   checkTokenCounts('TOLLGATE_USAGE_INVALID', 'outcome.usage', usage);
+  if (!isOverload(overloaded)) {
+    throw wrongOutcome('outcome.overloaded', overloaded, 'true, false, or { retryAfterMs } with milliseconds from 0');
+  }
+}
+
+function isOverload(value: unknown): value is Outcome['overloaded'] {
+  if (!isRecord(value)) return value === undefined || typeof value === 'boolean';
+  const { retryAfterMs = 0, ...others } = value;
+  return isCost(retryAfterMs) && Object.keys(others).length === 0;
+}
+
+/** What it tells of the load. A failure that is no overload tells nothing, nor does what was never sent. */
+export function endingOf({ outcome = 'succeeded', usage, overloaded = false }: Outcome): Ending {
+  if (overloaded === false) {
+    return { outcome: outcome === 'succeeded' ? outcome : 'failed', outputTokens: usage?.outputTokens };
+  }
+  return { outcome: 'overloaded', retryAfterMs: overloaded === true ? undefined : overloaded.retryAfterMs };
 }
 
 function wrongOutcome(field: string, value: unknown, expected: string): TollgateError {

@@ -12,12 +12,20 @@ export function reading<T>(read: (value: unknown, context: z.core.$RefinementCtx
 
 /** A field that is right where `parse` gives a value, and wrong, with what was expected, where it gives `undefined`. */
 export function field<T>(expected: string, parse: Parse<T>) {
-  return reading((value, context): T => {
-    const parsed = parse(value);
-    if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: expected });
-    return z.NEVER;
-  });
+  return reading((value, context): T => parsed(value, expected, parse, context));
+}
+
+/** Likewise, and it may be left out. */
+export function optionalField<T>(expected: string, parse: Parse<T>) {
+  return reading((value, context): T | undefined =>
+    value === undefined ? undefined : parsed(value, expected, parse, context),
+  );
+}
+
+function parsed<T>(value: unknown, expected: string, parse: Parse<T>, context: z.core.$RefinementCtx): T {
+  const result = parse(value);
+  if (result === undefined) context.addIssue({ code: 'custom', message: expected });
+  return result ?? z.NEVER;
 }
 
 /** Reads a map, each value by itself. */

@@ -35,7 +35,7 @@ export const NO_SUBJECT: Subject = Object.freeze({});
 export function termsOf(checked: CheckedConfig, learned: Learned, previous?: Terms): Terms {
   const { layers, tiers, features, prices, ladders } = checked;
   const countsUsd = layers.some(({ unit }) => unit === 'usd');
-  const countsTokens = layers.some(({ unit }) => unit !== 'requests' && unit !== 'permits');
+  const countsTokens = layers.some(({ unit }) => unit !== 'requests' && unit !== 'permits' && unit !== 'slots');
   const onTrial = layers.every(({ unit, shadow }) => unit !== 'usd' || shadow);
   const plan = makePlan(layers, previous?.plan);
   const costing = { tiers, features, prices, countsUsd, onTrial, warned: plan.warned };

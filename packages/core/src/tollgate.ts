@@ -15,7 +15,7 @@ import { createLedger, peekAll } from './ledger.js';
 import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
-import type { Outcome } from './outcome.js';
+import { endingOf, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { type Offer, offersOf, termsOf } from './terms.js';
@@ -129,13 +129,10 @@ export function createTollgate<
     return { admitted: false, refusal };
   }
 
-  function settled(
-    admission: GateAdmission,
-    { outcome = 'succeeded', usage, model = admission.model }: Outcome,
-    actual: Cost | undefined,
-    provisional: boolean,
-  ): void {
-    const { request, offer, hasBeenExtended } = admission;
+  function settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void {
+    const { request, offer, receipt, hasBeenExtended } = admission;
+    const { outcome = 'succeeded', usage, model = admission.model } = end;
+    if (terms.plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
     // Extensions come on top of what is learned.
     if (usage && actual && model !== undefined && !provisional && !hasBeenExtended) {
       learned.learn(request.feature, model, offer.quote.tokens, usage);

@@ -30,6 +30,11 @@ export function parseCount(value: unknown): number | undefined {
   return isCost(count) ? count : undefined;
 }
 
+/** A whole number from 1 to 2⁵³ − 1; `undefined` for anything else. */
+export function parseWhole(value: unknown): number | undefined {
+  return typeof value === 'number' ? positiveWhole(value) : undefined;
+}
+
 /** Units per millisecond, above 0; `undefined` for what is no rate. */
 export function parseRate(value: unknown): number | undefined {
   const match = typeof value === 'string' ? /^([^/]+)\/(\d*(?:\.\d+)?)(s|m|h|d|w)$/.exec(value) : null;
@@ -46,6 +51,6 @@ export function isCost(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= MAX_COUNT;
 }
 
-function positiveWhole(ms: number): number | undefined {
-  return Number.isSafeInteger(ms) && ms > 0 ? ms : undefined;
+function positiveWhole(value: number): number | undefined {
+  return Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }

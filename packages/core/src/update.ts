@@ -1,14 +1,18 @@
 /** Changes to a running gate's configuration, as a configuration that is then checked like any other. */
 import { type Budget, DEFAULT_TIERS, type Limit, type TollgateChange, type TollgateConfig } from './config.js';
 import { configError, NOT_SHOWN, type Problem, TollgateError } from './errors.js';
+import { isAdaptive } from './line/concurrency-options.js';
+import type { QueueOptions } from './line/queue-options.js';
 import { isRecord } from './schema.js';
 import { type CheckedConfig, validate } from './validate.js';
 
-/** What a limit or budget may change; all else decides how usage is counted, and would make what is counted meaningless. */
+/** What may change; all else decides how usage is counted or who waits, and would make meaningless what is there. */
 const CHANGEABLE = {
   slidingWindow: ['limit', 'mode', 'onStoreError'],
   tokenBucket: ['capacity', 'refill', 'mode', 'onStoreError'],
+  concurrency: ['limit', 'mode', 'onStoreError'],
   budget: ['limit', 'reserve', 'degradeAt', 'alertAt', 'mode', 'onStoreError'],
+  queue: ['concurrency', 'maxDepth', 'maxDepthEach', 'maxWait', 'weights'],
 };
 
 /** A configuration as it was given, and as it was read. */
@@ -20,12 +24,12 @@ export interface Changed {
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem: what is wrong, not there, or can't change */
 export function changed(config: TollgateConfig, change: TollgateChange): Changed {
   const problems: Problem[] = [];
-  const { tiers, prices, limits, budgets, ...others } = recordAt('change', change, A_CHANGE, problems);
+  const { tiers, prices, limits, budgets, queue, ...others } = recordAt('change', change, A_CHANGE, problems);
   for (const field of Object.keys(others)) {
     problems.push({
       path: field,
       value: NOT_SHOWN,
-      expected: 'only tiers, prices, limits and budgets to change; for anything else make a new gate',
+      expected: 'only tiers, prices, limits, budgets and queue to change; for anything else make a new gate',
     });
   }
   const source = {
@@ -37,6 +41,7 @@ export function changed(config: TollgateConfig, change: TollgateChange): Changed
     prices: prices ?? config.prices,
     limits: changedLayers('limits', config.limits ?? [], limits, problems),
     budgets: changedLayers('budgets', config.budgets ?? [], budgets, problems),
+    ...changedQueue(config.queue, queue, problems),
   } as TollgateConfig;
   try {
     const checked = validate(source);
@@ -48,7 +53,23 @@ export function changed(config: TollgateConfig, change: TollgateChange): Changed
   throw configError(problems);
 }
 
-const A_CHANGE = 'an object with tiers, prices, limits or budgets';
+const A_CHANGE = 'an object with tiers, prices, limits, budgets or queue';
+
+function changedQueue(
+  queue: QueueOptions | undefined,
+  change: unknown,
+  problems: Problem[],
+): Pick<TollgateConfig, 'queue'> {
+  if (change === undefined) return {};
+  if (queue === undefined) {
+    const expected = 'no such change, as the gate has no queue; make a new one that does';
+    problems.push({ path: 'queue', value: change, expected });
+    return {};
+  }
+  const changes = changesOf('queue', 'queue', change, problems);
+  checkFixed('queue.concurrency', queue.concurrency, changes.concurrency, problems);
+  return { queue: { ...queue, ...changes } };
+}
 
 function changedLayers<Layer extends Limit | Budget>(
   field: 'limits' | 'budgets',
@@ -60,15 +81,23 @@ function changedLayers<Layer extends Limit | Budget>(
   for (const [name, value] of Object.entries(recordAt(field, change, 'a map from names to changes', problems))) {
     const layer = layers.find((layer) => layer.name === name);
     const names = layers.map((layer) => `'${layer.name}'`).join(', ') || 'none, as there are none';
-    if (layer) changes.set(name, changesOf(`${field}.${name}`, layer.kind, value, problems));
-    else
-      problems.push({ path: `${field}.${name}`, value: NOT_SHOWN, expected: `one of the gate's ${field}: ${names}` });
+    const path = `${field}.${name}`;
+    if (layer) {
+      const fields = changesOf(path, layer.kind, value, problems);
+      if (layer.kind === 'concurrency') checkFixed(`${path}.limit`, layer.limit, fields.limit, problems);
+      changes.set(name, fields);
+    } else problems.push({ path, value: NOT_SHOWN, expected: `one of the gate's ${field}: ${names}` });
   }
   return layers.map((layer) => ({ ...layer, ...changes.get(layer.name) }));
 }
 
 /** The fields that change. */
-function changesOf(path: string, kind: keyof typeof CHANGEABLE, change: unknown, problems: Problem[]): object {
+function changesOf(
+  path: string,
+  kind: keyof typeof CHANGEABLE,
+  change: unknown,
+  problems: Problem[],
+): Record<string, unknown> {
   const changeable = CHANGEABLE[kind];
   const fields = recordAt(path, change, `an object with some of ${changeable.join(', ')}`, problems);
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
@@ -78,6 +107,16 @@ function changesOf(path: string, kind: keyof typeof CHANGEABLE, change: unknown,
     problems.push({ path: `${path}.${field}`, value: NOT_SHOWN, expected });
   }
   return Object.fromEntries(given.filter(([field]) => changeable.includes(field)));
+}
+
+/** How many slots there are can change where it is said; where it follows what is borne, that goes on. */
+function checkFixed(path: string, present: unknown, next: unknown, problems: Problem[]): void {
+  if (next === undefined || (present !== undefined && !isAdaptive(present) && !isAdaptive(next))) return;
+  const expected =
+    present === undefined
+      ? 'no such change, as there is none yet; for one make a new gate'
+      : 'a fixed limit to change into another; from or to an adaptive one make a new gate';
+  problems.push({ path, value: next, expected });
 }
 
 function recordAt(path: string, value: unknown, expected: string, problems: Problem[]): Record<string, unknown> {

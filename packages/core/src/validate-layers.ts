@@ -1,5 +1,7 @@
 /** Reads limits and budgets as they are configured: one at a time, all their problems at once. */
 import { z } from 'zod';
+import { type AdaptiveOptions, isAdaptive, leaseField, readAdaptive } from './line/concurrency-options.js';
+import { createSlotsByKey } from './line/slots-by-key.js';
 import type { Layer } from './meters/charges.js';
 import type { Rule } from './meters/meter.js';
 import { byFunction, byPlan, type PerSubject } from './meters/per-subject.js';
@@ -7,8 +9,8 @@ import { calendarRule, isTimeZone } from './meters/periods.js';
 import { windowRule } from './meters/window.js';
 import { parseMoney } from './money/nano-dollars.js';
 import type { Dimension, Subject } from './request.js';
-import { field, givenOneOf, isRecord, oneOf, type Parse, reading, readMap } from './schema.js';
-import { parseCount, parseDuration, parseRate } from './units.js';
+import { field, givenOneOf, isRecord, oneOf, optionalField, type Parse, reading, readMap } from './schema.js';
+import { parseCount, parseDuration, parseRate, parseWhole } from './units.js';
 
 export const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit";
 
@@ -16,34 +18,52 @@ const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 const LONGEST_WINDOW = 366 * 86_400_000;
 
 const A_COUNT = "a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity";
+const A_NUMBER_OF_SLOTS = 'a whole number from 1, or Infinity';
 const A_RATE = "a rate above 0 such as '100/h', '10/s' or '200k/m'";
 const AN_AMOUNT =
   "an amount from '$0' to '$9007199' such as '$500' or '$0.25' (more can't be counted to the nano-dollar)";
 const SHARES = 'a list of shares above 0 and up to 1, ascending';
 
-/** A field with one value, a map of values by plan, or a function of the subject. Its errors need the limit's name. */
+/** A limit or budget as it is read by itself. */
+export type ReadLayer = Omit<Layer, 'whenFull'> & { readonly whenFull: Layer['whenFull'] | undefined };
+
+/** What may depend on the subject. Its errors need the limit's name. */
+type Named<T> = (limit: string) => T | PerSubject<T>;
+
+/** A field with one value, a map of values by plan, or a function of the subject. */
 function perSubject<T>(expected: string, parse: Parse<T>) {
-  return reading((value, context): ((limit: string) => T | PerSubject<T>) => {
-    const one = parse(value);
-    if (one !== undefined) return () => one;
-    if (typeof value === 'function') {
-      return (limit) => byFunction(limit, value as (subject: Subject) => unknown, expected, parse);
-    }
-    if (isRecord(value) && Object.keys(value).length > 0) {
-      const plans = readMap(value, expected, parse, context);
-      return (limit) => byPlan(limit, plans);
-    }
-    context.addIssue({ code: 'custom', message: `${expected}; a map of such by plan; or a function of the subject` });
-    return z.NEVER;
-  });
+  return reading((value, context) => readPerSubject(value, expected, parse, context));
 }
+
+function readPerSubject<T>(
+  value: unknown,
+  expected: string,
+  parse: Parse<T>,
+  context: z.core.$RefinementCtx,
+  remark = '',
+): Named<T> {
+  const one = parse(value);
+  if (one !== undefined) return () => one;
+  if (typeof value === 'function') {
+    return (limit) => byFunction(limit, value as (subject: Subject) => unknown, expected, parse);
+  }
+  if (isRecord(value) && Object.keys(value).length > 0) {
+    const plans = readMap(value, expected, parse, context);
+    return (limit) => byPlan(limit, plans);
+  }
+  const message = `${expected}; a map of such by plan; or a function of the subject${remark}`;
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}
+
+const WHEN_FULL = ['refuse', 'wait'] as const;
 
 const layerFields = {
   name: field(A_NAME, parseName),
   by: field("a dimension such as 'user', or a list of different ones such as ['user', 'feature']", parseDimensions),
   mode: oneOf(['enforce', 'shadow']),
   onStoreError: oneOf(['closed', 'open'], " ('local' needs a store that instances share; there is none yet)"),
-  whenFull: oneOf(['refuse'], " ('wait' needs the line; there is none yet)"),
+  whenFull: optionalField("'refuse' or 'wait'", (value) => WHEN_FULL.find((word) => word === value)),
 };
 
 const limitFields = {
@@ -59,9 +79,9 @@ export const slidingWindow = z
     window: field("a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'", parseWindow),
     parts: field('a whole number from 2 to 1000', parseParts),
   })
-  .transform(({ name, by, unit, mode, onStoreError, limit, window, parts }): Layer => {
+  .transform(({ name, by, unit, mode, onStoreError, whenFull, limit, window, parts }): ReadLayer => {
     const rule = windowRule(window, parts);
-    return { name, by, unit, shadow: mode === 'shadow', onStoreError, limit: limit(name), rule };
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull, limit: limit(name), rule };
   });
 
 export const tokenBucket = z
@@ -71,9 +91,45 @@ export const tokenBucket = z
     capacity: perSubject(A_COUNT, parseCount),
     refill: perSubject(A_RATE, parseRefill),
   })
-  .transform(({ name, by, unit, mode, onStoreError, capacity, refill }): Layer => {
-    return { name, by, unit, shadow: mode === 'shadow', onStoreError, limit: capacity(name), rule: refill(name) };
+  .transform(({ name, by, unit, mode, onStoreError, whenFull, capacity, refill }): ReadLayer => {
+    return {
+      name,
+      by,
+      unit,
+      shadow: mode === 'shadow',
+      onStoreError,
+      whenFull,
+      limit: capacity(name),
+      rule: refill(name),
+    };
   });
+
+const concurrencyLimit = reading((value, context): AdaptiveOptions | Named<number> => {
+  if (isAdaptive(value)) return readAdaptive(value, context);
+  return readPerSubject(value, A_NUMBER_OF_SLOTS, parseSlots, context, '; or { min, max } to adapt between');
+});
+
+export const concurrency = z
+  .strictObject({
+    ...layerFields,
+    kind: z.literal('concurrency'),
+    limit: concurrencyLimit,
+    lease: leaseField,
+  })
+  .transform(({ name, by, mode, onStoreError, whenFull, limit, lease }): ReadLayer => {
+    const slots = slotsOf(typeof limit === 'function' ? limit(name) : limit, lease);
+    return { name, by, shadow: mode === 'shadow', onStoreError, whenFull, ...slots };
+  });
+
+/** What makes a layer one of slots. */
+export function slotsOf(
+  limit: number | PerSubject<number> | AdaptiveOptions,
+  leaseMs: number,
+): Pick<Layer, 'unit' | 'limit' | 'rule' | 'adaptive'> {
+  const rule = { kind: 'slots', leaseMs } as const;
+  if (typeof limit !== 'object') return { unit: 'slots', limit, rule };
+  return { unit: 'slots', limit: limit.max, rule, adaptive: createSlotsByKey(limit, leaseMs) };
+}
 
 export const budget = z
   .strictObject({
@@ -88,19 +144,22 @@ export const budget = z
     degradeAt: field(`${SHARES}, such as [0.8, 0.95]`, parseShares),
     alertAt: field(`${SHARES}, such as [0.5, 0.8, 1]`, parseShares),
   })
-  .transform(({ name, by, mode, onStoreError, limit, per, timeZone, reserve, degradeAt, alertAt }): Layer => {
-    const rule = calendarRule(per, timeZone);
-    return {
-      name,
-      by,
-      unit: 'usd',
-      shadow: mode === 'shadow',
-      onStoreError,
-      limit: limit(name),
-      rule: (_, now) => rule(now),
-      budget: { reserve, degradeAt, alertAt },
-    };
-  });
+  .transform(
+    ({ name, by, mode, onStoreError, whenFull, limit, per, timeZone, reserve, degradeAt, alertAt }): ReadLayer => {
+      const rule = calendarRule(per, timeZone);
+      return {
+        name,
+        by,
+        unit: 'usd',
+        shadow: mode === 'shadow',
+        onStoreError,
+        whenFull,
+        limit: limit(name),
+        rule: (_, now) => rule(now),
+        budget: { reserve, degradeAt, alertAt },
+      };
+    },
+  );
 
 export function parseName(value: unknown): string | undefined {
   return typeof value === 'string' && NAME.test(value) ? value : undefined;
@@ -110,6 +169,10 @@ function parseDimensions(value: unknown = []): readonly Dimension[] | undefined 
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const valid = list.every((one) => typeof one === 'string' && one !== '') && new Set(list).size === list.length;
   return valid ? (list as readonly Dimension[]) : undefined;
+}
+
+function parseSlots(value: unknown): number | undefined {
+  return value === Number.POSITIVE_INFINITY ? value : parseWhole(value);
 }
 
 function parseWindow(value: unknown): number | undefined {

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from './clock.js';
 import { type AlertOptions, DEFAULT_TIERS, type TollgateConfig } from './config.js';
 import { configError, type Problem } from './errors.js';
 import { type Ladders, makeLadders } from './ladders.js';
+import { incompleteFields, type QueueSlots, type QueueTerms, queueField } from './line/queue-options.js';
 import type { Layer } from './meters/charges.js';
 import { type PriceTable, prices } from './money/prices.js';
 import { isWebhookUrl } from './money/webhook.js';
@@ -12,7 +13,16 @@ import { check, field, isRecord, reading, readMap } from './schema.js';
 import { memoryStore } from './store/memory/memory.js';
 import type { Store } from './store/store.js';
 import { A_COST, isCost } from './units.js';
-import { A_NAME, budget, parseName, slidingWindow, tokenBucket } from './validate-layers.js';
+import {
+  A_NAME,
+  budget,
+  concurrency,
+  parseName,
+  type ReadLayer,
+  slidingWindow,
+  slotsOf,
+  tokenBucket,
+} from './validate-layers.js';
 
 /** What a tier costs, and what it is expected to use. */
 export interface Tier extends Pick<TokenCounts, 'inputTokens' | 'outputTokens'> {
@@ -22,8 +32,9 @@ export interface Tier extends Pick<TokenCounts, 'inputTokens' | 'outputTokens'> 
 export interface CheckedConfig {
   readonly name: string;
   readonly tiers: ReadonlyMap<string, Tier>;
-  /** Limits first, then budgets. */
+  /** Limits first, then that of the queue, then budgets. */
   readonly layers: readonly Layer[];
+  readonly queue: QueueTerms | undefined;
   readonly ladders: Ladders;
   readonly prices: PriceTable | undefined;
   readonly alerts?: AlertOptions | undefined;
@@ -34,10 +45,13 @@ export interface CheckedConfig {
 }
 
 const A_TIER = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
-const A_LIMIT = 'what slidingWindow({ … }) or tokenBucket({ … }) returns';
+const A_LIMIT = 'what slidingWindow({ … }), tokenBucket({ … }) or concurrency({ … }) returns';
 const A_LADDER = 'a list of at least one model, from the best to the cheapest, each in one ladder only';
 const A_MODEL = "a model's name in printable ASCII without spaces around it, as it stands in a header";
 const A_PRICED_MODEL = "a model that has a price, since budgets count what it costs: add it to prices, or a 'default'";
+
+/** The name of the limit that the queue's own slots are. */
+const QUEUE_LAYER = 'concurrency';
 
 const MODEL = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
@@ -91,7 +105,7 @@ const config = z.strictObject(
     name: field(A_NAME, (value = 'default') => parseName(value)),
     tiers,
     limits: z
-      .array(z.discriminatedUnion('kind', [slidingWindow, tokenBucket], { error: A_LIMIT }), {
+      .array(z.discriminatedUnion('kind', [slidingWindow, tokenBucket, concurrency], { error: A_LIMIT }), {
         error: 'a list of limits',
       })
       .default([]),
@@ -100,6 +114,7 @@ const config = z.strictObject(
         error: 'a list of budgets',
       })
       .default([]),
+    queue: queueField,
     ladders,
     prices,
     alerts,
@@ -108,7 +123,7 @@ const config = z.strictObject(
     store: field('a store, such as memoryStore()', (value = memoryStore()) => parseStore(value)),
     clock: field('a clock, such as systemClock', (value = systemClock) => parseClock(value)),
   },
-  { error: 'an object with limits or budgets' },
+  { error: 'an object with limits, budgets or a queue' },
 );
 
 /**
@@ -117,14 +132,32 @@ const config = z.strictObject(
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem
  */
 export function validate(input: TollgateConfig): CheckedConfig {
-  const { features, limits, budgets, ...rest } = check(config, input, [
+  const { features, limits, budgets, queue, ...rest } = check(config, input, [
     ...missingLayers(input),
     ...repeatedNames(input),
+    ...vainWaits(input),
+    ...incompleteFields(input?.queue),
   ]);
-  const checked = { ...rest, layers: [...limits, ...budgets], features: features && new Set(features) };
+  const complete = (layer: ReadLayer) => withWhenFull(layer, queue !== undefined);
+  const layers = [...limits.map(complete), ...queueLayers(queue?.slots), ...budgets.map(complete)];
+  const checked = { ...rest, layers, queue: queue?.terms, features: features && new Set(features) };
   const unpriced = unpricedModels(input, checked);
   if (unpriced.length > 0) throw configError(unpriced);
   return checked;
+}
+
+/** Concurrency limits wait where they can: what runs now is soon over. */
+function withWhenFull({ whenFull, ...layer }: ReadLayer, canWait: boolean): Layer {
+  const waits = layer.unit === 'slots' && canWait && !layer.shadow;
+  return { ...layer, whenFull: whenFull ?? (waits ? 'wait' : 'refuse') };
+}
+
+/** What the queue lets run at once, as a limit like others. */
+function queueLayers(slots: QueueSlots | undefined): readonly Layer[] {
+  if (slots === undefined) return [];
+  const { limit, leaseMs } = slots;
+  const layer = { name: QUEUE_LAYER, by: [], shadow: false, onStoreError: 'closed', whenFull: 'wait' } as const;
+  return [{ ...layer, ...slotsOf(limit, leaseMs) }];
 }
 
 /** Each request for a ladder is priced for all its models: one without a price would fail them all. */
@@ -140,22 +173,41 @@ function unpricedModels({ ladders = [] }: TollgateConfig, { layers, prices, cloc
 }
 
 function missingLayers(input: TollgateConfig): Problem[] {
-  if (!isRecord(input) || 'limits' in input || 'budgets' in input) return [];
-  return [{ path: 'limits', value: undefined, expected: 'a list of limits (or budgets alone)' }];
+  if (!isRecord(input) || 'limits' in input || 'budgets' in input || 'queue' in input) return [];
+  return [{ path: 'limits', value: undefined, expected: 'a list of limits (or budgets or a queue alone)' }];
+}
+
+/** Limits and budgets as they are given, right or wrong, and where. */
+function layersIn(
+  input: TollgateConfig,
+): { readonly path: string; readonly layer: Readonly<Record<string, unknown>> }[] {
+  return (['limits', 'budgets'] as const).flatMap((field) => {
+    const layers: unknown = input?.[field];
+    if (!Array.isArray(layers)) return [];
+    return layers.map((layer, i) => ({ path: `${field}[${i}]`, layer: isRecord(layer) ? layer : {} }));
+  });
 }
 
 /** Limits and budgets are told apart by name alone, in refusals and elsewhere. */
 function repeatedNames(input: TollgateConfig): Problem[] {
-  const named = (['limits', 'budgets'] as const).flatMap((field) => {
-    const layers: unknown = input?.[field];
-    return Array.isArray(layers)
-      ? layers.map((layer, i) => ({ path: `${field}[${i}]`, name: layer?.name as unknown }))
-      : [];
-  });
+  const own = input?.queue?.concurrency === undefined ? [] : [{ path: 'queue.concurrency', name: QUEUE_LAYER }];
+  const named = [...own, ...layersIn(input).map(({ path, layer }) => ({ path, name: layer.name }))];
   return named.flatMap(({ path, name }, i) => {
     const first = named.findIndex((other) => other.name === name);
     if (first === i || typeof name !== 'string') return [];
     return [{ path: `${path}.name`, value: name, expected: `a name of its own: ${named[first].path} has this one` }];
+  });
+}
+
+/** Where a request would have to wait, and can't. */
+function vainWaits(input: TollgateConfig): Problem[] {
+  return layersIn(input).flatMap(({ path, layer: { whenFull, mode } }) => {
+    if (whenFull !== 'wait' || (mode !== 'shadow' && input.queue !== undefined)) return [];
+    const expected =
+      mode === 'shadow'
+        ? "'refuse', or nothing: what is in shadow mode never makes a request wait"
+        : "'refuse', or a queue in the configuration, for requests to wait in";
+    return [{ path: `${path}.whenFull`, value: whenFull, expected }];
   });
 }
 

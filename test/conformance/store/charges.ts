@@ -9,6 +9,8 @@ export const COARSE: Rule = { kind: 'window', ms: 60_000, parts: 4, partMs: 15_0
 /** A power of two, so that refills are exact in doubles. */
 export const BUCKET: Rule = { kind: 'bucket', perMs: 2 ** -10 };
 
+export const SLOTS: Rule = { kind: 'slots', leaseMs: 1_000 };
+
 /** The rule of a calendar's period at a time, where all periods are of this length. */
 export const calendar =
   (ms: number) =>
@@ -35,11 +37,12 @@ export function makeMeters() {
     other: meter('other', 3, byBoth),
     budget: budget('budget', 4, byUser),
     longer: budget('longer', 5, byBoth),
+    slots: { name: 'slots', position: 6, unit: 'slots', scope: byUser } as Meter,
   };
 }
 
 export function charge(meter: Meter, rule: Rule, key: Key, cost: number, limit = 10, shadow = false): Keyed {
-  return { charge: { meter, rule, cost, limit, whole: limit, shadow }, key };
+  return { charge: { meter, rule, cost, limit, whole: limit, whenFull: 'refuse', shadow }, key };
 }
 
 /** What the owner of an entry does before settling it, where its period has ended. */

@@ -5,6 +5,7 @@ import type { Keyed } from '../../helpers/oracle-store.js';
 import { BUCKET, billsOf, COARSE, charge, makeMeters, START, WINDOW } from './charges.js';
 import { keepsBudgets } from './store-budgets.js';
 import { agreesWithPlainLists } from './store-histories.js';
+import { keepsSlots } from './store-slots.js';
 
 export function storeContract(name: string, makeStore: () => Store | Promise<Store>): void {
   describe(`${name} as a store`, () => {
@@ -250,6 +251,7 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
     });
 
     keepsBudgets(() => ({ store, meters, take, takeAny, used }));
+    keepsSlots(() => ({ store, meters, take, takeAny, used }));
 
     it('serves two gates, each with its own usage', async () => {
       const limits = [slidingWindow({ name: 'user', by: 'user', limit: 1, window: '1m' })];

@@ -2,7 +2,7 @@ import type { Entry, Rule, Store, Usage } from '@tollgate/core';
 import fc from 'fast-check';
 import { check } from '../../helpers/oracle-log.js';
 import { type Keyed, type Made, naiveStore } from '../../helpers/oracle-store.js';
-import { BUCKET, billsOf, COARSE, calendar, charge, makeMeters, renew, START, WINDOW } from './charges.js';
+import { BUCKET, billsOf, COARSE, calendar, charge, makeMeters, renew, SLOTS, START, WINDOW } from './charges.js';
 
 /** The rules of the meters at a time: those of budgets are of its period. */
 const RULES: Record<keyof ReturnType<typeof makeMeters>, (at: number) => Rule> = {
@@ -12,18 +12,19 @@ const RULES: Record<keyof ReturnType<typeof makeMeters>, (at: number) => Rule> =
   other: () => BUCKET,
   budget: calendar(1_500),
   longer: calendar(65_000),
+  slots: () => SLOTS,
 };
 
 /** Random histories, compared with plain lists of charges. */
 export async function agreesWithPlainLists(makeStore: () => Store | Promise<Store>): Promise<void> {
   let sequence = 0;
   const one = fc.record({
-    meter: fc.constantFrom('window', 'bucket', 'coarse', 'other', 'budget', 'longer'),
+    meter: fc.constantFrom('window', 'bucket', 'coarse', 'other', 'budget', 'longer', 'slots'),
     cost: fc.nat(8),
     limit: fc.integer({ min: 5, max: 20 }),
     shadow: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
   });
-  const charges = fc.uniqueArray(one, { selector: ({ meter }) => meter, minLength: 1, maxLength: 6 });
+  const charges = fc.uniqueArray(one, { selector: ({ meter }) => meter, minLength: 1, maxLength: 7 });
   const alternative = fc.record({
     user: fc.constantFrom('ann', 'bob'),
     feature: fc.constantFrom('x', 'y'),

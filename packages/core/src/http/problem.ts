@@ -64,6 +64,7 @@ const WORDS: Record<Exclude<Unit, 'usd'>, string> = {
   tokens: 'token',
   inputTokens: 'input token',
   outputTokens: 'output token',
+  slots: 'slot',
 };
 
 const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
@@ -177,7 +178,7 @@ function minute(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-function limitDetail({ layer, own, cost, used, limit, retryAfterMs }: LayerState, unit: string): string {
+function limitDetail({ layer, unit: counted, own, cost, used, limit, retryAfterMs }: LayerState, unit: string): string {
   if (retryAfterMs === undefined) {
     return own
       ? `This request costs ${plural(cost, unit)}; '${layer}' never allows more than ${number(limit)}.`
@@ -185,6 +186,9 @@ function limitDetail({ layer, own, cost, used, limit, retryAfterMs }: LayerState
   }
   const again = `Try again in ${duration(retryAfterMs)}.`;
   if (!own) return `The limit '${layer}', which you share with others, is reached. ${again}`;
+  if (counted === 'slots') {
+    return `You have ${number(used)} running of the ${number(limit)} that '${layer}' allows at once. Try again when one has ended, in ${duration(retryAfterMs)} at the latest.`;
+  }
   // What has partly come back is not there yet: 30.2 used leave no more than 31 used do.
   const figures = `${number(Math.ceil(used))} of the ${plural(limit, unit)}`;
   return `You have used ${figures} that '${layer}' allows; this request costs ${number(cost)}. ${again}`;

@@ -9,8 +9,11 @@ import { secondsUp } from './problem.js';
 
 export type HeaderStyle = 'draft' | 'legacy' | 'both' | false;
 
+/** Slots have no window that a client could reckon with, and are no quota. */
+type Quota = LayerState & { readonly unit: Exclude<Unit, 'slots'> };
+
 /** The units as quotas name them; the draft registers none of these, and leaving it out would claim requests. */
-const QUOTA_UNITS: Record<Unit, string> = {
+const QUOTA_UNITS: Record<Quota['unit'], string> = {
   requests: '',
   permits: ';qu="tollgate-permits"',
   tokens: ';qu="tollgate-tokens"',
@@ -21,9 +24,7 @@ const QUOTA_UNITS: Record<Unit, string> = {
 
 export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderStyle): [name: string, value: string][] {
   if (style === false) return [];
-  const shown = layers
-    .filter(({ own, mode, limit }) => own && mode === 'enforce' && Number.isFinite(limit))
-    .map((state) => (state.unit === 'usd' ? inMicrodollars(state) : state));
+  const shown = layers.filter(isShown).map((state) => (state.unit === 'usd' ? inMicrodollars(state) : state));
   if (shown.length === 0) return [];
   const headers: [string, string][] = [];
   if (style !== 'legacy') {
@@ -39,15 +40,20 @@ export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderSty
   return headers;
 }
 
+function isShown(state: LayerState): state is Quota {
+  const { own, mode, limit, unit } = state;
+  return own && mode === 'enforce' && Number.isFinite(limit) && unit !== 'slots';
+}
+
 /** Structured fields have no room for nano-dollars. */
-function inMicrodollars(state: LayerState): LayerState {
+function inMicrodollars(state: Quota): Quota {
   return { ...state, limit: state.limit / 1000, remaining: state.remaining / 1000 };
 }
 
 /** By limit, as it was told of last: policies change seldom, and are told of in every response. */
 const policies = new Map<string, Pick<LayerState, 'unit' | 'limit' | 'windowMs'> & { readonly item: string }>();
 
-function policyItem({ layer, unit, limit, windowMs }: LayerState): string {
+function policyItem({ layer, unit, limit, windowMs }: Quota): string {
   const last = policies.get(layer);
   if (last?.limit === limit && last.windowMs === windowMs && last.unit === unit) return last.item;
   const item = `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;

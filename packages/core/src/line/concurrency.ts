@@ -11,17 +11,9 @@
  *
  * An epoch is the mean duration of the last answers: what a change of the limit does shows no earlier.
  */
+import type { Ending } from '../meters/meter.js';
 import { type Answer, type AnswerMeans, include, noAnswers, speedOf } from './answer-speed.js';
 import { type AdaptiveOptions, checkConcurrency } from './concurrency-options.js';
-
-/** `overloaded` is a 429, 503, 529 or time-out of the provider. `failed` is what says nothing of its load. */
-export interface Ending {
-  readonly outcome: 'succeeded' | 'failed' | 'overloaded';
-  /** Where it isn't known or not from 1 to 10⁷, nothing is learned of the speed. */
-  readonly outputTokens?: number | undefined;
-  /** Of an overload: for how long nothing may begin. Missing, negative or infinite is unknown. */
-  readonly retryAfterMs?: number | undefined;
-}
 
 /** A request that runs. Each has to be ended. */
 export interface Begun {

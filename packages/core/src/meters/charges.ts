@@ -1,10 +1,10 @@
 /** From limits and a request to bills: whom each limit counts, what this costs them, and how much they may. */
 import { showThrown, warnOnce } from '../errors.js';
 import type { Cost, Dimension } from '../request.js';
-import type { Asked } from './asked.js';
+import type { Asked, Rung } from './asked.js';
 import { type Credits, withCredit } from './credits.js';
 import { keyOf, type Read, readerOf } from './keys.js';
-import type { Bill, Charge, Key, Meter, Rule, Scope, Unit } from './meter.js';
+import type { Bill, Charge, Ending, Key, Meter, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
 /** A limit or budget as it is configured, in numbers. */
@@ -14,10 +14,31 @@ export interface Layer {
   readonly unit: Unit;
   readonly shadow: boolean;
   readonly onStoreError: 'open' | 'closed';
+  /** What becomes of a request that does not fit now; what is on trial never makes it wait. */
+  readonly whenFull: 'refuse' | 'wait';
   readonly limit: number | PerSubject<number>;
   readonly rule: Rule | PerSubject<Rule>;
   /** Of budgets alone. */
   readonly budget?: BudgetTerms;
+  /** Of slots alone, in place of `limit`. */
+  readonly adaptive?: AdaptiveSlots | undefined;
+}
+
+/** Where how many slots there are follows what is borne. Times are in milliseconds since 1970. */
+export interface AdaptiveSlots {
+  /** The most there can be. */
+  readonly max: number;
+  /** How many there are for a key now; may be below the least while slots rest after an overload. */
+  limit(key: Key, now: number): number;
+  /** An admission takes a slot of the key. Each has to be ended. */
+  began(key: Key, now: number): Running;
+  /** It gives the slot back. Does nothing the second time. */
+  ended(running: Running, ending: Ending, now: number): void;
+}
+
+/** What runs in a slot; the rest of it is known to the {@link AdaptiveSlots} alone. */
+export interface Running {
+  readonly key: Key;
 }
 
 /** What budgets say beyond what limits say. */
@@ -52,6 +73,8 @@ export interface Plan {
   /** Every limit that enforces says so: while the store can't be asked, requests pass. */
   readonly failsOpen: boolean;
   readonly hasBudgets: boolean;
+  /** Of some slots, how many there are follows how admissions end. */
+  readonly hasAdaptive: boolean;
   /** Of budgets that somebody is told of, the shares. */
   readonly alertAt: ReadonlyMap<Meter, readonly number[]>;
   /** What has been warned of. */
@@ -72,17 +95,23 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
       layers: [],
       charges: [],
     };
-    const { meter = { name, position, unit, scope: group.scope }, credits = new Map() } = known.get(name) ?? {};
-    group.layers.push({ ...layer, meter, credits });
+    const {
+      meter = { name, position, unit, scope: group.scope },
+      credits = new Map(),
+      adaptive = layer.adaptive,
+    } = known.get(name) ?? {};
+    group.layers.push({ ...layer, meter, credits, adaptive });
     groups.set(id, group);
   }
   const failsOpen = layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open');
   const hasBudgets = layers.some(({ budget }) => budget !== undefined);
+  const hasAdaptive = layers.some(({ adaptive }) => adaptive !== undefined);
   const metered = [...groups.values()].flatMap(({ layers }) => layers);
   const alertAt = new Map(
     metered.flatMap(({ meter, budget }) => (budget?.alertAt.length ? [[meter, budget.alertAt]] : [])),
   );
-  return { groups: [...groups.values()], failsOpen, hasBudgets, alertAt, warned: previous?.warned ?? new Set() };
+  const warned = previous?.warned ?? new Set();
+  return { groups: [...groups.values()], failsOpen, hasBudgets, hasAdaptive, alertAt, warned };
 }
 
 /** The layer that a meter counts for. */
@@ -93,6 +122,8 @@ export function layerOf({ groups }: Plan, { scope, name }: Meter): MeteredLayer 
 export function costIn(unit: Unit, cost: Cost): number {
   switch (unit) {
     case 'requests':
+    // An admission takes a slot, and no further one for what it is extended by.
+    case 'slots':
       return cost.requests;
     case 'permits':
       return cost.permits;
@@ -152,16 +183,20 @@ function chargesOf(group: Group, key: Key, asked: Asked, warned: Set<string>): r
 
 /** @param last given back where its rule is the same object and its numbers are the same */
 function chargeOf(layer: MeteredLayer, last: Charge | undefined, key: Key, asked: Asked): Charge {
-  const { meter, unit, shadow, budget } = layer;
+  const { meter, unit, shadow, whenFull, budget, adaptive } = layer;
   const { subject, rung, now } = asked;
   const rule = typeof layer.rule === 'function' ? layer.rule(subject, now) : layer.rule;
-  const given = typeof layer.limit === 'function' ? layer.limit(subject, now) : layer.limit;
+  const given = adaptive?.max ?? (typeof layer.limit === 'function' ? layer.limit(subject, now) : layer.limit);
   const cost = budget?.reserve === 'worst' ? asked.cost.worstUsd : costIn(unit, asked.cost);
   const whole = layer.credits.size === 0 ? given : withCredit(given, layer.credits, key, rule);
-  // What is on trial sends no request to a cheaper model, so it is not kept from any.
-  const limit = budget === undefined || rung.last || shadow ? whole : shareOf(whole, budget.degradeAt[rung.index] ?? 1);
+  const limit = adaptive?.limit(key, now) ?? (budget === undefined ? whole : shareFor(layer, budget, rung, whole));
   if (last?.cost === cost && last.limit === limit && last.whole === whole && last.rule === rule) return last;
-  return { meter, rule, cost, limit, whole, shadow };
+  return { meter, rule, cost, limit, whole, whenFull, shadow };
+}
+
+/** What of a budget a rung may use. What is on trial sends no request to a cheaper model, so it is not kept from any. */
+function shareFor({ shadow }: Layer, { degradeAt }: BudgetTerms, { index, last }: Rung, whole: number): number {
+  return last || shadow ? whole : shareOf(whole, degradeAt[index] ?? 1);
 }
 
 /** The most that is no more than a share. By a quotient, since 41 of 100 is exactly what 0.41 is, and 0.41 × 100 is less. */

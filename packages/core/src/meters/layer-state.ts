@@ -16,16 +16,20 @@ export interface LayerState {
   /** What the request costs here; 0 where no request was asked about. */
   readonly cost: number;
   readonly used: number;
+  /** Of adaptive slots how many there are now. */
   readonly limit: number;
   /** What of `limit` this request may use, where a budget keeps the rest for cheaper models; `undefined` where it is all. */
   readonly share: number | undefined;
   /** What of `limit` can be charged now; 0 or more. */
   readonly remaining: number;
-  /** Milliseconds until `cost` fits: 0 now, `undefined` never. */
+  /** Milliseconds until `cost` fits: 0 now, `undefined` never. Of slots the longest that it takes. */
   readonly retryAfterMs: number | undefined;
   /** Milliseconds until there is more room than now; 0 while nothing is used. */
   readonly refillMs: number;
-  /** Milliseconds that the limit spans: the window's length, what an empty bucket takes to fill, or a budget's period. */
+  /**
+   * Milliseconds that the limit spans: the window's length, what an empty bucket takes to fill, a budget's period, or the
+   * lease of slots.
+   */
   readonly windowMs: number;
   /** When a budget's period ends, in milliseconds since 1970; `undefined` for limits. */
   readonly resetsAt: number | undefined;
@@ -42,6 +46,7 @@ export function isOwn({ scope, key }: Pick<Bill, 'scope' | 'key'>): boolean {
 export function stateOf({ charge, key, used, waitMs, refillMs }: Usage): LayerState {
   const { meter, rule } = charge;
   const { scope } = meter;
+  const limit = rule.kind === 'slots' ? charge.limit : charge.whole;
   return {
     layer: meter.name,
     unit: meter.unit,
@@ -51,19 +56,27 @@ export function stateOf({ charge, key, used, waitMs, refillMs }: Usage): LayerSt
     mode: charge.shadow ? 'shadow' : 'enforce',
     cost: charge.cost,
     used,
-    limit: charge.whole,
-    share: charge.limit < charge.whole ? charge.limit : undefined,
-    remaining: Math.max(0, charge.whole - used),
+    limit,
+    share: charge.limit < limit ? charge.limit : undefined,
+    remaining: Math.max(0, limit - used),
     retryAfterMs: Number.isFinite(waitMs) ? waitMs : undefined,
     refillMs,
-    windowMs: spanOf(rule, charge.whole),
+    windowMs: spanOf(rule, limit),
     resetsAt: rule.kind === 'calendar' ? rule.resetsAt : undefined,
   };
 }
 
 function spanOf(rule: Rule, limit: number): number {
-  if (rule.kind === 'window') return rule.ms;
-  return rule.kind === 'bucket' ? limit / rule.perMs : rule.resetsAt - rule.startsAt;
+  switch (rule.kind) {
+    case 'window':
+      return rule.ms;
+    case 'bucket':
+      return limit / rule.perMs;
+    case 'calendar':
+      return rule.resetsAt - rule.startsAt;
+    case 'slots':
+      return rule.leaseMs;
+  }
 }
 
 export function statesOf(usages: readonly Usage[]): LayerState[] {

@@ -6,12 +6,16 @@
 import type { Dimension } from '../request.js';
 import * as bucket from './bucket.js';
 import * as calendar from './calendar.js';
+import * as slots from './slots.js';
 import * as window from './window.js';
 
-/** What a meter counts. `tokens` are input and output tokens together; `usd` are whole nano-dollars. */
-export type Unit = 'requests' | 'permits' | 'tokens' | 'inputTokens' | 'outputTokens' | 'usd';
+/**
+ * What a meter counts. `tokens` are input and output tokens together; `usd` are whole nano-dollars; `slots` are admissions
+ * that run.
+ */
+export type Unit = 'requests' | 'permits' | 'tokens' | 'inputTokens' | 'outputTokens' | 'usd' | 'slots';
 
-export type Rule = window.WindowRule | bucket.BucketRule | calendar.CalendarRule;
+export type Rule = window.WindowRule | bucket.BucketRule | calendar.CalendarRule | slots.SlotsRule;
 
 /** The dimensions that a meter is keyed by. Meters of one scope share one record per key. */
 export interface Scope {
@@ -37,8 +41,13 @@ export interface Charge {
   readonly cost: number;
   /** 0 or more; `Infinity` counts without limiting. */
   readonly limit: number;
-  /** What the meter allows as a whole, of which an alternative may be given a part: the same as `limit` or more. */
+  /**
+   * What the meter allows as a whole, of which an alternative may be given a part: the same as `limit` or more. Of
+   * adaptive slots the most that there can be.
+   */
   readonly whole: number;
+  /** What becomes of a request that does not fit now. */
+  readonly whenFull: 'refuse' | 'wait';
   /** Counted where it fits, but never a reason to refuse. */
   readonly shadow: boolean;
 }
@@ -55,10 +64,23 @@ export interface Usage {
   readonly charge: Charge;
   readonly key: Key;
   readonly used: number;
-  /** Milliseconds until the charge fits: 0 now, `Infinity` never. Exact if nothing else comes. */
+  /**
+   * Milliseconds until the charge fits: 0 now, `Infinity` never. Exact if nothing else comes; of slots the longest that it
+   * takes, as they are given back by settling, too.
+   */
   readonly waitMs: number;
   /** Milliseconds until there is more room than now; 0 while nothing is used. */
   readonly refillMs: number;
+}
+
+/** How what ran in a slot ended, as far as that tells how many can run at once. */
+export interface Ending {
+  /** `overloaded` is a 429, 503, 529 or time-out of the provider. `failed` is what says nothing of its load. */
+  readonly outcome: 'succeeded' | 'failed' | 'overloaded';
+  /** Where it isn't known or not from 1 to 10⁷, nothing is learned of the speed. */
+  readonly outputTokens?: number | undefined;
+  /** Of an overload: for how long nothing may begin. Missing, negative or infinite is unknown. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /**
@@ -79,8 +101,16 @@ export const NO_ROOM = window.NO_ROOM;
 
 /** Doubles in a row. A short one is enough for most keys; what takes a row is told whether it is long. */
 export function width(rule: Rule, long = true): number {
-  if (rule.kind === 'window') return window.width(cells(rule, long));
-  return rule.kind === 'bucket' ? bucket.WIDTH : calendar.WIDTH;
+  switch (rule.kind) {
+    case 'window':
+      return window.width(cells(rule, long));
+    case 'bucket':
+      return bucket.WIDTH;
+    case 'calendar':
+      return calendar.WIDTH;
+    case 'slots':
+      return slots.WIDTH;
+  }
 }
 
 /** Copies a short row to a long one that is all zero. */
@@ -91,14 +121,30 @@ export function lengthen(row: Float64Array, at: number, to: Float64Array, toAt: 
 
 /** What counts against the limit at `now`. */
 export function used(row: Float64Array, at: number, rule: Rule, now: number, long = true): number {
-  if (rule.kind === 'window') return window.used(row, at, rule, now, cells(rule, long));
-  return rule.kind === 'bucket' ? bucket.used(row, at, rule.perMs, now) : calendar.used(row, at, rule);
+  switch (rule.kind) {
+    case 'window':
+      return window.used(row, at, rule, now, cells(rule, long));
+    case 'bucket':
+      return bucket.used(row, at, rule.perMs, now);
+    case 'calendar':
+      return calendar.used(row, at, rule);
+    case 'slots':
+      return slots.used(row, at, rule, now);
+  }
 }
 
 /** Adds a cost. Returns its place in the row, to be named when it is settled, or {@link NO_ROOM}. */
 export function book(row: Float64Array, at: number, rule: Rule, cost: number, now: number, long = true): number {
-  if (rule.kind === 'window') return window.book(row, at, rule, cost, now, cells(rule, long));
-  return rule.kind === 'bucket' ? bucket.book(row, at, rule, cost, now) : calendar.book(row, at, rule, cost);
+  switch (rule.kind) {
+    case 'window':
+      return window.book(row, at, rule, cost, now, cells(rule, long));
+    case 'bucket':
+      return bucket.book(row, at, rule, cost, now);
+    case 'calendar':
+      return calendar.book(row, at, rule, cost);
+    case 'slots':
+      return slots.book(row, at, rule, cost, now);
+  }
 }
 
 /**
@@ -117,16 +163,30 @@ export function settle(
   goesOn: boolean,
   long = true,
 ): number {
-  if (rule.kind === 'window') return window.settle(row, at, rule, place, cost, actual, now, cells(rule, long));
-  return rule.kind === 'bucket'
-    ? bucket.settle(row, at, rule, place, cost, actual, now, goesOn)
-    : calendar.settle(row, at, rule, place, cost, actual);
+  switch (rule.kind) {
+    case 'window':
+      return window.settle(row, at, rule, place, cost, actual, now, cells(rule, long));
+    case 'bucket':
+      return bucket.settle(row, at, rule, place, cost, actual, now, goesOn);
+    case 'calendar':
+      return calendar.settle(row, at, rule, place, cost, actual);
+    case 'slots':
+      return slots.settle(row, at, rule, place, cost, actual, now);
+  }
 }
 
 /** True once the row means the same as the initial state. */
 export function drained(row: Float64Array, at: number, rule: Rule, now: number, long = true): boolean {
-  if (rule.kind === 'window') return window.drained(row, at, rule, now, cells(rule, long));
-  return rule.kind === 'bucket' ? bucket.drained(row, at, now) : calendar.drained(row, at, rule);
+  switch (rule.kind) {
+    case 'window':
+      return window.drained(row, at, rule, now, cells(rule, long));
+    case 'bucket':
+      return bucket.drained(row, at, now);
+    case 'calendar':
+      return calendar.drained(row, at, rule);
+    case 'slots':
+      return slots.drained(row, at, rule, now);
+  }
 }
 
 /** What the meter has to say to a charge at `now`. */
@@ -139,15 +199,26 @@ export function usage(row: Float64Array, at: number, charge: Charge, key: Key, n
 }
 
 function waitOf(row: Float64Array, at: number, charge: Charge, now: number, long: boolean): number {
-  const { rule, cost, limit } = charge;
-  if (cost > limit) return Number.POSITIVE_INFINITY;
-  return needsNoRoom(charge) ? 0 : waitFor(row, at, rule, limit - cost, now, long);
+  const { rule, cost, limit, whole } = charge;
+  if (cost > (rule.kind === 'slots' ? whole : limit)) return Number.POSITIVE_INFINITY;
+  if (needsNoRoom(charge)) return 0;
+  const waitMs = waitFor(row, at, rule, Math.max(0, limit - cost), now, long);
+  // Adaptive slots may be fewer for a while, even if none is in use.
+  return cost > limit ? Math.max(1, waitMs) : waitMs;
 }
 
 /** Milliseconds until `used` is at most `room`. */
 function waitFor(row: Float64Array, at: number, rule: Rule, room: number, now: number, long: boolean): number {
-  if (rule.kind === 'window') return window.wait(row, at, rule, room, now, cells(rule, long));
-  return rule.kind === 'bucket' ? bucket.wait(row, at, rule, room, now) : calendar.wait(row, at, rule, room, now);
+  switch (rule.kind) {
+    case 'window':
+      return window.wait(row, at, rule, room, now, cells(rule, long));
+    case 'bucket':
+      return bucket.wait(row, at, rule, room, now);
+    case 'calendar':
+      return calendar.wait(row, at, rule, room, now);
+    case 'slots':
+      return slots.wait(row, at, rule, room, now);
+  }
 }
 
 function cells(rule: window.WindowRule, long: boolean): number {
