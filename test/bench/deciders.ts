@@ -6,6 +6,7 @@ import {
   type Dimension,
   type Key,
   memoryStore,
+  NOT_FOUND,
   type NotTaken,
   type Rule,
   slidingWindow,
@@ -157,7 +158,7 @@ type Layer = Pick<Bill, 'scope' | 'charges'>;
 
 /** All bills are of one shape, and requests that are charged alike share their charges, as a gate's do. */
 function billTo({ scope, charges }: Layer, key: Key): Bill {
-  return { scope, key, charges };
+  return { scope, key, charges, found: NOT_FOUND };
 }
 
 function timed(work: (callers: readonly Caller[]) => Promise<void>): Decide {

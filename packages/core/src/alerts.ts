@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import type { AlertOptions } from './config.js';
 import { showThrown, warn } from './errors.js';
 import type { Emitter } from './events.js';
-import { layerOf, type Plan } from './meters/charges.js';
+import type { Plan } from './meters/charges.js';
 import { withCredit } from './meters/credits.js';
 import type { Charge, Key, Usage } from './meters/meter.js';
 import { alertText, type BudgetAlert } from './money/alert-text.js';
@@ -66,9 +66,10 @@ export function createAlerts(
   return {
     look(receipt, plan, now) {
       if (plan.alertAt.size === 0) return;
-      for (const { charge, key, place, used } of receipt) {
+      for (const { charge, bill, place, used } of receipt) {
         // What is settled late belongs to a period that is over.
-        if (charge.rule.kind === 'calendar' && place >= charge.rule.period) tellOf(charge, key, plan, used, false, now);
+        const { rule } = charge;
+        if (rule.kind === 'calendar' && place >= rule.period) tellOf(charge, bill.key, plan, used, false, now);
       }
     },
     lookAtRefusal(usages, plan, now) {
@@ -84,6 +85,6 @@ export function createAlerts(
 
 /** What a budget holds now for a key; as it was when it was charged, where that depends on more than the key. */
 function wholeNow(plan: Plan, { meter, rule, whole }: Charge, key: Key): number {
-  const layer = layerOf(plan, meter);
+  const layer = plan.layerOf.get(meter);
   return typeof layer?.limit === 'number' ? withCredit(layer.limit, layer.credits, key, rule) : whole;
 }

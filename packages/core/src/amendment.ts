@@ -12,7 +12,7 @@ export interface Amendment {
 export function amendment(receipt: Receipt, bills: readonly Bill[]): Amendment {
   const wanted = receipt.map((entry, i) => {
     const cost = costFor(entry, bills);
-    const before = bookedFor(entry.charge.meter, entry.key, receipt.slice(0, i)) ?? 0;
+    const before = bookedFor(entry.charge.meter, entry.bill.key, receipt.slice(0, i)) ?? 0;
     return cost === undefined ? undefined : Math.min(entry.cost, Math.max(0, cost - before));
   });
   return { missing: bills.flatMap((bill) => lackingOf(bill, receipt)), wanted };
@@ -38,14 +38,14 @@ function lackingOf(bill: Bill, receipt: Receipt): Bill[] {
 }
 
 /** What the bills want of an entry's meter and key; `undefined` where they don't name it. */
-function costFor({ charge: { meter }, key }: Entry, bills: readonly Bill[]): number | undefined {
-  const bill = bills.find((bill) => bill.scope === meter.scope && isSameKey(bill.key, key));
-  return bill?.charges.find((charge) => charge.meter === meter)?.cost;
+function costFor({ charge: { meter }, bill: { key } }: Entry, bills: readonly Bill[]): number | undefined {
+  const wanted = bills.find((bill) => bill.scope === meter.scope && isSameKey(bill.key, key));
+  return wanted?.charges.find((charge) => charge.meter === meter)?.cost;
 }
 
 /** What is booked on a meter and key; `undefined` where it has no entry. */
 function bookedFor(meter: Meter, key: Key, receipt: Receipt): number | undefined {
-  const same = receipt.filter((entry) => entry.charge.meter === meter && isSameKey(entry.key, key));
+  const same = receipt.filter((entry) => entry.charge.meter === meter && isSameKey(entry.bill.key, key));
   return same.length === 0 ? undefined : same.reduce((total, { cost }) => total + cost, 0);
 }
 

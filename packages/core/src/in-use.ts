@@ -1,5 +1,5 @@
 /** Tells adaptive slots what runs in them: how many there are follows how that ends. */
-import { type AdaptiveSlots, layerOf, type Plan, type Running } from './meters/charges.js';
+import type { AdaptiveSlots, Plan, Running } from './meters/charges.js';
 import type { Ending } from './meters/meter.js';
 import type { Entry, Receipt } from './store/store.js';
 
@@ -17,8 +17,8 @@ export function createSlotsInUse(): SlotsInUse {
     began(receipt, plan, now) {
       for (const entry of receipt) {
         const { meter } = entry.charge;
-        const slots = meter.unit === 'slots' ? layerOf(plan, meter)?.adaptive : undefined;
-        if (slots !== undefined) inUse.set(entry, { slots, running: slots.began(entry.key, now) });
+        const slots = meter.unit === 'slots' ? plan.layerOf.get(meter)?.adaptive : undefined;
+        if (slots !== undefined) inUse.set(entry, { slots, running: slots.began(entry.bill.key, now) });
       }
     },
     ended(receipt, ending, now) {

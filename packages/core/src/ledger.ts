@@ -4,7 +4,7 @@ import type { Clock } from './clock.js';
 import { showThrown, warn } from './errors.js';
 import type { Emitter } from './events.js';
 import { createSlotsInUse } from './in-use.js';
-import { layerOf, type Plan } from './meters/charges.js';
+import type { Plan } from './meters/charges.js';
 import type { Bill, Ending, Usage } from './meters/meter.js';
 import { isPromise, type May } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
@@ -91,7 +91,7 @@ function renew(receipt: Receipt, plan: Plan, now: number): void {
   for (const entry of receipt) {
     const { meter, rule } = entry.charge;
     if (rule.kind !== 'calendar' || now < rule.resetsAt) continue;
-    const current = layerOf(plan, meter)?.rule;
+    const current = plan.layerOf.get(meter)?.rule;
     if (typeof current === 'function') entry.charge = { ...entry.charge, rule: current({}, now) };
   }
 }

@@ -4,15 +4,8 @@ import type { TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import { A_COST, isCost } from './units.js';
 
-/** The kinds of tokens, each with what it is a part of. */
-const WHOLES: Readonly<Record<string, 'inputTokens' | 'outputTokens' | undefined>> = {
-  __proto__: null as never,
-  inputTokens: undefined,
-  cachedInputTokens: 'inputTokens',
-  cacheWriteTokens: 'inputTokens',
-  outputTokens: undefined,
-  reasoningTokens: 'outputTokens',
-};
+const WHOLES = ['inputTokens', 'outputTokens'] as const;
+const PARTS = ['cachedInputTokens', 'cacheWriteTokens', 'reasoningTokens'] as const;
 
 /** Nothing is left to be estimated from elsewhere. */
 export function isComplete(counts: TokenCounts | undefined): boolean {
@@ -38,12 +31,13 @@ export function problemOf(path: string, counts: unknown): Problem | undefined {
   let hasParts = false;
   for (const name in counts) {
     const value = counts[name];
-    if (!(name in WHOLES)) {
-      return { path: `${path}.${name}`, value, expected: `${Object.keys(WHOLES).join(', ')} alone` };
+    const isWhole = name === WHOLES[0] || name === WHOLES[1];
+    if (!isWhole && !isPart(name)) {
+      return { path: `${path}.${name}`, value, expected: `${[...WHOLES, ...PARTS].join(', ')} alone` };
     }
     if (value === undefined) continue;
     if (!isCost(value)) return { path: `${path}.${name}`, value, expected: A_COST };
-    hasParts ||= WHOLES[name] !== undefined;
+    hasParts ||= !isWhole;
   }
   const { inputTokens = 0, outputTokens = 0 } = counts as TokenCounts;
   const tokens = inputTokens + outputTokens;
@@ -53,6 +47,10 @@ export function problemOf(path: string, counts: unknown): Problem | undefined {
     partsProblem(path, counts, 'inputTokens', ['cachedInputTokens', 'cacheWriteTokens']) ??
     partsProblem(path, counts, 'outputTokens', ['reasoningTokens'])
   );
+}
+
+function isPart(name: string): boolean {
+  return name === PARTS[0] || name === PARTS[1] || name === PARTS[2];
 }
 
 /** A provider that counts parts beside the whole would otherwise be billed wrongly, in silence. */

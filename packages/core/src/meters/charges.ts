@@ -4,7 +4,7 @@ import type { Cost, Dimension } from '../request.js';
 import type { Asked, Rung } from './asked.js';
 import { type Credits, withCredit } from './credits.js';
 import { keyOf, type Read, readerOf } from './keys.js';
-import type { Bill, Charge, Ending, Key, Meter, Rule, Scope, Unit } from './meter.js';
+import { type Bill, type Charge, type Ending, type Key, type Meter, NOT_FOUND, type Rule, type Scope, type Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
 /** A limit or budget as it is configured, in numbers. */
@@ -63,8 +63,19 @@ interface Group {
   /** Of each dimension of the scope, how to read it. */
   readonly read: readonly Read[];
   readonly layers: readonly MeteredLayer[];
-  /** By rung and layer, what a request was charged last: the next one is mostly charged alike, and shares it. */
-  readonly charges: (readonly (Charge | undefined)[])[];
+  /** Its limits are the same for all, so what a request costs says all of what it is charged. */
+  readonly isFixed: boolean;
+  /** By rung. */
+  readonly last: (LastCharges | undefined)[];
+}
+
+/** What a request was charged last: the next one is mostly charged alike, and shares it. */
+interface LastCharges {
+  readonly cost: Cost;
+  /** By layer; `undefined` for what is on trial and could not be counted. */
+  readonly byLayer: (Charge | undefined)[];
+  /** The same without gaps. */
+  readonly charges: readonly Charge[];
 }
 
 /** All limits and budgets of a gate. */
@@ -75,6 +86,7 @@ export interface Plan {
   readonly hasBudgets: boolean;
   /** Of some slots, how many there are follows how admissions end. */
   readonly hasAdaptive: boolean;
+  readonly layerOf: ReadonlyMap<Meter, MeteredLayer>;
   /** Of budgets that somebody is told of, the shares. */
   readonly alertAt: ReadonlyMap<Meter, readonly number[]>;
   /** What has been warned of. */
@@ -93,7 +105,8 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
       scope: scopes.get(id) ?? { by },
       read: by.map(readerOf),
       layers: [],
-      charges: [],
+      isFixed: layers.filter((other) => JSON.stringify(other.by) === id).every(isFixed),
+      last: [],
     };
     const {
       meter = { name, position, unit, scope: group.scope },
@@ -107,16 +120,17 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
   const hasBudgets = layers.some(({ budget }) => budget !== undefined);
   const hasAdaptive = layers.some(({ adaptive }) => adaptive !== undefined);
   const metered = [...groups.values()].flatMap(({ layers }) => layers);
+  const layerOf = new Map(metered.map((layer) => [layer.meter, layer]));
   const alertAt = new Map(
     metered.flatMap(({ meter, budget }) => (budget?.alertAt.length ? [[meter, budget.alertAt]] : [])),
   );
   const warned = previous?.warned ?? new Set();
-  return { groups: [...groups.values()], failsOpen, hasBudgets, hasAdaptive, alertAt, warned };
+  return { groups: [...groups.values()], failsOpen, hasBudgets, hasAdaptive, layerOf, alertAt, warned };
 }
 
-/** The layer that a meter counts for. */
-export function layerOf({ groups }: Plan, { scope, name }: Meter): MeteredLayer | undefined {
-  return groups.find((group) => group.scope === scope)?.layers.find((layer) => layer.name === name);
+/** What it allows depends on nobody, on no time and on nothing that has happened. */
+function isFixed({ limit, rule, budget, adaptive }: Layer): boolean {
+  return typeof limit === 'number' && typeof rule === 'object' && budget === undefined && adaptive === undefined;
 }
 
 export function costIn(unit: Unit, cost: Cost): number {
@@ -144,7 +158,7 @@ export function billsOf({ groups, warned }: Plan, asked: Asked): Bill[] {
   for (let i = 0; i < groups.length; i++) {
     const group = groups[i];
     const key = keyOf(group.scope.by, group.read, asked, warned);
-    bills[i] = { scope: group.scope, key, charges: chargesOf(group, key, asked, warned) };
+    bills[i] = { scope: group.scope, key, charges: chargesOf(group, key, asked, warned), found: NOT_FOUND };
   }
   return bills;
 }
@@ -153,7 +167,7 @@ export function billsOf({ groups, warned }: Plan, asked: Asked): Bill[] {
 export function billOf(layer: MeteredLayer, asked: Asked, warned: Set<string>): Bill {
   const { by, meter } = layer;
   const key = keyOf(by, by.map(readerOf), asked, warned);
-  return { scope: meter.scope, key, charges: [chargeOf(layer, undefined, key, asked)] };
+  return { scope: meter.scope, key, charges: [chargeOf(layer, undefined, key, asked)], found: NOT_FOUND };
 }
 
 /** The bill without what it charges nothing for; none where that is all of it. */
@@ -164,21 +178,23 @@ export function withoutZeros({ charges, ...bill }: Bill): Bill[] {
 
 function chargesOf(group: Group, key: Key, asked: Asked, warned: Set<string>): readonly Charge[] {
   const { layers } = group;
-  const last = group.charges[asked.rung.index] ?? layers.map(() => undefined);
-  let next: (Charge | undefined)[] | undefined;
-  let isWhole = true;
+  const { index } = asked.rung;
+  const last = group.last[index];
+  if (group.isFixed && last?.cost === asked.cost) return last.charges;
+  let byLayer = last?.byLayer ?? [];
   for (let i = 0; i < layers.length; i++) {
-    const charge = layers[i].shadow
-      ? shadowCharge(layers[i], last[i], key, asked, warned)
-      : chargeOf(layers[i], last[i], key, asked);
-    if (charge === undefined) isWhole = false;
-    if (charge === last[i]) continue;
-    next ??= [...last];
-    next[i] = charge;
+    const layer = layers[i];
+    const charge = layer.shadow
+      ? shadowCharge(layer, byLayer[i], key, asked, warned)
+      : chargeOf(layer, byLayer[i], key, asked);
+    if (i < byLayer.length && charge === byLayer[i]) continue;
+    if (byLayer === last?.byLayer) byLayer = [...byLayer];
+    byLayer[i] = charge;
   }
-  if (next) group.charges[asked.rung.index] = next;
-  const charges = next ?? last;
-  return isWhole ? (charges as readonly Charge[]) : charges.filter((charge) => charge !== undefined);
+  if (last !== undefined && byLayer === last.byLayer) return last.charges;
+  const charges = byLayer.filter((charge) => charge !== undefined);
+  group.last[index] = { cost: asked.cost, byLayer, charges };
+  return charges;
 }
 
 /** @param last given back where its rule is the same object and its numbers are the same */

@@ -24,7 +24,7 @@ const READ: Readonly<Record<string, Read>> = {
 /** A longer value is counted by its digest, so that no caller decides how much memory a key takes. */
 const LONGEST_VALUE = 128;
 
-const ALL: Key = Object.freeze([]);
+const ALL: Key = [];
 
 export function readerOf(dimension: Dimension): Read {
   return Object.hasOwn(READ, dimension) ? READ[dimension] : ({ subject }) => subject[dimension as keyof Subject];

@@ -57,7 +57,11 @@ export interface Bill {
   readonly scope: Scope;
   readonly key: Key;
   readonly charges: readonly Charge[];
+  /** A note of the store's own: where it has found the record, and may find it again. {@link NOT_FOUND} at first. */
+  found: number;
 }
+
+export const NOT_FOUND = -1;
 
 /** What a meter has to say to a charge. */
 export interface Usage {

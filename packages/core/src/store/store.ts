@@ -1,5 +1,5 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
-import type { Bill, Charge, Key, Usage } from '../meters/meter.js';
+import type { Bill, Charge, Usage } from '../meters/meter.js';
 import type { May } from '../request.js';
 
 /** One way to serve a request, with all that it would be charged. */
@@ -23,8 +23,8 @@ export interface TakeRequest {
  */
 export interface Entry {
   charge: Charge;
-  /** One array for all entries of a bill, and these follow each other: stores look a record up once. */
-  readonly key: Key;
+  /** That which the charge stands in. Entries of one bill follow each other: stores look its record up once. */
+  readonly bill: Bill;
   /** What is booked now: at first the charge's cost. */
   cost: number;
   /** Where in the row it is booked; meaningful to the rule alone. */

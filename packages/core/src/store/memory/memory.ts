@@ -4,19 +4,21 @@ import {
   type Bill,
   book,
   type Charge,
-  type Key,
-  type Meter,
+  fits,
   NO_ROOM,
-  type Rule,
+  NOT_FOUND,
+  needsNoRoom,
   type Scope,
   settle,
   type Usage,
+  usage,
   used,
 } from '../../meters/meter.js';
 import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from '../store.js';
-import { createRow, hasRoom, point, type Row, usageAt } from './row.js';
-import { columnOf, createTable, find, insert, move, NONE, type Table } from './table.js';
+import { holds, NONE } from './records.js';
+import { createSpot, look, pointTo, rowOf, type Spot } from './spot.js';
+import { columnOf, createTable, find, insert, move, type Table } from './table.js';
 import { createValues, type Values } from './values.js';
 
 export interface MemoryStoreOptions {
@@ -38,14 +40,17 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) {
     throw new RangeError(`memoryStore: maxKeys is ${maxKeys}; expected a whole number of at least 1`);
   }
-  const tables = new Map<Scope, Table>();
+  /** One for each scope: of a request's bills each is of another. */
+  const spots = new Map<Scope, Spot>();
   const values = new Map<Dimension | undefined, Values>();
   /** Time as the records know it. A clock that is set back is ignored until it has caught up. */
   let latest = 0;
   const warned = new Set<string>();
-  /** One for each charge at hand, used again where the next request has the same meter there, as most have. */
-  const rows: Row[] = [];
-  /** How many of them the charges at hand take. */
+  /** Those of the bills at hand, which are mostly those of the next request's too. */
+  const atHand: Spot[] = [];
+  /** What counts on the meter of each charge at hand, as `allFit` has found. */
+  const amounts: number[] = [];
+  /** How many charges those are. */
   let count = 0;
 
   function take({ alternatives }: TakeRequest, at: number): Taken | NotTaken {
@@ -59,41 +64,45 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
 
   function allFit(bills: readonly Bill[], now: number): boolean {
     count = 0;
+    for (let i = 0; i < bills.length; i++) locate(bills[i], i, now);
     for (let i = 0; i < bills.length; i++) {
+      const spot = atHand[i];
       const { charges } = bills[i];
-      locate(bills[i], count, now);
       for (let j = 0; j < charges.length; j++) {
         const charge = charges[j];
-        const row = rows[count++];
-        if (!charge.shadow && !hasRoom(row, charge, now)) return false;
+        const amount = used(spot.chunk, rowOf(spot, spot.columns[j]), charge.rule, now, spot.long);
+        amounts[count++] = amount;
+        if (!charge.shadow && !hasRoom(amount, charge)) return false;
       }
     }
     return true;
   }
 
-  /** Books what fits as a whole, in the rows that `allFit` has found. Shadow charges that don't fit are left out. */
+  /** Books what fits as a whole, at the spots that `allFit` has found. Shadow charges that don't fit are left out. */
   function commit(taken: number, bills: readonly Bill[], now: number): Taken {
     const receipt: Entry[] = new Array(count);
     let shadowRefused = NO_USAGE;
     let booked = 0;
     let at = 0;
     for (let i = 0; i < bills.length; i++) {
-      const { key, charges } = bills[i];
+      const bill = bills[i];
+      const { key, charges } = bill;
+      const spot = atHand[i];
       for (let j = 0; j < charges.length; j++) {
         const charge = charges[j];
-        const row = rows[at++];
-        if (charge.shadow && !hasRoom(row, charge, now)) {
-          shadowRefused = [...shadowRefused, usageAt(row, charge, key, now)];
+        const amount = amounts[at++];
+        if (charge.shadow && !hasRoom(amount, charge)) {
+          shadowRefused = [...shadowRefused, usage(spot.chunk, rowOf(spot, spot.columns[j]), charge, key, now, spot.long)];
           continue;
         }
-        if (row.slot === NONE) give(row, key, now);
+        if (spot.slot === NONE) pointTo(spot, bill, insert(spot.table, key, now));
         const { rule, cost } = charge;
-        let place = book(row.chunk, row.at, rule, cost, now, row.long);
+        let place = book(spot.chunk, rowOf(spot, spot.columns[j]), rule, cost, now, spot.long);
         if (place === NO_ROOM) {
-          lengthen(row);
-          place = book(row.chunk, row.at, rule, cost, now, row.long);
+          pointTo(spot, bill, move(spot.table, spot.slot));
+          place = book(spot.chunk, rowOf(spot, spot.columns[j]), rule, cost, now, spot.long);
         }
-        receipt[booked++] = { charge, key, cost, place, used: row.used + cost };
+        receipt[booked++] = { charge, bill, cost, place, used: amount + cost };
       }
     }
     if (booked < count) receipt.length = booked;
@@ -102,84 +111,66 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
 
   /** Brings the entries up to date. A record that has been forgotten has nothing to give back, but can be charged more. */
   function correct(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): void {
-    let slot = NONE;
+    let spot = atHand[0];
+    let bills = 0;
+    let first = 0;
     for (let i = 0; i < receipt.length; i++) {
       const entry = receipt[i];
-      const { charge, key, cost, place } = entry;
-      const table = tableOf(charge.meter.scope);
-      const row = rowFor(i, charge);
-      if (i === 0 || key !== receipt[i - 1].key || table !== rows[i - 1].table) slot = find(table, key, now);
-      if (slot === NONE && actual[i] > cost) slot = insert(table, key, now);
-      point(row, slot);
-      if (slot !== NONE) {
-        const { rule } = charge;
-        let to = settle(row.chunk, row.at, rule, place, cost, actual[i], now, goesOn, row.long);
+      const { charge, bill, cost, place } = entry;
+      const { rule } = charge;
+      if (i === 0 || bill !== receipt[i - 1].bill) {
+        spot = locate(bill, bills++, now);
+        first = i;
+      }
+      const column = columnOf(spot.table, charge, i - first);
+      if (spot.slot === NONE && actual[i] > cost) pointTo(spot, bill, insert(spot.table, bill.key, now));
+      if (spot.slot !== NONE) {
+        let to = settle(spot.chunk, rowOf(spot, column), rule, place, cost, actual[i], now, goesOn, spot.long);
         if (to === NO_ROOM) {
-          slot = lengthen(row);
-          to = settle(row.chunk, row.at, rule, place, cost, actual[i], now, goesOn, row.long);
+          pointTo(spot, bill, move(spot.table, spot.slot));
+          to = settle(spot.chunk, rowOf(spot, column), rule, place, cost, actual[i], now, goesOn, spot.long);
         }
         entry.place = to;
       }
-      entry.used = used(row.chunk, row.at, charge.rule, now, row.long);
+      entry.used = used(spot.chunk, rowOf(spot, column), rule, now, spot.long);
       entry.cost = actual[i];
     }
   }
 
   function peek(bills: readonly Bill[], now: number): Usage[] {
     const usages: Usage[] = [];
-    for (const bill of bills) {
-      locate(bill, usages.length, now);
-      for (const charge of bill.charges) usages.push(usageAt(rows[usages.length], charge, bill.key, now));
+    for (let i = 0; i < bills.length; i++) {
+      const { key, charges } = bills[i];
+      const spot = locate(bills[i], i, now);
+      for (let j = 0; j < charges.length; j++) {
+        usages.push(usage(spot.chunk, rowOf(spot, spot.columns[j]), charges[j], key, now, spot.long));
+      }
     }
     return usages;
   }
 
-  /** Finds the rows of a bill, `rows[first]` and those after it. */
-  function locate({ scope, key, charges }: Bill, first: number, now: number): void {
-    // Before the key is looked for, since a full table asks with these rules what has drained.
-    for (let i = 0; i < charges.length; i++) rowFor(first + i, charges[i]);
-    const slot = find(tableOf(scope), key, now);
-    for (let i = 0; i < charges.length; i++) point(rows[first + i], slot);
+  /** Finds where a bill is counted: mostly where it was found before, if it was. */
+  function locate(bill: Bill, i: number, now: number): Spot {
+    const { scope, charges, key, found } = bill;
+    const probable = atHand[i];
+    const spot = probable !== undefined && probable.scope === scope ? probable : spotOf(scope, i);
+    const { table } = spot;
+    if (charges !== spot.charges) look(spot, charges);
+    pointTo(spot, bill, found !== NOT_FOUND && holds(table.records, found, key) ? found : find(table, key, now));
+    return spot;
   }
 
-  function rowFor(i: number, { meter, rule }: Charge): Row {
-    const known = rows[i];
-    const row = known !== undefined && known.meter === meter ? known : newRow(i, meter, rule);
-    row.column.rule = rule;
-    return row;
+  function spotOf(scope: Scope, i: number): Spot {
+    const spot = spots.get(scope) ?? createSpot(scope, newTable(scope));
+    spots.set(scope, spot);
+    atHand[i] = spot;
+    return spot;
   }
 
-  function newRow(i: number, meter: Meter, rule: Rule): Row {
-    const table = tableOf(meter.scope);
-    const column = columnOf(table, meter, rule);
-    // A meter that the table meets for the first time widens its records, and that moves them.
-    for (const row of rows) if (row.table === table) point(row, row.slot);
-    rows[i] = createRow(meter, table, column);
-    return rows[i];
-  }
-
-  /** Gives a key a record, for all charges of the request that it counts. */
-  function give({ table }: Row, key: Key, now: number): void {
-    const slot = insert(table, key, now);
-    for (const row of rows) if (row.table === table) point(row, slot);
-  }
-
-  /** Moves the record to a slot with room for more, for all charges of the request that it counts. */
-  function lengthen({ table, slot }: Row): number {
-    const to = move(table, slot);
-    for (const row of rows) if (row.table === table && row.slot === slot) point(row, to);
-    return to;
-  }
-
-  function tableOf(scope: Scope): Table {
-    let table = tables.get(scope);
-    if (table === undefined) {
-      // Without dimensions there is one key, whose value is `undefined` like that of any dimension it lacks.
-      const by = scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)];
-      table = createTable(maxKeys, by, () => warnOfFull(scope));
-      tables.set(scope, table);
-    }
-    return table;
+  function newTable(scope: Scope): Table {
+    // Without dimensions there is one key, whose value is `undefined` like that of any dimension it lacks.
+    const by = scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)];
+    return createTable(maxKeys, by, () => warnOfFull(scope));
   }
 
   function warnOfFull({ by }: Scope): void {
@@ -203,9 +194,13 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
     peek: (bills, at) => peek(bills, tick(at)),
     close() {
-      tables.clear();
+      spots.clear();
       values.clear();
-      rows.length = 0;
+      atHand.length = 0;
     },
   };
+}
+
+function hasRoom(amount: number, charge: Charge): boolean {
+  return fits(amount, charge.cost, charge.limit) || needsNoRoom(charge);
 }
