@@ -4,25 +4,30 @@ import { evenAgeing, scoreOf } from '../../packages/core/src/line/score.js';
 import { serve } from './harness.js';
 
 interface Queue {
-  push(priority: number, now: number): void;
+  push(priority: number, tenant: number, now: number): void;
   pop(): unknown;
 }
 
 const PRIORITIES = ['interactive', 'standard', 'batch', 'background'] as const;
+const TENANTS = Array.from({ length: 100 }, (_, i) => `tenant ${i}`);
 
 const QUEUES = {
   'p-queue': pQueue,
   'p-queue (A/A)': pQueue,
-  'tollgate priority queue': tollgate,
+  'tollgate priority queue': () => tollgate([undefined]),
+  'tollgate, 100 tenants': () => tollgate(TENANTS),
 } satisfies Record<string, () => Queue | Promise<Queue>>;
 
 export type QueueName = keyof typeof QUEUES;
 
-function tollgate(): Queue {
+function tollgate(keys: readonly (string | undefined)[]): Queue {
   const ageing = evenAgeing(60_000);
   const queue = priorityQueue<typeof task>();
   return {
-    push: (priority, now) => void push(queue, scoreOf(ageing, PRIORITIES[priority], now), task),
+    push(rank, tenant, now) {
+      const priority = PRIORITIES[rank];
+      push(queue, { priority, key: keys[tenant % keys.length] }, scoreOf(ageing, priority, now), task);
+    },
     pop: () => pop(queue),
   };
 }
@@ -54,15 +59,21 @@ const queue = await QUEUES[name as QueueName]();
 let now = Date.UTC(2026, 0, 1);
 let state = 1;
 
-/** One of the four, all as often, in no order. */
-function nextPriority(): number {
+/** A whole number below `count`, all as often, in no order (D. H. Lehmer's generator). */
+function random(count: number): number {
   state = (state * 48_271) % 2_147_483_647;
-  return state >> 29;
+  return Math.floor((state / 2_147_483_647) * count);
 }
 
+/** Drawn before, for a draw takes longer than a push. As many as a power of two. */
+const DRAWS = 65_536;
+const priorities = Uint8Array.from({ length: DRAWS }, () => random(PRIORITIES.length));
+const tenants = Uint8Array.from({ length: DRAWS }, () => random(TENANTS.length));
+let drawn = 0;
+
 // The most urgent first, a millisecond apart: then p-queue appends, and is filled quickly.
-const priorities = Array.from({ length: depth }, nextPriority).sort((a, b) => a - b);
-for (const priority of priorities) queue.push(priority, now++);
+const first = Array.from({ length: depth }, () => random(PRIORITIES.length)).sort((a, b) => a - b);
+for (const priority of first) queue.push(priority, random(TENANTS.length), now++);
 
 serve(true, async (ms: number) => {
   const begin = process.hrtime.bigint();
@@ -71,7 +82,8 @@ serve(true, async (ms: number) => {
   let done = 0;
   while (at < end) {
     for (let i = 0; i < BATCH; i++) {
-      queue.push(nextPriority(), now++);
+      queue.push(priorities[drawn], tenants[drawn], now++);
+      drawn = (drawn + 1) % DRAWS;
       queue.pop();
     }
     done += BATCH;

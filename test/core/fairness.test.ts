@@ -80,7 +80,8 @@ function simulate({ tenants, service = 10, misjudged = 1, isFair = true, refuses
     const turn = fairness.turnOf(tenant, cost, arrived, misjudged / service);
     if (refuses && turn.waitMs > MAX_WAIT) continue;
     fairness.enter(turn);
-    push(queue, isFair ? turn.since : arrived, { tenant, cost, arrived, turn });
+    const lane = { priority: 'standard', key: tenant } as const;
+    push(queue, lane, isFair ? turn.since : arrived, { tenant, cost, arrived, turn });
   }
   serveUntil(START + LENGTH);
 
@@ -223,6 +224,24 @@ describe('fairness', () => {
     expect(enter('a', 10).since).toBeGreaterThan(START);
     fairness.reset();
     expect(enter('a', 10).since).toBe(START);
+  });
+
+  test('forgets those that the line has caught up with, and no others, however they came by where they are', () => {
+    const fairness = createFairness({ allowanceMs: MINUTE });
+    const enter = entering(fairness);
+    enter('far', 1);
+    enter('near', 10);
+    enter('nearer', 5);
+    enter('far', 100);
+    enter('on', 20);
+    const on = enter('on', 1);
+    fairness.begin(on);
+    expect(on.start).toBe(20);
+    expect(fairness.keys()).toBe(2);
+    enter('there', 30);
+    fairness.begin(enter('there', 0));
+    expect(fairness.keys()).toBe(1);
+    expect(enter('far', 1).start).toBe(101);
   });
 
   test('remembers no more keys than it may, and none that the line has caught up with', () => {

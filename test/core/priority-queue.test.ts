@@ -1,109 +1,178 @@
 import fc from 'fast-check';
-import { inOrder, peek, pop, priorityQueue, push, remove } from '../../packages/core/src/line/priority-queue.js';
+import {
+  inOrder,
+  type LaneName,
+  type PriorityQueue,
+  peek,
+  pop,
+  priorityQueue,
+  push,
+  remove,
+  sizeOf,
+} from '../../packages/core/src/line/priority-queue.js';
 
-interface Entry {
+interface Waiter {
+  readonly lane: LaneName;
   readonly score: number;
-  slot: number;
+  arrival: number;
 }
 
-type Command = { readonly do: 'push'; readonly score: number } | { readonly do: 'pop' | 'remove'; readonly at: number };
+const PRIORITIES = ['interactive', 'standard', 'batch', 'background'] as const;
 
-/** Few scores, so that many are the same, or any at all. */
+/** Few lanes, so that they are long, or many; few scores, so that many are the same, or any; mostly they rise. */
+const lanes = fc.record({
+  priority: fc.constantFrom(...PRIORITIES),
+  key: fc.oneof({ weight: 4, arbitrary: fc.constantFrom(undefined, 'a') }, { weight: 1, arbitrary: fc.nat(50) }),
+});
 const scores = fc.oneof(
-  fc.integer({ min: 0, max: 5 }),
-  fc.integer({ min: -1e15, max: 1e15 }),
-  fc.double({ noNaN: true }),
+  { weight: 3, arbitrary: fc.record({ after: fc.nat(3) }) },
+  { weight: 2, arbitrary: fc.record({ at: fc.integer({ min: 0, max: 5 }) }) },
+  { weight: 1, arbitrary: fc.record({ at: fc.double({ noNaN: true }) }) },
 );
 const commands = fc.array(
   fc.oneof(
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('push' as const), score: scores }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('pop' as const), at: fc.constant(0) }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('remove' as const), at: fc.nat(1000) }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constant('push' as const), lane: lanes, score: scores }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('pop' as const) }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), at: fc.nat(1000) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('remove oldest' as const, 'remove newest' as const) }) },
   ),
   { maxLength: 300 },
 );
 
-/** The same by a list that is sorted anew each time; sorting is stable, so among equals the first that came stays first. */
-function sorted(list: readonly Entry[]): Entry[] {
+/** What waits, by a list that is sorted anew at each look: stable, so among equals the first that came stays first. */
+function sorted(list: readonly Waiter[]): Waiter[] {
   return list.toSorted((a, b) => (a.score === b.score ? 0 : a.score < b.score ? -1 : 1));
 }
 
-function queueOf(scores: readonly number[]) {
-  const queue = priorityQueue<Entry>();
-  return { queue, entries: scores.map((score) => added(queue, score)) };
+function inLane(list: readonly Waiter[], { priority, key }: LaneName): Waiter[] {
+  return list.filter(({ lane }) => lane.priority === priority && lane.key === key);
 }
 
-function added(queue: ReturnType<typeof priorityQueue<Entry>>, score: number): Entry {
-  const entry = { score, slot: -1 };
-  entry.slot = push(queue, score, entry);
-  return entry;
+function added(queue: PriorityQueue<Waiter>, score: number, lane: LaneName = { priority: 'standard' }): Waiter {
+  const waiter = { lane, score, arrival: -1 };
+  waiter.arrival = push(queue, lane, score, waiter);
+  return waiter;
+}
+
+function lanesOf(queue: PriorityQueue<Waiter>) {
+  return Object.values(queue.lanes).flatMap((lanes) => [...lanes.values()]);
+}
+
+function capacityOf(queue: PriorityQueue<Waiter>): number {
+  return lanesOf(queue).reduce((sum, { ring }) => sum + ring.values.length, 0);
+}
+
+/** No ring has more than 8 times the room that it needs or, if that is more, room for 4; and none holds what has left. */
+function isTidy(queue: PriorityQueue<Waiter>): boolean {
+  const lanes = lanesOf(queue);
+  const held = lanes.flatMap(({ ring }) => ring.values.filter((value) => value !== undefined));
+  return held.length === queue.size && lanes.every(({ ring, size }) => ring.values.length <= Math.max(4, 8 * size));
 }
 
 describe('the priority queue', () => {
-  test('is in order whatever comes and goes', () => {
+  test('is in order whatever comes, goes and gives up', () => {
     fc.assert(
-      fc.property(commands, (steps: readonly Command[]) => {
-        const { queue } = queueOf([]);
-        let list: Entry[] = [];
+      fc.property(commands, (steps) => {
+        const queue = priorityQueue<Waiter>();
+        let list: Waiter[] = [];
+        let latest = 0;
+
+        function leaves(waiter: Waiter): void {
+          expect(remove(queue, waiter.lane, waiter)).toBe(true);
+          expect(remove(queue, waiter.lane, waiter)).toBe(false);
+          list = list.filter((one) => one !== waiter);
+        }
+
         for (const step of steps) {
           if (step.do === 'push') {
-            list.push(added(queue, step.score));
+            latest = 'at' in step.score ? step.score.at : latest + step.score.after;
+            list.push(added(queue, latest, step.lane));
           } else if (step.do === 'pop') {
             const [first] = sorted(list);
             expect(pop(queue)).toBe(first);
-            list = list.filter((entry) => entry !== first);
+            if (first) expect(remove(queue, first.lane, first)).toBe(false);
+            list = list.filter((one) => one !== first);
           } else if (list.length > 0) {
-            const [entry] = list.splice(step.at % list.length, 1);
-            expect(remove(queue, entry.slot, entry)).toBe(true);
-            expect(remove(queue, entry.slot, entry)).toBe(false);
+            const at = step.do === 'remove' ? step.at % list.length : step.do === 'remove oldest' ? 0 : -1;
+            leaves(list.at(at) as Waiter);
           }
           expect(peek(queue)).toBe(sorted(list)[0]);
           expect(queue.size).toBe(list.length);
+          if ('lane' in step) expect(sizeOf(queue, step.lane)).toBe(inLane(list, step.lane).length);
+          expect(isTidy(queue)).toBe(true);
         }
         expect(inOrder(queue)).toEqual(sorted(list));
-        for (const entry of sorted(list)) expect(pop(queue)).toBe(entry);
+        for (const waiter of sorted(list)) expect(pop(queue)).toBe(waiter);
         expect(pop(queue)).toBeUndefined();
       }),
       { numRuns: 500 },
     );
   });
 
-  test('takes out any of many, and none of another queue', () => {
-    const { queue, entries } = queueOf(Array.from({ length: 5000 }, (_, i) => (i * 7919) % 1009));
-    const { queue: other } = queueOf(Array.from({ length: 5000 }, (_, i) => i));
-    for (const entry of entries) expect(remove(other, entry.slot, entry)).toBe(false);
-    for (const entry of entries.filter((_, i) => i % 3 !== 0)) expect(remove(queue, entry.slot, entry)).toBe(true);
-    const left = sorted(entries.filter((_, i) => i % 3 === 0));
-    expect(inOrder(queue)).toEqual(left);
-    expect(left.map(() => pop(queue))).toEqual(left);
-    expect(other.size).toBe(5000);
+  test('takes any of many out of one lane, and none of another', () => {
+    const queue = priorityQueue<Waiter>();
+    const lane: LaneName = { priority: 'standard' };
+    const other: LaneName = { priority: 'standard', key: 'other' };
+    const waiters = Array.from({ length: 5000 }, (_, i) => added(queue, (i * 7919) % 1009, lane));
+    added(queue, 0, other);
+    expect(waiters.some((waiter) => remove(queue, other, waiter))).toBe(false);
+    expect(waiters.some((waiter) => remove(queue, { priority: 'batch' }, waiter))).toBe(false);
+    const gone = waiters.filter((_, i) => i % 3 !== 0);
+    expect(gone.toReversed().every((waiter) => remove(queue, lane, waiter))).toBe(true);
+    expect(gone.some((waiter) => remove(queue, lane, waiter))).toBe(false);
+    expect(remove(queue, lane, { score: 1e9, arrival: 1e9 })).toBe(false);
+    expect(remove(queue, lane, { score: 1, arrival: 1e9 })).toBe(false);
+    const left = sorted(waiters.filter((_, i) => i % 3 === 0));
+    expect(sizeOf(queue, lane)).toBe(left.length);
+    expect(inOrder(queue).filter((one) => one.lane === lane)).toEqual(left);
+    expect(remove(queue, other, peek(queue) as Waiter)).toBe(false);
+    expect(queue.size).toBe(left.length + 1);
   });
 
-  test('is unharmed when what was popped or removed is removed again, its slot being taken by another', () => {
-    const { queue, entries } = queueOf([1, 2, 3]);
-    const [first, second, third] = entries;
-    pop(queue);
-    expect(remove(queue, first.slot, first)).toBe(false);
-    expect(remove(queue, second.slot, second)).toBe(true);
-    const more = [4, 5, 6].map((score) => added(queue, score));
-    expect(remove(queue, first.slot, first)).toBe(false);
-    expect(remove(queue, second.slot, second)).toBe(false);
-    expect(inOrder(queue)).toEqual([third, ...more]);
-  });
-
-  test('goes by arrival where scores are the same, also of what came after others had gone', () => {
-    const { queue, entries } = queueOf(Array(10).fill(5));
-    const out = [0, 1, 2, 3].map(() => pop(queue));
-    for (let i = 0; i < 4; i++) entries.push(added(queue, 5));
+  test('goes by arrival where scores are the same, whatever the lanes, also of what came after others had gone', () => {
+    const queue = priorityQueue<Waiter>();
+    const lane = (i: number) => ({ priority: PRIORITIES[i % 4], key: i % 3 });
+    const waiters = Array.from({ length: 40 }, (_, i) => added(queue, 5, lane(7 * i)));
+    const out = Array.from({ length: 15 }, () => pop(queue));
+    for (let i = 0; i < 20; i++) waiters.push(added(queue, 5, lane(5 * i)));
     while (queue.size > 0) out.push(pop(queue));
-    out.forEach((entry, i) => void expect(entry).toBe(entries[i]));
-    expect(out).toHaveLength(14);
+    expect(out.map((waiter) => waiter?.arrival)).toEqual(waiters.map(({ arrival }) => arrival));
   });
 
-  test('keeps nothing alive that has gone', () => {
-    const { queue, entries } = queueOf([3, 1, 2]);
-    pop(queue);
-    remove(queue, entries[0].slot, entries[0]);
-    expect(queue.values.filter((value) => value !== undefined)).toEqual([entries[2]]);
+  test('stays small beside one that waits for long, however many come and give up', () => {
+    for (const staying of [0, 1, 5]) {
+      const queue = priorityQueue<Waiter>();
+      const parked = added(queue, 0);
+      const others: Waiter[] = [];
+      let most = 0;
+      for (let i = 0; i < 333_333; i++) {
+        others.push(added(queue, i));
+        const gone = others.length > staying ? others.shift() : undefined;
+        if (gone) remove(queue, gone.lane, gone);
+        most = Math.max(most, queue.lanes.standard.get(undefined)?.ring.values.length ?? 0);
+      }
+      expect(most).toBeLessThanOrEqual(8 * (staying + 2));
+      expect(queue.size).toBe(staying + 1);
+      expect(pop(queue)).toBe(parked);
+    }
+  });
+
+  test('is small again after a flood of one lane, and forgets the lanes of a flood of keys, but none that is waited in', () => {
+    const queue = priorityQueue<Waiter>();
+    const parked = PRIORITIES.map((priority) => added(queue, 0, { priority, key: 'parked' }));
+    const flood = Array.from({ length: 10_000 }, (_, i) => added(queue, i, { priority: 'batch' }));
+    for (const waiter of flood) remove(queue, waiter.lane, waiter);
+    expect(capacityOf(queue)).toBeLessThanOrEqual(5 * 4);
+
+    const keys = Array.from({ length: 10_000 }, (_, key) => added(queue, -1, { priority: 'batch', key }));
+    expect(keys.every((waiter) => pop(queue) === waiter)).toBe(true);
+    for (let i = 0; i < 10_000; i++) {
+      const waiter = added(queue, 1, { priority: PRIORITIES[i % 4], key: `made up ${i}` });
+      remove(queue, waiter.lane, waiter);
+    }
+    for (const priority of PRIORITIES) expect(queue.lanes[priority].size).toBeLessThanOrEqual(2 * 4 + 256);
+    expect(isTidy(queue)).toBe(true);
+    for (const { lane } of parked) expect(sizeOf(queue, lane)).toBe(1);
+    expect(inOrder(queue)).toEqual(parked);
   });
 });

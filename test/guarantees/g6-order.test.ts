@@ -5,7 +5,7 @@
 import type { Priority } from '@tollgate/core';
 import fc from 'fast-check';
 import { createFairness, type Fairness, type Turn } from '../../packages/core/src/line/fairness.js';
-import { pop, priorityQueue, push, remove } from '../../packages/core/src/line/priority-queue.js';
+import { type LaneName, pop, priorityQueue, push, remove } from '../../packages/core/src/line/priority-queue.js';
 import { type Ageing, evenAgeing, scoreOf } from '../../packages/core/src/line/score.js';
 import { check } from '../helpers/oracle-log.js';
 
@@ -47,7 +47,9 @@ interface Waiter {
   readonly priority: Priority;
   readonly arrived: number;
   readonly turn: Turn | undefined;
-  slot: number;
+  readonly lane: LaneName;
+  readonly score: number;
+  arrival: number;
 }
 
 interface Line {
@@ -79,12 +81,14 @@ function play(steps: Steps, { ageing, fairness, begins }: Line): void {
       const { priority, tenant, cost } = event;
       const turn = fairness?.[priority].turnOf(tenant, cost, now, 0.001);
       if (turn) fairness?.[priority].enter(turn);
-      const waiter = { priority, arrived: now, turn, slot: -1 };
-      waiter.slot = push(queue, scoreOf(ageing, priority, turn?.since ?? now), waiter);
+      const lane = { priority, key: tenant };
+      const score = scoreOf(ageing, priority, turn?.since ?? now);
+      const waiter = { priority, arrived: now, turn, lane, score, arrival: -1 };
+      waiter.arrival = push(queue, lane, score, waiter);
       waiting.push(waiter);
     } else if (waiting.length > 0) {
       const [left] = waiting.splice(event % waiting.length, 1);
-      remove(queue, left.slot, left);
+      remove(queue, left.lane, left);
     }
   }
   while (queue.size > 0) begin();
@@ -135,7 +139,7 @@ describe('G6 order', () => {
     const waits: number[] = [];
     let came = 0;
     const arrive = (priority: Priority, now: number) =>
-      push(queue, scoreOf(ageing, priority, now), { priority, arrived: now });
+      push(queue, { priority }, scoreOf(ageing, priority, now), { priority, arrived: now });
     for (let now = START; now < START + DAY + HOUR; now += service) {
       arrive('interactive', now);
       arrive('interactive', now);

@@ -15,7 +15,7 @@
  * This is for one priority; each has its own. With one for all, what a tenant floods as `batch` would hold up what it
  * asks as `interactive`; and what it gets of one priority is no part of another, between which ageing decides.
  */
-import { peek, priorityQueue, push, remove } from './priority-queue.js';
+import { add, first, heapBy, settle, take } from './heap.js';
 
 /** `undefined` for what has none: all of it is one key. */
 export type FairKey = string | undefined;
@@ -71,15 +71,15 @@ const OVERFLOW = Symbol('overflow');
 interface Ahead {
   readonly key: Turn['key'];
   readonly weight: number;
-  readonly finish: number;
-  /** In the queue of finishes. */
-  slot: number;
+  finish: number;
+  /** In the heap of finishes. */
+  place: number;
 }
 
 export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: FairnessOptions): Fairness {
   /** Keys that are not ahead of the line are as those that never asked, and forgotten. */
   const ahead = new Map<Turn['key'], Ahead>();
-  let finishes = priorityQueue<Ahead>();
+  let finishes = finishesOf();
   /** Of all that are ahead. */
   let totalWeight = 0;
   let line = 0;
@@ -88,15 +88,15 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
     return key === OVERFLOW ? 1 : (weights?.get(key) ?? 1);
   }
 
-  function remember(key: Turn['key'], weight: number, finish: number): void {
-    const one: Ahead = { key, weight, finish, slot: 0 };
-    one.slot = push(finishes, finish, one);
+  function remember(key: Turn['key'], finish: number): void {
+    const one: Ahead = { key, weight: weightOf(key), finish, place: 0 };
+    add(finishes, one);
     ahead.set(key, one);
-    totalWeight += weight;
+    totalWeight += one.weight;
   }
 
   function forget(one: Ahead): void {
-    remove(finishes, one.slot, one);
+    take(finishes, one);
     ahead.delete(one.key);
     // Sums of fractions drift; of none it is exactly nothing.
     totalWeight = ahead.size === 0 ? 0 : totalWeight - one.weight;
@@ -113,20 +113,23 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
     },
 
     enter({ key, cost }) {
-      const weight = weightOf(key);
-      const before = ahead.get(key);
-      const finish = (before?.finish ?? line) + cost / weight;
-      if (before !== undefined) forget(before);
-      if (finish > line) remember(key, weight, finish);
+      const one = ahead.get(key);
+      const finish = (one?.finish ?? line) + cost / weightOf(key);
+      if (one !== undefined) {
+        one.finish = finish;
+        settle(finishes, one);
+      } else if (finish > line) {
+        remember(key, finish);
+      }
     },
 
     begin({ start }) {
       line = Math.max(line, start);
-      for (let first = peek(finishes); first && first.finish <= line; first = peek(finishes)) forget(first);
+      for (let one = first(finishes); one && one.finish <= line; one = first(finishes)) forget(one);
     },
 
     reset() {
-      finishes = priorityQueue();
+      finishes = finishesOf();
       ahead.clear();
       totalWeight = 0;
       line = 0;
@@ -134,4 +137,8 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
 
     keys: () => ahead.size,
   };
+}
+
+function finishesOf() {
+  return heapBy<Ahead>((a, b) => a.finish < b.finish);
 }

@@ -1,146 +1,118 @@
 /**
- * A heap (J. W. J. Williams, 1964) from whose middle values can be taken, too. Each place has four children (D. B. Johnson,
- * 1975): half as many levels as with two, and the scores of siblings lie side by side.
+ * What waits, the lowest score first, and of equal scores what arrived first.
  *
- * A value has a slot for as long as it is in the queue. Invariant: the places below `size` have a slot each, the others
- * have the free ones, and `places[slots[place]] === place` for those below `size`; there, no value goes before the one at
- * the parent's place, `(place - 1) >> 2`. A value goes before another if its score is lower, or the same and it arrived
- * earlier; arrivals are numbered, so no two are equal.
+ * A score is the time from which something counts as waiting and what its priority is behind. So of one priority and one
+ * key, such as a tenant, scores mostly come in order: such a lane is nearly a plain queue, and only the first of each lane
+ * are compared, in a heap. A push costs O(1) and a pop O(log lanes), however many wait; a push also O(log lanes) where it
+ * goes first in its lane, and O(1) for each that it goes before in it.
+ *
+ * Invariant: the lanes in `busy` are those that something waits in. Empty ones soon fill again, and are kept while they are
+ * few: of no priority are there more than twice as many lanes as there are in `busy`, and {@link SPARE_LANES}.
  */
+import type { Priority } from '../request.js';
+import { add, first, type Heap, heapBy, settle, take } from './heap.js';
+import { emptyLane, firstOf, goesBefore, insert, type Lane, placeOf, type Ticket, takeAt, waitingIn } from './lane.js';
+
 export interface PriorityQueue<T extends object> {
   size: number;
   nextArrival: number;
-  /** By slot, as the next two. */
-  readonly values: (T | undefined)[];
-  arrivals: Float64Array;
-  places: Uint32Array;
-  /** By place, as the next: what is compared and moved is near in memory, and no value is looked into. */
-  slots: Uint32Array;
-  scores: Float64Array;
+  readonly lanes: Readonly<Record<Priority, Map<unknown, Lane<T>>>>;
+  readonly busy: Heap<Lane<T>>;
 }
 
-const FIRST_CAPACITY = 16;
+export interface LaneName {
+  readonly priority: Priority;
+  /** Told apart as the keys of a `Map` are. */
+  readonly key?: unknown;
+}
+
+const SPARE_LANES = 256;
 
 export function priorityQueue<T extends object>(): PriorityQueue<T> {
   return {
     size: 0,
     nextArrival: 0,
-    values: [],
-    arrivals: new Float64Array(FIRST_CAPACITY),
-    places: new Uint32Array(FIRST_CAPACITY),
-    slots: freeSlots(FIRST_CAPACITY),
-    scores: new Float64Array(FIRST_CAPACITY),
+    lanes: { interactive: new Map(), standard: new Map(), batch: new Map(), background: new Map() },
+    busy: heapBy<Lane<T>>(goesBefore),
   };
 }
 
 /**
- * Adds a value, in O(log n), and returns its slot, to remove it by.
+ * Adds a value, and returns the number of its arrival: with the score it is the ticket to remove it by. No two are the same.
  *
  * @param score any number but `NaN`
- * @param value an object that is in this queue no more than once at a time
  */
-export function push<T extends object>(queue: PriorityQueue<T>, score: number, value: T): number {
-  const place = queue.size++;
-  if (place === queue.slots.length) grow(queue);
-  const slot = queue.slots[place];
-  queue.values[slot] = value;
-  queue.arrivals[slot] = queue.nextArrival++;
-  rise(queue, place, slot, score);
-  return slot;
+export function push<T extends object>(
+  queue: PriorityQueue<T>,
+  { priority, key }: LaneName,
+  score: number,
+  value: T,
+): number {
+  let lane = queue.lanes[priority].get(key);
+  if (lane === undefined) {
+    lane = emptyLane(priority);
+    queue.lanes[priority].set(key, lane);
+  }
+  const arrival = queue.nextArrival++;
+  insert(lane, score, arrival, value);
+  if (lane.size === 1) add(queue.busy, lane);
+  else if (lane.arrival === arrival) settle(queue.busy, lane);
+  queue.size++;
+  return arrival;
 }
 
-/** The first in order, in O(1); `undefined` where there is none. */
-export function peek<T extends object>({ size, values, slots }: PriorityQueue<T>): T | undefined {
-  return size === 0 ? undefined : values[slots[0]];
+/** The first in order; `undefined` where there is none. */
+export function peek<T extends object>({ busy }: PriorityQueue<T>): T | undefined {
+  const lane = first(busy);
+  return lane && firstOf(lane);
 }
 
-/** Takes out the first in order, in O(log n). */
+/** Takes out the first in order. */
 export function pop<T extends object>(queue: PriorityQueue<T>): T | undefined {
-  const first = peek(queue);
-  if (first !== undefined) remove(queue, queue.slots[0], first);
-  return first;
+  const lane = first(queue.busy);
+  if (lane === undefined) return undefined;
+  const value = firstOf(lane);
+  leave(queue, lane, lane.head);
+  return value;
 }
 
-/** Takes out a value by the slot it was given, in O(log n). `false`: it isn't in this queue, or no longer. */
-export function remove<T extends object>(queue: PriorityQueue<T>, slot: number, value: T): boolean {
-  const { values, places, slots, scores } = queue;
-  if (values[slot] !== value) return false;
-  values[slot] = undefined;
-  const place = places[slot];
-  const end = --queue.size;
-  const last = slots[end];
-  slots[end] = slot;
-  // The last one fills the hole once that is at the end of a branch, where it mostly belongs, or rises from there.
-  if (place !== end) rise(queue, hollow(queue, place), last, scores[end]);
+/** Takes out what has a ticket, in O(log n) for a lane of n. `false`: it isn't in that lane, or no longer. */
+export function remove<T extends object>(
+  queue: PriorityQueue<T>,
+  { priority, key }: LaneName,
+  ticket: Ticket,
+): boolean {
+  const lane = queue.lanes[priority].get(key);
+  const place = lane && placeOf(lane, ticket);
+  if (lane === undefined || place === undefined) return false;
+  leave(queue, lane, place);
   return true;
 }
 
+/** How many wait in a lane. */
+export function sizeOf<T extends object>({ lanes }: PriorityQueue<T>, { priority, key }: LaneName): number {
+  return lanes[priority].get(key)?.size ?? 0;
+}
+
 /** All of them in order, in O(n log n): for reports. */
-export function inOrder<T extends object>(queue: PriorityQueue<T>): T[] {
-  const { size, values, arrivals, slots, scores } = queue;
-  const places = Array.from({ length: size }, (_, place) => place);
-  places.sort((a, b) => scores[a] - scores[b] || arrivals[slots[a]] - arrivals[slots[b]]);
-  return places.map((place) => values[slots[place]] as T);
+export function inOrder<T extends object>({ busy }: PriorityQueue<T>): T[] {
+  const all = busy.entries.flatMap((lane) => [...waitingIn(lane)]);
+  return all.sort((a, b) => (goesBefore(a, b) ? -1 : 1)).map(({ value }) => value);
 }
 
-/** Moves what goes first below a place up, down to the end of a branch, and returns the place that is free then. */
-function hollow<T extends object>({ arrivals, places, slots, scores, size }: PriorityQueue<T>, from: number): number {
-  let place = from;
-  for (let child = 4 * place + 1; child < size; child = 4 * place + 1) {
-    const end = Math.min(child + 4, size);
-    let first = child;
-    let least = scores[first];
-    for (let other = child + 1; other < end; other++) {
-      const score = scores[other];
-      if (score < least || (score === least && arrivals[slots[other]] < arrivals[slots[first]])) {
-        first = other;
-        least = score;
-      }
-    }
-    const slot = slots[first];
-    slots[place] = slot;
-    scores[place] = least;
-    places[slot] = place;
-    place = first;
+function leave<T extends object>(queue: PriorityQueue<T>, lane: Lane<T>, place: number): void {
+  const wasFirst = place === lane.head;
+  takeAt(lane, place);
+  queue.size--;
+  if (lane.size === 0) {
+    take(queue.busy, lane);
+    forgetEmpty(queue.lanes[lane.priority], queue.busy.entries.length);
+  } else if (wasFirst) {
+    settle(queue.busy, lane);
   }
-  return place;
 }
 
-/** Puts a slot at a free place or above it: parents that it goes before move down. */
-function rise<T extends object>(
-  { arrivals, places, slots, scores }: PriorityQueue<T>,
-  from: number,
-  slot: number,
-  score: number,
-): void {
-  let place = from;
-  while (place > 0) {
-    const parent = (place - 1) >> 2;
-    const above = slots[parent];
-    if (scores[parent] < score || (scores[parent] === score && arrivals[above] < arrivals[slot])) break;
-    slots[place] = above;
-    scores[place] = scores[parent];
-    places[above] = place;
-    place = parent;
-  }
-  slots[place] = slot;
-  scores[place] = score;
-  places[slot] = place;
-}
-
-function grow<T extends object>(queue: PriorityQueue<T>): void {
-  const { arrivals, places, slots, scores } = queue;
-  const capacity = 2 * slots.length;
-  queue.arrivals = new Float64Array(capacity);
-  queue.arrivals.set(arrivals);
-  queue.places = new Uint32Array(capacity);
-  queue.places.set(places);
-  queue.slots = freeSlots(capacity);
-  queue.slots.set(slots);
-  queue.scores = new Float64Array(capacity);
-  queue.scores.set(scores);
-}
-
-function freeSlots(count: number): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, slot) => slot);
+function forgetEmpty<T extends object>(lanes: Map<unknown, Lane<T>>, busy: number): void {
+  if (lanes.size <= 2 * busy + SPARE_LANES) return;
+  for (const [key, { size }] of lanes) if (size === 0) lanes.delete(key);
 }
