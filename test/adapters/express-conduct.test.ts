@@ -1,5 +1,6 @@
 /** How the adapter behaves among Express's own ways: next, errors, parsers, responses that have begun. Of both versions. */
-import { type Admission, currentAdmission } from '@tollgate/core';
+import type { Admission } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { toll, tollgate } from '@tollgate/express';
 import type express5 from 'express';
 import type { NextFunction, Request, Response } from 'express';

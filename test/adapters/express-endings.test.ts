@@ -1,6 +1,7 @@
 /** How requests end in Express's own ways: settled by the handler, refused in the app's words, upgraded. Of both versions. */
 import { once } from 'node:events';
-import { currentAdmission, type Refusal } from '@tollgate/core';
+import type { Refusal } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { toll, tollgate } from '@tollgate/express';
 import type { NextFunction, Request, Response } from 'express';
 import { EXPRESS, openExpress } from '../helpers/http-express.js';

@@ -1,5 +1,6 @@
 /** How the adapter behaves among Fastify's own ways: hooks, bodies, what no route serves, proxies, inject. */
-import { currentAdmission, slidingWindow } from '@tollgate/core';
+import { slidingWindow } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { manualClock } from '@tollgate/core/testing';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { dear, large, openFastify, paid } from '../helpers/http-fastify.js';

@@ -1,6 +1,7 @@
 /** How the adapter behaves among Koa's own ways: the context, next, errors that go up, several gates. Of both versions. */
 import Router from '@koa/router';
-import { currentAdmission, type Refusal } from '@tollgate/core';
+import type { Refusal } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { toll, tollgate } from '@tollgate/koa';
 import type koa3 from 'koa';
 import type { Context, Middleware } from 'koa';

@@ -1,6 +1,7 @@
 /** How requests end in Koa’s own ways: by a body, by one that has begun, refused in the app’s words. Of both versions. */
 import type Router from '@koa/router';
-import { type Admission, currentAdmission, type Refusal } from '@tollgate/core';
+import type { Admission, Refusal } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { toll } from '@tollgate/koa';
 import type koa3 from 'koa';
 import type { Context, Middleware, Next } from 'koa';

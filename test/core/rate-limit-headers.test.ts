@@ -30,8 +30,8 @@ describe('as the draft has them', () => {
   test('an item for each layer that counts the caller', () => {
     const layers = [state(), state({ layer: 'burst', limit: 10, remaining: 3, windowMs: 1000, refillMs: 100 })];
     expect(headersOf(layers)).toEqual({
-      'RateLimit-Policy': '"user";q=100;w=60, "burst";q=10;w=1',
-      RateLimit: '"user";r=50;t=30, "burst";r=3;t=1',
+      'ratelimit-policy': '"user";q=100;w=60, "burst";q=10;w=1',
+      ratelimit: '"user";r=50;t=30, "burst";r=3;t=1',
     });
   });
 
@@ -42,7 +42,7 @@ describe('as the draft has them', () => {
     ['inputTokens', ';qu="tollgate-input-tokens"'],
     ['outputTokens', ';qu="tollgate-output-tokens"'],
   ] as const)('the unit %s is %j', (unit, text) => {
-    expect(headersOf([state({ unit })])['RateLimit-Policy']).toBe(`"user";q=100${text};w=60`);
+    expect(headersOf([state({ unit })])['ratelimit-policy']).toBe(`"user";q=100${text};w=60`);
   });
 
   test.each([
@@ -51,7 +51,7 @@ describe('as the draft has them', () => {
     ['none for this request', { retryAfterMs: 7001, refillMs: 10 }, 8],
     ['never for this request', { retryAfterMs: undefined, refillMs: 10 }, 1],
   ])('t, with %s', (_, more, t) => {
-    expect(headersOf([state(more)]).RateLimit).toMatch(new RegExp(`;t=${t}$`));
+    expect(headersOf([state(more)]).ratelimit).toMatch(new RegExp(`;t=${t}$`));
   });
 
   test('no item for slots, which have no window', () => {
@@ -62,7 +62,7 @@ describe('as the draft has them', () => {
 
   test('whole numbers: what is left is rounded down, the time up', () => {
     const layer = state({ limit: 10.9, remaining: 3.99, windowMs: 59_001, refillMs: 1 });
-    expect(headersOf([layer])).toEqual({ 'RateLimit-Policy': '"user";q=10;w=60', RateLimit: '"user";r=3;t=1' });
+    expect(headersOf([layer])).toEqual({ 'ratelimit-policy': '"user";q=10;w=60', ratelimit: '"user";r=3;t=1' });
   });
 });
 
@@ -79,31 +79,31 @@ describe('of a budget', () => {
 
   test('are in microdollars, with what is left rounded down, and its period', () => {
     expect(headersOf([budget], 'both')).toEqual({
-      'RateLimit-Policy': '"daily";q=5000000;qu="tollgate-microdollars";w=86400',
-      RateLimit: '"daily";r=3749999;t=3600',
-      'X-RateLimit-Limit': '5000000',
-      'X-RateLimit-Remaining': '3749999',
-      'X-RateLimit-Reset': '3600',
+      'ratelimit-policy': '"daily";q=5000000;qu="tollgate-microdollars";w=86400',
+      ratelimit: '"daily";r=3749999;t=3600',
+      'x-ratelimit-limit': '5000000',
+      'x-ratelimit-remaining': '3749999',
+      'x-ratelimit-reset': '3600',
     });
   });
 
   test('are exact for the largest there is', () => {
     const largest = { ...budget, limit: 9_007_199e9, remaining: 9_007_198_999_999_999 };
     expect(headersOf([largest])).toMatchObject({
-      'RateLimit-Policy': expect.stringContaining('q=9007199000000;'),
-      RateLimit: expect.stringContaining('r=9007198999999;'),
+      'ratelimit-policy': expect.stringContaining('q=9007199000000;'),
+      ratelimit: expect.stringContaining('r=9007198999999;'),
     });
   });
 
   test('stand beside those of limits, each in its unit', () => {
-    expect(headersOf([state(), budget])['RateLimit-Policy']).toBe(
+    expect(headersOf([state(), budget])['ratelimit-policy']).toBe(
       '"user";q=100;w=60, "daily";q=5000000;qu="tollgate-microdollars";w=86400',
     );
   });
 
   test('say when there is room for what is refused now, and nothing of what is overspent', () => {
     const overspent = { ...budget, used: 6e9, remaining: 0, retryAfterMs: 7_200_000 };
-    expect(headersOf([overspent]).RateLimit).toBe('"daily";r=0;t=7200');
+    expect(headersOf([overspent]).ratelimit).toBe('"daily";r=0;t=7200');
   });
 });
 
@@ -123,7 +123,7 @@ test('nothing of a caller is kept, not even by a policy that is', async () => {
 
 test('a policy that has changed is told of as it is', () => {
   const changes = [{ limit: 9 }, { windowMs: 5000 }, { unit: 'tokens' as const }, {}];
-  expect(changes.map((more) => headersOf([state({ layer: 'changing', ...more })])['RateLimit-Policy'])).toEqual([
+  expect(changes.map((more) => headersOf([state({ layer: 'changing', ...more })])['ratelimit-policy'])).toEqual([
     '"changing";q=9;w=60',
     '"changing";q=100;w=5',
     '"changing";q=100;qu="tollgate-tokens";w=60',
@@ -138,8 +138,8 @@ describe('left out', () => {
     ['limits without end', { limit: Number.POSITIVE_INFINITY, remaining: Number.POSITIVE_INFINITY }],
   ])('are %s', (_, more) => {
     expect(headersOf([state(more)], 'both')).toEqual({});
-    const { RateLimit, ...others } = headersOf([state({ ...more, layer: 'hidden' }), state()], 'both');
-    expect(RateLimit).toBe('"user";r=50;t=30');
+    const { ratelimit, ...others } = headersOf([state({ ...more, layer: 'hidden' }), state()], 'both');
+    expect(ratelimit).toBe('"user";r=50;t=30');
     expect(JSON.stringify(others)).not.toContain('hidden');
   });
 
@@ -158,15 +158,15 @@ describe('of the older kind', () => {
 
   test('tell of the limit that is nearest to its end', () => {
     expect(headersOf(layers, 'legacy')).toEqual({
-      'X-RateLimit-Limit': '10',
-      'X-RateLimit-Remaining': '1',
-      'X-RateLimit-Reset': '5',
+      'x-ratelimit-limit': '10',
+      'x-ratelimit-remaining': '1',
+      'x-ratelimit-reset': '5',
     });
   });
 
   test('a limit of 0 is at its end', () => {
     const none = state({ layer: 'none', limit: 0, remaining: 0, refillMs: 0 });
-    expect(headersOf([...layers, none], 'legacy')['X-RateLimit-Limit']).toBe('0');
+    expect(headersOf([...layers, none], 'legacy')['x-ratelimit-limit']).toBe('0');
   });
 
   test('both are the two together', () => {
@@ -191,9 +191,9 @@ test('are structured fields whatever the figures: quoted names, integers of at m
   fc.assert(
     fc.property(fc.array(layer, { minLength: 1, maxLength: 4 }), (layers) => {
       const headers = headersOf(layers.map(state), 'both');
-      for (const item of headers['RateLimit-Policy'].split(', ')) expect(item).toMatch(policy);
-      for (const item of headers.RateLimit.split(', ')) expect(item).toMatch(limit);
-      for (const name of ['Limit', 'Remaining', 'Reset']) expect(headers[`X-RateLimit-${name}`]).toMatch(/^\d{1,15}$/);
+      for (const item of headers['ratelimit-policy'].split(', ')) expect(item).toMatch(policy);
+      for (const item of headers.ratelimit.split(', ')) expect(item).toMatch(limit);
+      for (const name of ['limit', 'remaining', 'reset']) expect(headers[`x-ratelimit-${name}`]).toMatch(/^\d{1,15}$/);
     }),
   );
 });

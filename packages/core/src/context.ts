@@ -1,19 +1,22 @@
-/** The admission of the request that is being handled, wherever below the handler one asks. */
+/**
+ * The admission of the request that is being handled, wherever below the handler one asks: `@tollgate/core/context`.
+ *
+ * To load this module is to turn tracking on, for the process, from the next request on. It is no part of the main entry
+ * since before Node.js 24 an AsyncLocalStorage slows down every promise of a process, and most apps never ask.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Admission } from './admission.js';
+import { runUnder, tracking } from './tracking.js';
 
-// One for the process, though both the ESM and the CommonJS build may be loaded in it.
-const SLOT = Symbol.for('tollgate.currentAdmission');
-const shared = globalThis as { [SLOT]?: AsyncLocalStorage<Admission | undefined> };
-shared[SLOT] ??= new AsyncLocalStorage();
-const current = shared[SLOT];
+tracking.storage ??= new AsyncLocalStorage();
+const { storage } = tracking;
 
 /** The admission that this code runs under, if any: for libraries and helpers that the handler doesn't pass it to. */
 export function currentAdmission(): Admission | undefined {
-  return current.getStore();
+  return storage.getStore();
 }
 
 /** Runs `work` under an admission, or under none, with all that it sets off. Adapters do so for handlers; jobs may too. */
 export function runWithAdmission<T>(admission: Admission | undefined, work: () => T): T {
-  return current.run(admission, work);
+  return runUnder(admission, work);
 }

@@ -72,7 +72,8 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
     // Who gives an estimate without an answer expects none, as of embeddings.
     const outputTokens = told ?? (usd === undefined && estimate === undefined ? assumedOutput(costing, model) : 0);
     const most = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, fallback ?? 0);
-    const tokens = { ...estimate, inputTokens, outputTokens };
+    const { cachedInputTokens, cacheWriteTokens, reasoningTokens } = estimate ?? {};
+    const tokens = { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens };
     const expected = usdOf(costing, model, tokens, usd, now);
     return {
       cost: {

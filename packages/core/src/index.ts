@@ -23,7 +23,6 @@ export {
   type TollgateConfig,
   tokenBucket,
 } from './config.js';
-export { currentAdmission, runWithAdmission } from './context.js';
 export { type ErrorCode, type Problem, TollgateError } from './errors.js';
 export type { EventName, TollgateEvents } from './events.js';
 export type { AdmitOptions, Explanation, Inspection, Tollgate } from './gate.js';
@@ -35,7 +34,17 @@ export type { QueueOptions } from './line/queue-options.js';
 export type { AgeingInput } from './line/score.js';
 export type { PerLevel, SheddingOptions } from './line/shedding.js';
 export type { LayerState } from './meters/layer-state.js';
-export { type Bill, type Charge, type Key, type Meter, NOT_FOUND, type Rule, type Scope, type Unit, type Usage } from './meters/meter.js';
+export {
+  type Bill,
+  type Charge,
+  type Key,
+  type Meter,
+  NOT_FOUND,
+  type Rule,
+  type Scope,
+  type Unit,
+  type Usage,
+} from './meters/meter.js';
 export type { BudgetAlert } from './money/alert-text.js';
 export type { EstimateState } from './money/learned.js';
 export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';

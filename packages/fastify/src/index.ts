@@ -61,8 +61,8 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
   const adapter = adapterOf();
   const conduct = createConduct(gate, adapter, options);
   const tollOf = tollsAt(gate);
-  /** Tolls that are paid once the body is there. */
-  const late = new WeakMap<FastifyRequest, Toll<FastifyRequest>>();
+  /** Some toll is paid once the body is there. */
+  let hasLate = false;
 
   Object.assign(app, { [CONDUCT]: conduct });
   if (!app.hasRequestDecorator('admission')) app.decorateRequest('admission', { getter: admissionOfThis });
@@ -80,14 +80,19 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
 
   function enter(request: FastifyRequest, reply: FastifyReply): May<Passage> {
     if (request.is404) return undefined;
-    // Fastify puts this together afresh whenever it is asked for.
-    const { config, method, url } = request.routeOptions;
-    const toll = isNearest(request.server) ? tollOf(config.toll, method, url) : undefined;
+    const toll = tollFor(request);
     const isDue = toll !== undefined && !isLate(toll);
     const entered = conduct.enter(request, reply, isDue);
     if (isDue) return conduct.pass(request, reply, toll);
-    if (toll !== undefined) late.set(request, toll);
+    hasLate ||= toll !== undefined;
     return entered;
+  }
+
+  function tollFor({
+    server,
+    routeOptions: { config, method, url },
+  }: FastifyRequest): Toll<FastifyRequest> | undefined {
+    return isNearest(server) ? tollOf(config.toll, method, url) : undefined;
   }
 
   /** To be paid when the body has been read: a fact may ask for it, or the tokens are estimated from it. */
@@ -96,8 +101,8 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
   }
 
   function payLate(request: FastifyRequest, reply: FastifyReply): May<Passage> {
-    const toll = late.get(request);
-    return toll && conduct.pass(request, reply, toll);
+    const toll = hasLate && !request.is404 ? tollFor(request) : undefined;
+    return toll && isLate(toll) ? conduct.pass(request, reply, toll) : undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The way of a request: through what stands before the gate, past it or not, to what stands after, once. */
-import { currentAdmission, slidingWindow } from '@tollgate/core';
+import { slidingWindow } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { parseList } from '../../helpers/http-structured-fields.js';
 import { type Behaviour, laterStore } from './behaviours-table.js';
 import type { Annotation, Route, Step } from './harness.js';

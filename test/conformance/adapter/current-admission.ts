@@ -1,5 +1,6 @@
 /** `currentAdmission()` is the request's own, wherever below its handler one asks; and there is none elsewhere. */
-import { type Admission, currentAdmission, slidingWindow } from '@tollgate/core';
+import { type Admission, slidingWindow } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { deferred } from '../../helpers/http-server.js';
 import { as, byHeader, costing, type Open, ok } from './workbench.js';
 

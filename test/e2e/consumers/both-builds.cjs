@@ -13,7 +13,7 @@ const APPS = {
     const visit = async () => {
       const decision = await gate.admit({ tier: 'large' });
       if (!decision.admitted) return decision.refusal.status;
-      const within = mine.core.runWithAdmission(decision.admission, () => other.core.currentAdmission());
+      const within = mine.context.runWithAdmission(decision.admission, () => other.context.currentAdmission());
       return within === decision.admission ? 200 : 500;
     };
     return [await visit(), await visit()];
@@ -48,8 +48,8 @@ function gateOf({ core }) {
   return core.createTollgate({ limits: [core.slidingWindow({ name: 'all', limit: 10, window: '1m' })] });
 }
 
-function statusOf(admission, { core }) {
-  return admission && core.currentAdmission() === admission ? 200 : 500;
+function statusOf(admission, { context }) {
+  return admission && context.currentAdmission() === admission ? 200 : 500;
 }
 
 async function visitTwice(server) {
@@ -62,8 +62,8 @@ async function visitTwice(server) {
 }
 
 async function main() {
-  const cjs = {};
-  const esm = {};
+  const cjs = { context: require('@tollgate/core/context') };
+  const esm = { context: await import('@tollgate/core/context') };
   for (const name of Object.keys(APPS)) {
     cjs[name] = require(`@tollgate/${name}`);
     esm[name] = await import(`@tollgate/${name}`);

@@ -1,5 +1,6 @@
 /** An app as the README shows it, in what any module setting accepts. Answers one request and refuses the next. */
-import { createTollgate, currentAdmission, runWithAdmission, slidingWindow } from '@tollgate/core';
+import { createTollgate, slidingWindow } from '@tollgate/core';
+import { currentAdmission, runWithAdmission } from '@tollgate/core/context';
 import { problemBody } from '@tollgate/core/http';
 import { manualClock } from '@tollgate/core/testing';
 

@@ -1,7 +1,8 @@
 /** An app as the README shows it, in what any module setting accepts. Answers one request and refuses the next. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { createTollgate, currentAdmission, slidingWindow } from '@tollgate/core';
+import { createTollgate, slidingWindow } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { toll, tollgate } from '@tollgate/express';
 import express from 'express';
 

@@ -1,5 +1,6 @@
 /** An app as the README shows it, in what any module setting accepts. Answers one request and refuses the next. */
-import { createTollgate, currentAdmission, slidingWindow } from '@tollgate/core';
+import { createTollgate, slidingWindow } from '@tollgate/core';
+import { currentAdmission } from '@tollgate/core/context';
 import { tollgate } from '@tollgate/fastify';
 import Fastify from 'fastify';
 

@@ -1,7 +1,7 @@
 /** What becomes of a request at a toll, the same for every framework: it goes on, is refused, or fails. */
-import { currentAdmission, runWithAdmission } from '../context.js';
 import { TollgateError } from '../errors.js';
 import { isPromise, type May } from '../request.js';
+import { runUnder } from '../tracking.js';
 import type { Adapter } from './adapter.js';
 import { admissionOf, type Passage } from './exchange.js';
 import type { Refusal } from './problem.js';
@@ -45,9 +45,8 @@ function proceed<R extends object, S, N extends () => unknown>(
   // Of a refused request there is none.
   const admission = admissionOf(request);
   adapter.show?.(request, admission);
-  const refused = passage !== undefined && !passage.admitted;
-  const work = refused ? () => refuse(adapter, passage.refusal, request, response, next) : next;
-  return admission === currentAdmission() ? work() : runWithAdmission(admission, work);
+  const isRefused = passage !== undefined && !passage.admitted;
+  return runUnder(admission, isRefused ? () => refuse(adapter, passage.refusal, request, response, next) : next);
 }
 
 function refuse<R, S, N>(adapter: Adapter<R, S, N>, refusal: Refusal, request: R, response: S, next: N): unknown {

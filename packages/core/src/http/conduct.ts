@@ -6,12 +6,13 @@ import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
 import { showThrown, warn, wrongValue } from '../errors.js';
 import type { Tollgate } from '../gate.js';
-import { isPromise, type May, type Subject, then } from '../request.js';
+import type { LayerState } from '../meters/layer-state.js';
+import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
 import { A_SUBJECT } from '../subject.js';
 import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
-import { type Conduct, type Exchange, exchangeOf, exchanges, type Passage } from './exchange.js';
+import { type Conduct, type Exchange, enterGate, exchangeOf, type Passage } from './exchange.js';
 import { retryHeaders } from './problem.js';
 import { proxyWatch } from './proxy.js';
 import { type HeaderStyle, rateLimitHeaders } from './rate-limit-headers.js';
@@ -44,9 +45,7 @@ export interface ConductOptions<R, F = never> {
   refuse?: F;
 }
 
-const NONE: readonly Exchange[] = [];
-
-const MODEL_HEADER = 'Tollgate-Model';
+const MODEL_HEADER = 'tollgate-model';
 
 const A_PREFIX = 'a whole number from 32 to 128';
 
@@ -74,49 +73,65 @@ export function createConduct<R extends object, S, F>(
   const watchProxy = proxyWatch(adapter);
 
   // Where neither the app nor the store promises anything, and no fact is a function, a request is admitted without a
-  // promise: one costs more than all the rest.
+  // promise and without a closure: one costs more than all the rest.
 
   function pass(request: R, response: S, toll: Toll<R>): May<Passage> {
     const exchange = exchangeOf(request);
     if (adapter.method(request) === 'OPTIONS') return undefined;
     if (toll.free) return exchange.admission && exempt(response, exchange, exchange.admission);
-    if (!skip) return identifyFor(request, response, exchange, toll);
+    if (skip === undefined) return identifyFor(request, response, exchange, toll);
     return then(skip(request), (skipped) => (skipped ? undefined : identifyFor(request, response, exchange, toll)));
   }
 
   function identifyFor(request: R, response: S, exchange: Exchange, toll: Toll<R>): May<Passage> {
-    return then(identify?.(request), (identified) => {
-      const subject = subjectOf(request, identified);
-      // What no route of its own stands for is not known to be meant for a model.
-      const body = gate.countsTokens && toll !== defaultToll ? adapter.body(request) : undefined;
-      return then(toll.facts(request), (facts) => admit(request, response, exchange, subject, facts, body));
-    });
+    const identified = identify?.(request);
+    return isPromise(identified)
+      ? then(identified, (identified) => askFor(request, response, exchange, toll, identified))
+      : askFor(request, response, exchange, toll, identified);
+  }
+
+  function askFor(
+    request: R,
+    response: S,
+    exchange: Exchange,
+    toll: Toll<R>,
+    identified: Subject | undefined,
+  ): May<Passage> {
+    const subject = subjectOf(request, identified);
+    // What no route of its own stands for is not known to be meant for a model.
+    const body = gate.countsTokens && toll !== defaultToll ? adapter.body(request) : undefined;
+    const facts = toll.facts(request);
+    return isPromise(facts)
+      ? then(facts, (facts) => admit(request, response, exchange, subject, facts, body))
+      : admit(request, response, exchange, subject, facts, body);
   }
 
   function admit(
     request: R,
     response: S,
     exchange: Exchange,
-    subject: Subject,
+    subject: Subject | undefined,
     facts: TollFacts,
     body: unknown,
   ): May<Passage> {
     if (adapter.isClosed(response)) return 'gone';
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
-    const decision = gate.decide({ ...facts, subject, route }, { extending: exchange.admission, body });
-    if (!isPromise(decision)) return keep(response, exchange, decision);
-    return decision.then(
-      (decision) => {
-        if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
-        exchange.admission = decision.admission;
-        return leave(exchange);
-      },
-      (error) => {
-        // Mostly since the admission that was to be changed has been settled, as the response closed meanwhile.
-        if (adapter.isClosed(response)) return leave(exchange);
-        throw error;
-      },
-    );
+    const decision = gate.decide(requestOf(facts, subject, route), { extending: exchange.admission, body });
+    return isPromise(decision) ? keepLater(response, exchange, decision) : keep(response, exchange, decision);
+  }
+
+  async function keepLater(response: S, exchange: Exchange, deciding: Promise<Decision>): Promise<Passage> {
+    let decision: Decision;
+    try {
+      decision = await deciding;
+    } catch (error) {
+      // Mostly since the admission that was to be changed has been settled, as the response closed meanwhile.
+      if (adapter.isClosed(response)) return leave(exchange);
+      throw error;
+    }
+    if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
+    exchange.admission = decision.admission;
+    return leave(exchange);
   }
 
   /** Keeps what was decided, and tells the client how it stands. */
@@ -124,16 +139,18 @@ export function createConduct<R extends object, S, F>(
     forgetModel(response, exchange);
     exchange.admission = decision.admitted ? decision.admission : undefined;
     if (decision.admitted) watch(response, exchange);
-    return then(tell(response, decision), () => decision);
+    const telling = tell(response, decision);
+    return isPromise(telling) ? then(telling, () => decision) : decision;
   }
 
-  function subjectOf(request: R, identified: Subject | undefined): Subject {
+  function subjectOf(request: R, identified: Subject | undefined): Subject | undefined {
     if (identified !== undefined && !isRecord(identified)) {
       throw wrongValue('TOLLGATE_REQUEST_INVALID', 'identify', identified, A_SUBJECT);
     }
-    if (!countsIp || identified?.ip !== undefined) return identified ?? {};
+    if (!countsIp || identified?.ip !== undefined) return identified;
     watchProxy(request);
-    return { ...identified, ip: addressKey(adapter.ip(request), ipv6Prefix) };
+    const ip = addressKey(adapter.ip(request), ipv6Prefix);
+    return Object.assign({ ip }, identified, { ip });
   }
 
   /** HEAD runs the route of GET. */
@@ -169,14 +186,12 @@ export function createConduct<R extends object, S, F>(
   /** Provisional, since the handler may know better and say so later. */
   function finish({ admission }: Exchange, end: ResponseEnd): void {
     if (!admission) return;
-    const failed = (error: unknown) =>
-      warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${showThrown(error)}`);
     if (!end.finished) admission.abort(new Error('The client closed the connection.'));
     try {
       const concluding = admission.conclude({ outcome: outcomeOf(end) });
-      if (isPromise(concluding)) concluding.then(undefined, failed);
+      if (isPromise(concluding)) concluding.then(undefined, (error) => warnOfUnsettled(admission, error));
     } catch (error) {
-      failed(error);
+      warnOfUnsettled(admission, error);
     }
   }
 
@@ -196,15 +211,17 @@ export function createConduct<R extends object, S, F>(
       setHeaders(response, [...rateLimitHeaders(refusal.layers, headers), ...retryHeaders(refusal)]);
     } else if (headers !== false) {
       const { admission } = decision;
-      return then(admission.layers('own'), (layers) =>
-        setHeaders(response, [...rateLimitHeaders(layers, headers), ...modelHeader(admission)]),
-      );
+      const layers = admission.layers('own');
+      if (isPromise(layers)) return layers.then((layers) => tellOf(response, admission, layers));
+      tellOf(response, admission, layers);
     }
   }
 
-  /** Which model of a ladder was chosen. */
-  function modelHeader({ model }: Admission): [name: string, value: string][] {
-    return model !== undefined && gate.ladderModels.has(model) ? [[MODEL_HEADER, model]] : [];
+  /** Where the caller stands and, of a ladder, which model was chosen. */
+  function tellOf(response: S, { model }: Admission, layers: readonly LayerState[]): void {
+    const fields = rateLimitHeaders(layers, headers);
+    if (model !== undefined && gate.ladderModels.has(model)) fields.push([MODEL_HEADER, model]);
+    setHeaders(response, fields);
   }
 
   /** What an earlier toll has told of the model holds no longer. */
@@ -215,27 +232,26 @@ export function createConduct<R extends object, S, F>(
   /** Whoever begins a response before the toll does without. */
   function setHeaders(response: S, fields: readonly (readonly [name: string, value: string])[]): void {
     if (fields.length === 0 || adapter.isBegun(response)) return;
-    for (const [name, value] of fields) adapter.setHeader(response, name, value);
+    for (let i = 0; i < fields.length; i++) adapter.setHeader(response, fields[i][0], fields[i][1]);
   }
 
   const conduct: Conduct<R, S, F> = {
     refuse,
     pass,
     enter(request, response, hasToll = false) {
-      const entered = exchanges.get(request) ?? NONE;
-      const exchange = entered.find((one) => one.gate === gate) ?? {
-        gate,
-        conduct,
-        admission: undefined,
-        watched: false,
-      };
-      exchange.conduct = conduct;
-      exchanges.set(
-        request,
-        entered.length === 0 ? [exchange] : [...entered.filter((one) => one !== exchange), exchange],
-      );
+      enterGate(request, gate, conduct);
       return hasToll ? undefined : defaultToll && pass(request, response, defaultToll);
     },
   };
   return conduct;
+}
+
+function warnOfUnsettled({ id }: Admission, error: unknown): void {
+  warn('TOLLGATE_SETTLE_FAILED', `Admission ${id} could not be settled: ${showThrown(error)}`);
+}
+
+/** Field by field: of what is spread the engine makes a new shape for each request, and all that reads it is slow. */
+function requestOf(facts: TollFacts, subject: Subject | undefined, route: string | undefined): AdmitRequest {
+  const { tier, permits, feature, priority, model, floor, degrade, estimate, usd } = facts;
+  return { subject, tier, permits, feature, route, priority, model, floor, degrade, estimate, usd };
 }

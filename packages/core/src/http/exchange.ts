@@ -30,22 +30,47 @@ export interface Exchange {
   admission: Admission | undefined;
   /** The end of the response is listened for. */
   watched: boolean;
+  /** At the gate that was entered before this one. */
+  outer: Exchange | undefined;
 }
 
-// One for both builds of this file, which may meet in one process.
-const EXCHANGES = Symbol.for('tollgate.exchanges');
-const shared = globalThis as { [EXCHANGES]?: WeakMap<object, readonly Exchange[]> };
+/** On requests, under a name that both builds of this file know: they may meet in one process. */
+const EXCHANGE = Symbol.for('tollgate.exchange');
 
-/**
- * The gates that a request has entered; the last one counts. Beside the requests and not on them, since frameworks give
- * each request a shape of its own: there every new property takes longer than the decision.
- */
-shared[EXCHANGES] ??= new WeakMap();
-export const exchanges = shared[EXCHANGES];
+interface Entered {
+  /** At the gate that was entered last. */
+  [EXCHANGE]?: Exchange | undefined;
+}
+
+/** Lets a gate, entered before or not, be the one that a request has entered last. */
+export function enterGate(request: object, gate: Tollgate, conduct: Conduct<never, never>): Exchange {
+  const entered = request as Entered;
+  const exchange = leave(entered, gate) ?? { gate, conduct, admission: undefined, watched: false, outer: undefined };
+  exchange.conduct = conduct;
+  exchange.outer = entered[EXCHANGE];
+  entered[EXCHANGE] = exchange;
+  return exchange;
+}
+
+/** Takes out the exchange with a gate, if there is one. */
+function leave(entered: Entered, gate: Tollgate): Exchange | undefined {
+  const last = entered[EXCHANGE];
+  if (last?.gate === gate) {
+    entered[EXCHANGE] = last.outer;
+    return last;
+  }
+  for (let one = last; one?.outer !== undefined; one = one.outer) {
+    const { outer } = one;
+    if (outer.gate !== gate) continue;
+    one.outer = outer.outer;
+    return outer;
+  }
+  return undefined;
+}
 
 /** The admission that a request has at the gate it entered last. */
 export function admissionOf(request: object): Admission | undefined {
-  return exchanges.get(request)?.at(-1)?.admission;
+  return (request as Entered)[EXCHANGE]?.admission;
 }
 
 /** The same, as what requests inherit: a getter of their `admission`. */
@@ -64,8 +89,8 @@ export function conductOf<R extends object, S, F = unknown>(request: R): Conduct
 
 /** @throws TollgateError `TOLLGATE_NO_GATE` where the request has entered none */
 export function exchangeOf(request: object): Exchange {
-  const exchange = exchanges.get(request)?.at(-1);
-  if (exchange) return exchange;
+  const exchange = (request as Entered)[EXCHANGE];
+  if (exchange !== undefined) return exchange;
   throw new TollgateError(
     'TOLLGATE_NO_GATE',
     'A route with a toll was reached by a request that had entered no gate. Put tollgate(gate) before the route.',

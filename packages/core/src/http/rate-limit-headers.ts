@@ -22,22 +22,37 @@ const QUOTA_UNITS: Record<Quota['unit'], string> = {
   usd: ';qu="tollgate-microdollars"',
 };
 
+/** The fields, by names in lower case: those go into a response as they are, where others have to be made so first. */
 export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderStyle): [name: string, value: string][] {
   if (style === false) return [];
-  const shown = layers.filter(isShown).map((state) => (state.unit === 'usd' ? inMicrodollars(state) : state));
-  if (shown.length === 0) return [];
-  const headers: [string, string][] = [];
-  if (style !== 'legacy') {
-    headers.push(['RateLimit-Policy', shown.map(policyItem).join(', ')]);
-    headers.push(['RateLimit', shown.map(limitItem).join(', ')]);
+  let policy = '';
+  let limit = '';
+  let nearest: Quota | undefined;
+  for (const state of layers) {
+    if (!isShown(state)) continue;
+    const quota = state.unit === 'usd' ? inMicrodollars(state) : state;
+    policy = listed(policy, policyItem(quota));
+    limit = listed(limit, limitItem(quota));
+    if (nearest === undefined || share(quota) < share(nearest)) nearest = quota;
   }
-  if (style !== 'draft') {
-    const nearest = shown.reduce((a, b) => (share(b) < share(a) ? b : a));
-    headers.push(['X-RateLimit-Limit', String(integer(nearest.limit))]);
-    headers.push(['X-RateLimit-Remaining', String(integer(nearest.remaining))]);
-    headers.push(['X-RateLimit-Reset', String(secondsToRoom(nearest))]);
-  }
-  return headers;
+  if (nearest === undefined) return [];
+  const draft: [string, string][] = [
+    ['ratelimit-policy', policy],
+    ['ratelimit', limit],
+  ];
+  return style === 'draft' ? draft : [...(style === 'both' ? draft : []), ...legacyHeaders(nearest)];
+}
+
+function listed(list: string, item: string): string {
+  return list === '' ? item : `${list}, ${item}`;
+}
+
+function legacyHeaders(quota: Quota): [name: string, value: string][] {
+  return [
+    ['x-ratelimit-limit', String(integer(quota.limit))],
+    ['x-ratelimit-remaining', String(integer(quota.remaining))],
+    ['x-ratelimit-reset', String(secondsToRoom(quota))],
+  ];
 }
 
 function isShown(state: LayerState): state is Quota {

@@ -4,7 +4,17 @@ import type { Cost, Dimension } from '../request.js';
 import type { Asked, Rung } from './asked.js';
 import { type Credits, withCredit } from './credits.js';
 import { keyOf, type Read, readerOf } from './keys.js';
-import { type Bill, type Charge, type Ending, type Key, type Meter, NOT_FOUND, type Rule, type Scope, type Unit } from './meter.js';
+import {
+  type Bill,
+  type Charge,
+  type Ending,
+  type Key,
+  type Meter,
+  NOT_FOUND,
+  type Rule,
+  type Scope,
+  type Unit,
+} from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
 /** A limit or budget as it is configured, in numbers. */
@@ -19,7 +29,7 @@ export interface Layer {
   readonly limit: number | PerSubject<number>;
   readonly rule: Rule | PerSubject<Rule>;
   /** Of budgets alone. */
-  readonly budget?: BudgetTerms;
+  readonly budget?: BudgetTerms | undefined;
   /** Of slots alone, in place of `limit`. */
   readonly adaptive?: AdaptiveSlots | undefined;
 }
@@ -113,7 +123,7 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
       credits = new Map(),
       adaptive = layer.adaptive,
     } = known.get(name) ?? {};
-    group.layers.push({ ...layer, meter, credits, adaptive });
+    group.layers.push(meteredLayer(layer, meter, credits, adaptive));
     groups.set(id, group);
   }
   const failsOpen = layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open');
@@ -131,6 +141,12 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
 /** What it allows depends on nobody, on no time and on nothing that has happened. */
 function isFixed({ limit, rule, budget, adaptive }: Layer): boolean {
   return typeof limit === 'number' && typeof rule === 'object' && budget === undefined && adaptive === undefined;
+}
+
+/** Field by field, so that all layers have one shape: every request reads them. */
+function meteredLayer(layer: Layer, meter: Meter, credits: Credits, adaptive: AdaptiveSlots | undefined): MeteredLayer {
+  const { name, by, unit, shadow, onStoreError, whenFull, limit, rule, budget } = layer;
+  return { name, by, unit, shadow, onStoreError, whenFull, limit, rule, budget, adaptive, meter, credits };
 }
 
 export function costIn(unit: Unit, cost: Cost): number {

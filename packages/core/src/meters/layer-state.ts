@@ -35,12 +35,23 @@ export interface LayerState {
   readonly resetsAt: number | undefined;
 }
 
-/** Dimensions that don't say who the caller is. */
-const SHARED_DIMENSIONS = new Set<Dimension>(['plan', 'feature', 'route', 'model', 'provider']);
-
 /** True for what counts this caller alone. */
-export function isOwn({ scope, key }: Pick<Bill, 'scope' | 'key'>): boolean {
-  return scope.by.some((dimension, i) => !SHARED_DIMENSIONS.has(dimension) && key[i] !== undefined);
+export function isOwn({ scope: { by }, key }: Pick<Bill, 'scope' | 'key'>): boolean {
+  for (let i = 0; i < by.length; i++) if (key[i] !== undefined && saysWho(by[i])) return true;
+  return false;
+}
+
+function saysWho(dimension: Dimension): boolean {
+  switch (dimension) {
+    case 'plan':
+    case 'feature':
+    case 'route':
+    case 'model':
+    case 'provider':
+      return false;
+    default:
+      return true;
+  }
 }
 
 export function stateOf({ charge, key, used, waitMs, refillMs }: Usage): LayerState {

@@ -1,0 +1,16 @@
+/** Whether the admission of the request at hand is kept track of, and how: see `context.ts`, which turns it on. */
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import type { Admission } from './admission.js';
+
+// One for the process, though both the ESM and the CommonJS build may be loaded in it.
+const TRACKING = Symbol.for('tollgate.tracking');
+const shared = globalThis as { [TRACKING]?: { storage: AsyncLocalStorage<Admission | undefined> | undefined } };
+shared[TRACKING] ??= { storage: undefined };
+
+export const tracking = shared[TRACKING];
+
+/** Runs `work` under an admission, or under none, with all that it sets off, where anybody can ask. */
+export function runUnder<T>(admission: Admission | undefined, work: () => T): T {
+  const { storage } = tracking;
+  return storage === undefined || storage.getStore() === admission ? work() : storage.run(admission, work);
+}
