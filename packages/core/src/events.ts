@@ -69,22 +69,37 @@ export type EventName = keyof TollgateEvents;
 export interface Emitter {
   /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
   on<E extends EventName>(event: E, listener: (event: TollgateEvents[E]) => unknown): () => void;
-  /** True if anyone listens: an event that nobody hears need not be put together. */
-  hears(event: EventName): boolean;
+  /** True where anyone listens: an event that nobody hears need not be put together. */
+  readonly hears: Readonly<Record<EventName, boolean>>;
   emit<E extends EventName>(event: E, payload: TollgateEvents[E]): void;
 }
 
 export function createEmitter(): Emitter {
   const listeners = new Map<EventName, Set<(payload: never) => unknown>>();
+  const hears = {
+    admitted: false,
+    refused: false,
+    'shadow.refused': false,
+    degraded: false,
+    'budget.threshold': false,
+    'budget.credited': false,
+    settled: false,
+    updated: false,
+    'store.failed': false,
+  };
   return {
+    hears,
     on(event, listener) {
       // A function of its own for each registration, so that the same listener can be added twice and ended once.
       const own = (payload: never) => listener(payload);
       const added = listeners.get(event) ?? new Set();
       listeners.set(event, added.add(own));
-      return () => void added.delete(own);
+      hears[event] = true;
+      return () => {
+        added.delete(own);
+        hears[event] = added.size > 0;
+      };
     },
-    hears: (event) => (listeners.get(event)?.size ?? 0) > 0,
     emit(event, payload) {
       for (const listener of listeners.get(event) ?? []) {
         // The request that the event tells of is not to blame for a listener, and goes on.

@@ -18,6 +18,8 @@ export interface Ledger {
   ended(receipt: Receipt, ending: Ending): void;
   /** What the meters would say to these bills. Fails as the store does. */
   peek(bills: readonly Bill[]): May<readonly Usage[]>;
+  /** The same; `undefined` if that failed, which is told. */
+  tryPeek(bills: readonly Bill[]): May<readonly Usage[] | undefined>;
   /** What was asked for; `undefined` if that failed, which is told. */
   attempt<T>(ask: () => May<T>): May<T | undefined>;
 }
@@ -35,7 +37,7 @@ export function createLedger(
   const slotsInUse = createSlotsInUse();
 
   function failed(error: unknown): undefined {
-    if (!emitter.hears('store.failed'))
+    if (!emitter.hears['store.failed'])
       warn('TOLLGATE_STORE_FAILED', `The store of gate '${gate}' failed: ${showThrown(error)}`);
     emitter.emit('store.failed', { gate, error });
   }
@@ -50,7 +52,7 @@ export function createLedger(
 
   return {
     peek: (bills) => store.peek(bills, clock.now()),
-    // As `attempt` does, without a closure for each request.
+    // As `attempt` does, without a closure for each request; `tryPeek` too.
     take(alternatives, now) {
       try {
         const answer = store.take({ sequence: sequence++, alternatives }, now);
@@ -69,6 +71,14 @@ export function createLedger(
     },
     ended(receipt, ending) {
       if (plan().hasAdaptive) slotsInUse.ended(receipt, ending, clock.now());
+    },
+    tryPeek(bills) {
+      try {
+        const answer = store.peek(bills, clock.now());
+        return isPromise(answer) ? answer.then(undefined, failed) : answer;
+      } catch (error) {
+        return failed(error);
+      }
     },
     attempt(ask) {
       try {

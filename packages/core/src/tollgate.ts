@@ -16,7 +16,7 @@ import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
 import { endingOf, type Outcome } from './outcome.js';
-import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
+import { type AdmitRequest, type Cost, isPromise, type May, type Whom } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { type Offer, offersOf, termsOf } from './terms.js';
 import { giveRoom } from './top-up.js';
@@ -105,7 +105,7 @@ export function createTollgate<
     from = admission.request.model,
   ): Decision {
     if (result !== undefined) tellOf(admission, result, from);
-    if (emitter.hears('admitted')) {
+    if (emitter.hears.admitted) {
       const { id, request, model, offer } = admission;
       emitter.emit('admitted', { gate: name, id, request, model, cost: offer.quote.cost, extended });
     }
@@ -137,7 +137,7 @@ export function createTollgate<
     if (usage && actual && model !== undefined && !provisional && !hasBeenExtended) {
       learned.learn(request.feature, model, offer.quote.tokens, usage);
     }
-    if (!emitter.hears('settled')) return;
+    if (!emitter.hears.settled) return;
     const { id } = admission;
     const { cost } = offer.quote;
     emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
@@ -145,10 +145,8 @@ export function createTollgate<
 
   /** How the limits stand; nothing if the store fails. */
   function layers(bills: readonly Bill[]): May<readonly LayerState[]> {
-    return then(
-      ledger.attempt(() => ledger.peek(bills)),
-      (usages = []) => statesOf(usages),
-    );
+    const usages = ledger.tryPeek(bills);
+    return isPromise(usages) ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
   }
 
   async function giveBudgetRoom(

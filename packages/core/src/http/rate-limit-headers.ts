@@ -25,26 +25,15 @@ const QUOTA_UNITS: Record<Quota['unit'], string> = {
 /** The fields, by names in lower case: those go into a response as they are, where others have to be made so first. */
 export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderStyle): [name: string, value: string][] {
   if (style === false) return [];
-  let policy = '';
-  let limit = '';
-  let nearest: Quota | undefined;
-  for (const state of layers) {
-    if (!isShown(state)) continue;
-    const quota = state.unit === 'usd' ? inMicrodollars(state) : state;
-    policy = listed(policy, policyItem(quota));
-    limit = listed(limit, limitItem(quota));
-    if (nearest === undefined || share(quota) < share(nearest)) nearest = quota;
+  const quotas = layers.filter(isShown).map((state) => (state.unit === 'usd' ? inMicrodollars(state) : state));
+  if (quotas.length === 0) return [];
+  const headers: [string, string][] = [];
+  if (style !== 'legacy') {
+    headers.push(['ratelimit-policy', policyOf(quotas)]);
+    headers.push(['ratelimit', quotas.map(limitItem).join(', ')]);
   }
-  if (nearest === undefined) return [];
-  const draft: [string, string][] = [
-    ['ratelimit-policy', policy],
-    ['ratelimit', limit],
-  ];
-  return style === 'draft' ? draft : [...(style === 'both' ? draft : []), ...legacyHeaders(nearest)];
-}
-
-function listed(list: string, item: string): string {
-  return list === '' ? item : `${list}, ${item}`;
+  if (style !== 'draft') headers.push(...legacyHeaders(quotas.reduce((a, b) => (share(b) < share(a) ? b : a))));
+  return headers;
 }
 
 function legacyHeaders(quota: Quota): [name: string, value: string][] {
@@ -65,15 +54,22 @@ function inMicrodollars(state: Quota): Quota {
   return { ...state, limit: state.limit / 1000, remaining: state.remaining / 1000 };
 }
 
-/** By limit, as it was told of last: policies change seldom, and are told of in every response. */
-const policies = new Map<string, Pick<LayerState, 'unit' | 'limit' | 'windowMs'> & { readonly item: string }>();
+/** What was told of last: policies change seldom, and are told of in every response. */
+let told: { readonly quotas: readonly Quota[]; readonly policy: string } = { quotas: [], policy: '' };
+
+function policyOf(quotas: readonly Quota[]): string {
+  if (quotas.length !== told.quotas.length || !quotas.every((quota, i) => isAlike(quota, told.quotas[i]))) {
+    told = { quotas, policy: quotas.map(policyItem).join(', ') };
+  }
+  return told.policy;
+}
+
+function isAlike(a: Quota, b: Quota): boolean {
+  return a.layer === b.layer && a.limit === b.limit && a.windowMs === b.windowMs && a.unit === b.unit;
+}
 
 function policyItem({ layer, unit, limit, windowMs }: Quota): string {
-  const last = policies.get(layer);
-  if (last?.limit === limit && last.windowMs === windowMs && last.unit === unit) return last.item;
-  const item = `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
-  policies.set(layer, { unit, limit, windowMs, item });
-  return item;
+  return `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
 }
 
 function limitItem(state: LayerState): string {
