@@ -1,22 +1,18 @@
 /** Tollgate in a Fastify app: reads what Fastify knows, writes refusals, passes on everything else. */
-import { type Admission, type May, type Problem, type Refusal, type Tollgate, TollgateError } from '@tollgate/core';
+import type { Admission, May, Refusal, Tollgate } from '@tollgate/core';
 import {
   type Adapter,
+  type Annotation,
   admissionOfThis,
+  annotationReader,
   answer,
   asError,
   type ConductOptions,
   conductOf,
   createConduct,
-  type Fact,
-  FREE,
-  makeToll,
   type Passage,
   problemBody,
-  show,
-  type TierName,
   type Toll,
-  type TollOptions,
   then,
 } from '@tollgate/core/http';
 import type {
@@ -50,9 +46,7 @@ export interface TollgateOptions extends ConductOptions<FastifyRequest, Refuse> 
  * A route's annotation. Where any of it is a function of the request, or the gate counts tokens or dollars and `estimate`
  * leaves them to what the body says, it is paid when the body has been read and validated.
  */
-export interface TollConfig extends TollOptions<FastifyRequest> {
-  tier: Fact<FastifyRequest, TierName>;
-}
+export type TollConfig = Annotation<FastifyRequest>;
 
 /** Whose gate the routes of an instance pay at: encapsulated ones inherit it, or have one of their own. */
 const CONDUCT = Symbol.for('tollgate.conduct');
@@ -60,7 +54,7 @@ const CONDUCT = Symbol.for('tollgate.conduct');
 async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOptions): Promise<void> {
   const adapter = adapterOf();
   const conduct = createConduct(gate, adapter, options);
-  const tollOf = tollsAt(gate);
+  const tollOf = annotationReader<FastifyRequest>(gate);
   /** Some toll is paid once the body is there. */
   let hasLate = false;
 
@@ -117,44 +111,6 @@ export const tollgate: FastifyPluginAsync<TollgateOptions> = fastifyPlugin(plugi
   fastify: '5.x',
   name: '@tollgate/fastify',
 });
-
-/** Reads annotations for a gate: each once, as Fastify hands them from the route to its requests. */
-function tollsAt(gate: Tollgate) {
-  const tolls = new WeakMap<object, Toll<FastifyRequest>>();
-  return (annotation: TollConfig | 'free' | undefined, method: string | string[], url = '') => {
-    if (annotation === undefined) return undefined;
-    if (annotation === 'free') return FREE;
-    const toll = tolls.get(annotation) ?? readToll(annotation, gate.tiers, `config.toll of ${method} ${url}`);
-    tolls.set(annotation, toll);
-    return toll;
-  };
-}
-
-function readToll(annotation: TollConfig, tiers: ReadonlySet<string>, where: string): Toll<FastifyRequest> {
-  if (typeof annotation !== 'object' || annotation === null) {
-    const expected = "'free', or what the route costs, such as { tier: 'large' }";
-    throw wrong(where, [{ path: 'toll', value: annotation, expected }]);
-  }
-  const { tier, ...options } = annotation;
-  const problems: Problem[] = [];
-  if (tier && typeof tier === 'string' && !tiers.has(tier)) {
-    const expected = `one of ${[...tiers].map((name) => `'${name}'`).join(', ')}`;
-    problems.push({ path: 'tier', value: tier, expected });
-  }
-  try {
-    const toll = makeToll(tier, options);
-    if (problems.length === 0) return toll;
-  } catch (error) {
-    if (!(error instanceof TollgateError)) throw error;
-    problems.push(...error.problems);
-  }
-  throw wrong(where, problems);
-}
-
-function wrong(where: string, problems: readonly Problem[]): TollgateError {
-  const all = problems.map(({ path, value, expected }) => `${path}: got ${show(value)}; expected ${expected}`);
-  return new TollgateError('TOLLGATE_CONFIG_INVALID', `${where}: ${all.join('. ')}.`, problems);
-}
 
 function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunction> {
   let trust: ReturnType<typeof trustOf> | undefined;

@@ -1,8 +1,9 @@
 /** What an adapter for a framework is made of: `@tollgate/core/http`. */
 
-export { asError, show } from '../errors.js';
+export { asError } from '../errors.js';
 export { then } from '../request.js';
 export type { Adapter, ResponseEnd } from './adapter.js';
+export { type Annotation, annotationReader } from './annotations.js';
 export { answer } from './answer.js';
 export { type ConductOptions, createConduct } from './conduct.js';
 export { admissionOfThis, type Conduct, conductOf, type Passage } from './exchange.js';
