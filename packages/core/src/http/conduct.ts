@@ -2,62 +2,23 @@
  * How a gate is conducted over HTTP, the same for every framework: who is it, what does it cost, is it admitted, what
  * is the client told, how did it end. What differs between frameworks is in their {@link Adapter}.
  */
-import { z } from 'zod';
 import type { Admission, Decision } from '../admission.js';
 import { showThrown, warn, wrongValue } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import type { LayerState } from '../meters/layer-state.js';
 import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
-import { check, isRecord, optionalFunction } from '../schema.js';
+import { isRecord } from '../schema.js';
 import { A_SUBJECT } from '../subject.js';
 import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
+import { type ConductOptions, checkOptions } from './conduct-options.js';
 import { type Conduct, type Exchange, enterGate, exchangeOf, type Passage } from './exchange.js';
 import { retryHeaders } from './problem.js';
 import { proxyWatch } from './proxy.js';
-import { type HeaderStyle, rateLimitHeaders } from './rate-limit-headers.js';
-import { makeToll, type TierName, type Toll, type TollFacts } from './toll.js';
-
-/** Options that all adapters share. `F` is how the app answers refusals in a framework. */
-export interface ConductOptions<R, F = never> {
-  /**
-   * On whose behalf a request comes. Where it fails, the request fails as the app's own error. Unless given, callers are
-   * told apart by nothing but their address, where limits count by `ip`.
-   */
-  identify?: (request: R) => May<Subject | undefined>;
-  /** What a route without an annotation costs, whatever its body says. Free unless given. */
-  defaultTier?: TierName;
-  /** Requests to let pass uncharged. */
-  skip?: (request: R) => May<boolean>;
-  /**
-   * `draft` for `RateLimit`, `legacy` for `X-RateLimit-*`, `both`, or `false` for neither, nor for the model that serves;
-   * `Retry-After` is sent in any case. `draft` unless given.
-   */
-  headers?: HeaderStyle;
-  /**
-   * Responses that give back all that was charged, unless the handler settles. None unless given, else clients could spend
-   * by provoking errors.
-   */
-  refundOn?: (end: ResponseEnd) => boolean;
-  /** Bits of an IPv6 address that tell callers apart, from 32 to 128. 56 unless given. */
-  ipv6Prefix?: number;
-  /** Answers a refused request in place of problem+json. Status and headers are set already. */
-  refuse?: F;
-}
+import { rateLimitHeaders } from './rate-limit-headers.js';
+import { makeToll, type Toll, type TollFacts } from './toll.js';
 
 const MODEL_HEADER = 'tollgate-model';
-
-const A_PREFIX = 'a whole number from 32 to 128';
-
-const schema = z.strictObject({
-  identify: optionalFunction('(request) => subject'),
-  defaultTier: z.custom((value) => typeof value === 'string' && value !== '', { error: "a tier's name" }).optional(),
-  skip: optionalFunction('(request) => boolean'),
-  headers: z.literal(['draft', 'legacy', 'both', false], { error: "'draft', 'legacy', 'both' or false" }).optional(),
-  refundOn: optionalFunction('({ status, finished }) => boolean'),
-  ipv6Prefix: z.int(A_PREFIX).min(32, A_PREFIX).max(128, A_PREFIX).optional(),
-  refuse: optionalFunction('(refusal, request, ...) => answer'),
-});
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options */
 export function createConduct<R extends object, S, F>(
@@ -65,7 +26,7 @@ export function createConduct<R extends object, S, F>(
   adapter: Adapter<R, S>,
   options: ConductOptions<R, F> = {},
 ): Conduct<R, S, F> {
-  check(schema, options);
+  checkOptions(options);
   const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56, refuse } = options;
   const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
   const countsIp = gate.dimensions.has('ip');

@@ -1,0 +1,51 @@
+/** How an app has a gate conducted over HTTP, the same for every framework. */
+import { z } from 'zod';
+import type { May, Subject } from '../request.js';
+import { check, optionalFunction } from '../schema.js';
+import type { ResponseEnd } from './adapter.js';
+import type { HeaderStyle } from './rate-limit-headers.js';
+import type { TierName } from './toll.js';
+
+/** Options that all adapters share. `F` is how the app answers refusals in a framework. */
+export interface ConductOptions<R, F = never> {
+  /**
+   * On whose behalf a request comes. Where it fails, the request fails as the app's own error. Unless given, callers are
+   * told apart by nothing but their address, where limits count by `ip`.
+   */
+  identify?: (request: R) => May<Subject | undefined>;
+  /** What a route without an annotation costs, whatever its body says. Free unless given. */
+  defaultTier?: TierName;
+  /** Requests to let pass uncharged. */
+  skip?: (request: R) => May<boolean>;
+  /**
+   * `draft` for `RateLimit`, `legacy` for `X-RateLimit-*`, `both`, or `false` for neither, nor for the model that serves;
+   * `Retry-After` is sent in any case. `draft` unless given.
+   */
+  headers?: HeaderStyle;
+  /**
+   * Responses that give back all that was charged, unless the handler settles. None unless given, else clients could spend
+   * by provoking errors.
+   */
+  refundOn?: (end: ResponseEnd) => boolean;
+  /** Bits of an IPv6 address that tell callers apart, from 32 to 128. 56 unless given. */
+  ipv6Prefix?: number;
+  /** Answers a refused request in place of problem+json. Status and headers are set already. */
+  refuse?: F;
+}
+
+const A_PREFIX = 'a whole number from 32 to 128';
+
+const schema = z.strictObject({
+  identify: optionalFunction('(request) => subject'),
+  defaultTier: z.custom((value) => typeof value === 'string' && value !== '', { error: "a tier's name" }).optional(),
+  skip: optionalFunction('(request) => boolean'),
+  headers: z.literal(['draft', 'legacy', 'both', false], { error: "'draft', 'legacy', 'both' or false" }).optional(),
+  refundOn: optionalFunction('({ status, finished }) => boolean'),
+  ipv6Prefix: z.int(A_PREFIX).min(32, A_PREFIX).max(128, A_PREFIX).optional(),
+  refuse: optionalFunction('(refusal, request, ...) => answer'),
+});
+
+/** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem */
+export function checkOptions(options: unknown): void {
+  check(schema, options);
+}
