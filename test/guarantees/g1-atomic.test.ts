@@ -7,6 +7,7 @@ import {
   type Decision,
   type Meter,
   memoryStore,
+  NOT_FOUND,
   type Scope,
   slidingWindow,
   type Tollgate,
@@ -271,8 +272,8 @@ describe('G1 atomic: alternatives', () => {
       shadow: false,
     }));
     return [
-      { scope: scopes[0], key: ['ann'], charges: charges.slice(0, 2) },
-      { scope: scopes[1], key: [model], charges: charges.slice(2) },
+      { scope: scopes[0], key: ['ann'], charges: charges.slice(0, 2), found: NOT_FOUND },
+      { scope: scopes[1], key: [model], charges: charges.slice(2), found: NOT_FOUND },
     ];
   }
 

@@ -1,6 +1,15 @@
 /** Charges to try stores with. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Bill, Charge, Entry, Key, Meter, Rule, Scope } from '@tollgate/core';
+import {
+  type Bill,
+  type Charge,
+  type Entry,
+  type Key,
+  type Meter,
+  NOT_FOUND,
+  type Rule,
+  type Scope,
+} from '@tollgate/core';
 import type { Keyed } from '../../helpers/oracle-store.js';
 
 export const START = 1_700_000_000_000;
@@ -50,6 +59,11 @@ export function renew(entry: Entry, rule: Rule): void {
   entry.charge = { ...entry.charge, rule };
 }
 
+/** What an entry was charged, and for which key. */
+export function keyedOf({ charge, bill }: Entry): Keyed {
+  return { charge, key: bill.key };
+}
+
 /** One bill for each scope and key. */
 export function billsOf(charges: readonly Keyed[]): Bill[] {
   const bills: (Bill & { charges: Charge[] })[] = [];
@@ -57,7 +71,7 @@ export function billsOf(charges: readonly Keyed[]): Bill[] {
     const { scope } = charge.meter;
     const bill = bills.find((bill) => bill.scope === scope && isDeepStrictEqual(bill.key, key));
     if (bill) bill.charges.push(charge);
-    else bills.push({ scope, key, charges: [charge] });
+    else bills.push({ scope, key, charges: [charge], found: NOT_FOUND });
   }
   return bills;
 }

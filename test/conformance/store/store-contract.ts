@@ -40,13 +40,17 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
       it('charges all of it and gives a receipt of it', async () => {
         const key = ['ann'];
         const charges = [charge(meters.window, WINDOW, key, 3), charge(meters.bucket, BUCKET, key, 4)];
-        const { taken, receipt, shadowRefused } = await take(START, ...charges);
+        const [bill] = billsOf(charges);
+        const result = await store.take({ sequence: sequence++, alternatives: [{ name: '', bills: [bill] }] }, START);
+        if ('refused' in result) throw new Error('expected it to be taken');
+        const { taken, receipt, shadowRefused } = result;
         expect([taken, shadowRefused]).toEqual([0, []]);
         expect(receipt).toEqual([
-          { ...charges[0], cost: 3, place: expect.any(Number), used: 3 },
-          { ...charges[1], cost: 4, place: expect.any(Number), used: 4 },
+          { charge: charges[0].charge, bill, cost: 3, place: expect.any(Number), used: 3 },
+          { charge: charges[1].charge, bill, cost: 4, place: expect.any(Number), used: 4 },
         ]);
-        expect(receipt[1].key).toBe(receipt[0].key);
+        expect(receipt[0].bill).toBe(bill);
+        expect(receipt[1].bill).toBe(bill);
         expect(await used(START, ...charges)).toEqual([3, 4]);
       });
 
@@ -121,7 +125,7 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
         expect(await take(START, shadow(8), real(8))).toMatchObject({ shadowRefused: [] });
         const second = await take(START, shadow(3), real(3));
         expect(second.shadowRefused).toMatchObject([{ ...shadow(3), used: 8, waitMs: 1_100 }]);
-        expect(second.receipt).toMatchObject([{ ...real(3), cost: 3 }]);
+        expect(second.receipt).toMatchObject([{ charge: real(3).charge, bill: { key }, cost: 3 }]);
         expect(await used(START, shadow(0), real(0))).toEqual([8, 11]);
         expect(await take(START, shadow(2), real(0))).toMatchObject({ shadowRefused: [] });
       });

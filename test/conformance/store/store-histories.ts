@@ -1,8 +1,20 @@
-import type { Entry, Rule, Store, Usage } from '@tollgate/core';
+import type { Charge, Entry, Rule, Store, Usage } from '@tollgate/core';
 import fc from 'fast-check';
 import { check } from '../../helpers/oracle-log.js';
 import { type Keyed, type Made, naiveStore } from '../../helpers/oracle-store.js';
-import { BUCKET, billsOf, COARSE, calendar, charge, makeMeters, renew, SLOTS, START, WINDOW } from './charges.js';
+import {
+  BUCKET,
+  billsOf,
+  COARSE,
+  calendar,
+  charge,
+  keyedOf,
+  makeMeters,
+  renew,
+  SLOTS,
+  START,
+  WINDOW,
+} from './charges.js';
 
 /** The rules of the meters at a time: those of budgets are of its period. */
 const RULES: Record<keyof ReturnType<typeof makeMeters>, (at: number) => Rule> = {
@@ -63,7 +75,7 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
           const used = some.map((one, i) => {
             const { entry, made } = one;
             if (actual[i] > entry.cost) one.raised = true;
-            renew(entry, ruleAt(entry, now));
+            renew(entry, ruleAt(entry.charge, now));
             const renewed = { ...made, charge: entry.charge };
             naive.settle(renewed, entry.cost, actual[i], now);
             return naive.used(renewed, now);
@@ -94,7 +106,7 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
         } else {
           expect(wanted?.taken).toBe(got.taken);
           expect(got.shadowRefused.map(keyed)).toEqual(wanted?.skipped);
-          expect(got.receipt.map((entry) => [keyed(entry), entry.cost])).toEqual(
+          expect(got.receipt.map((entry) => [keyedOf(entry), entry.cost])).toEqual(
             wanted?.made.map((made) => [keyed(made), made.charge.cost]),
           );
           expect(got.receipt.map(({ used }) => used)).toEqual(wanted?.made.map((made) => naive.used(made, now)));
@@ -125,15 +137,15 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
       }
 
       function fitsAt({ charge, key }: Keyed, at: number): boolean {
-        return naive.fits({ charge: { ...charge, rule: ruleAt({ charge, key }, at) }, key }, at);
+        return naive.fits({ charge: { ...charge, rule: ruleAt(charge, at) }, key }, at);
       }
     }),
     300,
   );
 }
 
-function ruleAt({ charge }: Keyed, at: number): Rule {
-  return RULES[charge.meter.name as keyof typeof RULES](at);
+function ruleAt({ meter }: Charge, at: number): Rule {
+  return RULES[meter.name as keyof typeof RULES](at);
 }
 
 function keyed({ charge, key }: Keyed): Keyed {

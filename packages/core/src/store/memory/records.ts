@@ -91,9 +91,10 @@ export function slotOf(records: Records, key: Key): number {
   return slot;
 }
 
-/** True where a slot holds the record of a key. */
+/** True where a slot holds the record of a key, also for a slot of records that are no more. */
 export function holds(records: Records, slot: number, key: Key): boolean {
   const { values } = records;
+  if (slot >> 1 >= slabOf(records, slot).slots) return false;
   const numbers = numbersOf(records, slot);
   const ids = idsAt(records, slot);
   for (let i = 0; i < values.length; i++) {
