@@ -1,7 +1,7 @@
 /** G9, in the table that keeps the records of one scope: how many keys, slots and values there are. */
-import { book, type Charge, type Key, type Meter, NO_ROOM } from '../../packages/core/src/meters/meter.js';
+import { book, type Charge, type Meter, NO_ROOM, type Who } from '../../packages/core/src/meters/meter.js';
 import { windowRule } from '../../packages/core/src/meters/window.js';
-import { chunkOf, isLong, NONE, startOf } from '../../packages/core/src/store/memory/records.js';
+import { chunkOf, createRecords, isLong, NONE, startOf } from '../../packages/core/src/store/memory/records.js';
 import { columnOf, createTable, find, insert, move, type Table } from '../../packages/core/src/store/memory/table.js';
 import { createValues } from '../../packages/core/src/store/memory/values.js';
 
@@ -12,9 +12,9 @@ describe('G9 bounded: the table of one scope', () => {
   const rule = windowRule(W, 10);
 
   function setUp(maxKeys: number, by: readonly ('user' | 'feature')[] = ['user']) {
-    const meter: Meter = { name: 'm', position: 0, unit: 'permits', scope: { by } };
+    const meter: Meter = { name: 'm', position: 0, unit: 'permits', scope: { by, at: by.map((_, i) => i) } };
     const charge: Charge = { meter, rule, cost: 1, limit: 1e9, whole: 1e9, whenFull: 'refuse', shadow: false };
-    const table = createTable(maxKeys, by.map(createValues), () => {});
+    const table = createTable(maxKeys, createRecords(by.map(createValues), meter.scope.at), () => {});
     const { records } = table;
     const column = columnOf(table, charge, 0);
     const rowOf = (slot: number) => startOf(records, slot) + (isLong(slot) ? column.inLong : column.inShort);
@@ -24,7 +24,7 @@ describe('G9 bounded: the table of one scope', () => {
       records,
       rowOf,
       /** Returns the slot that was charged. */
-      charge(key: Key, now: number): number {
+      charge(key: Who, now: number): number {
         const found = find(table, key, now);
         const slot = found === NONE ? insert(table, key, now) : found;
         if (bookAt(slot, now) !== NO_ROOM) return slot;

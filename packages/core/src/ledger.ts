@@ -5,7 +5,7 @@ import { showThrown, warn } from './errors.js';
 import type { Emitter } from './events.js';
 import { createSlotsInUse } from './in-use.js';
 import type { Plan } from './meters/charges.js';
-import type { Bill, Ending, Usage } from './meters/meter.js';
+import type { Bill, Ending, Usage, Who } from './meters/meter.js';
 import { isPromise, type May } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
@@ -17,7 +17,7 @@ export interface Ledger {
   /** Tells adaptive slots how what ran in them ended, if any did. Does nothing the second time. */
   ended(receipt: Receipt, ending: Ending): void;
   /** What the meters would say to these bills. Fails as the store does. */
-  peek(bills: readonly Bill[]): May<readonly Usage[]>;
+  peek(who: Who, bills: readonly Bill[]): May<readonly Usage[]>;
   /** What was asked for; `undefined` if that failed, which is told. */
   attempt<T>(ask: () => May<T>): May<T | undefined>;
 }
@@ -49,7 +49,7 @@ export function createLedger(
   }
 
   return {
-    peek: (bills) => store.peek(bills, clock.now()),
+    peek: (who, bills) => store.peek(who, bills, clock.now()),
     // As `attempt` does, without a closure for each request.
     take(alternatives, now) {
       try {
@@ -83,7 +83,7 @@ export function createLedger(
 
 /** What the meters would say to each of several ways. */
 export async function peekAll(ledger: Ledger, ways: readonly Alternative[]): Promise<(readonly Usage[])[]> {
-  return Promise.all(ways.map(({ bills }) => ledger.peek(bills)));
+  return Promise.all(ways.map(({ who, bills }) => ledger.peek(who, bills)));
 }
 
 /** Gives entries of periods that are over the rule of the present one, as stores ask for. */

@@ -1,6 +1,6 @@
-import { memoryStore, type Taken } from '@tollgate/core';
+import { type Alternative, memoryStore, type Taken } from '@tollgate/core';
 import type { Keyed } from '../../helpers/oracle-store.js';
-import { billsOf, COARSE, charge, daily, makeMeters, PERIOD, START, WINDOW } from './charges.js';
+import { alternativeOf, COARSE, charge, daily, makeMeters, PERIOD, START, WINDOW } from './charges.js';
 import { storeContract } from './store-contract.js';
 
 storeContract('memoryStore()', () => memoryStore());
@@ -14,15 +14,16 @@ describe('memoryStore', () => {
   it('has room for others once the periods of budgets are over', async () => {
     const store = memoryStore({ maxKeys: 4 });
     const { budget } = makeMeters();
-    const spend = (at: number, user: string, cost: number) => billsOf([charge(budget, daily(at), [user], cost)]);
+    const spend = (at: number, user: string, cost: number) => alternativeOf([charge(budget, daily(at), [user], cost)]);
     const take = (at: number, user: string, cost: number) =>
-      store.take({ sequence: 0, alternatives: [{ name: '', bills: spend(at, user, cost) }] }, at);
+      store.take({ sequence: 0, alternatives: [spend(at, user, cost)] }, at);
     for (const user of ['a', 'b', 'c', 'd']) await take(START, user, 5);
     const now = START + 2 * PERIOD;
     for (const [i, user] of ['e', 'f', 'g', 'h'].entries()) {
       expect(await take(now, user, i + 1)).toMatchObject({ receipt: [{ used: i + 1 }] });
     }
-    const used = await Promise.all(['e', 'f', 'g', 'h'].map((user) => store.peek(spend(now, user, 0), now)));
+    const peek = ({ who, bills }: Alternative) => store.peek(who, bills, now);
+    const used = await Promise.all(['e', 'f', 'g', 'h'].map((user) => peek(spend(now, user, 0))));
     expect(used.flat()).toMatchObject([{ used: 1 }, { used: 2 }, { used: 3 }, { used: 4 }]);
   });
 
@@ -33,8 +34,11 @@ describe('memoryStore', () => {
       const user = (name: string, cost: number) => charge(window, WINDOW, [name], cost, 100);
       const feature = (name: string, cost: number) => charge(coarse, COARSE, ['ann', name], cost, 100);
       const take = (at: number, ...charges: Keyed[]) =>
-        (store.take({ sequence: 0, alternatives: [{ name: '', bills: billsOf(charges) }] }, at) as Taken).receipt;
-      const used = async (at: number, charge: Keyed) => (await store.peek(billsOf([charge]), at))[0].used;
+        (store.take({ sequence: 0, alternatives: [alternativeOf(charges)] }, at) as Taken).receipt;
+      const used = async (at: number, charge: Keyed) => {
+        const { who, bills } = alternativeOf([charge]);
+        return (await store.peek(who, bills, at))[0].used;
+      };
       return { store, user, feature, take, used };
     }
 
@@ -97,13 +101,13 @@ describe('memoryStore', () => {
     const store = memoryStore();
     const { coarse } = makeMeters();
     const names = Array.from({ length: 40 }, (_, i) => `feature-${i}`);
-    const bills = (name: string, cost: number) => billsOf([charge(coarse, COARSE, ['ann', name], cost, 1_000)]);
+    const way = (name: string, cost: number) => alternativeOf([charge(coarse, COARSE, ['ann', name], cost, 1_000)]);
     for (let round = 1; round <= 3; round++) {
-      for (const name of names)
-        await store.take({ sequence: 0, alternatives: [{ name, bills: bills(name, 1) }] }, START);
+      for (const name of names) await store.take({ sequence: 0, alternatives: [way(name, 1)] }, START);
       for (const name of names) {
         for (let again = 0; again < 2; again++) {
-          expect(await store.peek(bills(name, 0), START)).toMatchObject([{ used: round }]);
+          const { who, bills } = way(name, 0);
+          expect(await store.peek(who, bills, START)).toMatchObject([{ used: round }]);
         }
       }
     }

@@ -1,6 +1,6 @@
 /** How a limit stands for one caller, as the app is told. */
 import type { Dimension } from '../request.js';
-import type { Bill, Rule, Unit, Usage } from './meter.js';
+import type { Key, Rule, Scope, Unit, Usage } from './meter.js';
 
 export interface LayerState {
   /** The name of the limit or budget. */
@@ -39,7 +39,7 @@ export interface LayerState {
 const SHARED_DIMENSIONS = new Set<Dimension>(['plan', 'feature', 'route', 'model', 'provider']);
 
 /** True for what counts this caller alone. */
-export function isOwn({ scope, key }: Pick<Bill, 'scope' | 'key'>): boolean {
+export function isOwn(scope: Scope, key: Key): boolean {
   return scope.by.some((dimension, i) => !SHARED_DIMENSIONS.has(dimension) && key[i] !== undefined);
 }
 
@@ -52,7 +52,7 @@ export function stateOf({ charge, key, used, waitMs, refillMs }: Usage): LayerSt
     unit: meter.unit,
     by: scope.by,
     key,
-    own: isOwn({ scope, key }),
+    own: isOwn(scope, key),
     mode: charge.shadow ? 'shadow' : 'enforce',
     cost: charge.cost,
     used,
