@@ -2,13 +2,12 @@
 import {
   type Bill,
   budget,
+  type Charge,
   createTollgate,
-  type Dimension,
-  type Key,
   memoryStore,
-  NOT_FOUND,
   type NotTaken,
   type Rule,
+  type Scope,
   slidingWindow,
   type Taken,
   type TakeRequest,
@@ -44,17 +43,18 @@ function rlfOne(): Decide {
   });
 }
 
+/** Counts by the same keys as {@link storeFive}. */
 function rlfFive(): Decide {
-  const [all, byUser, byFeature, byTenant, byModel] = ['all', 'user', 'feature', 'tenant', 'model'].map(
+  const [all, byUser, byFeature, byTenant, byUserToo] = ['all', 'user', 'feature', 'tenant', 'month'].map(
     (keyPrefix) => new RateLimiterMemory({ keyPrefix, points: HUGE, duration: HOUR_S }),
   );
   return timed(async (callers) => {
-    for (const { user, feature, tenant, model } of callers) {
+    for (const { user, feature, tenant } of callers) {
       await all.consume('all', 1);
       await byUser.consume(user, 1);
-      await byFeature.consume(`${user}:${feature}`, 1);
+      await byFeature.consume(feature, 1);
       await byTenant.consume(tenant, 1);
-      await byModel.consume(`${tenant}:${model}`, 1);
+      await byUserToo.consume(user, 1);
     }
   });
 }
@@ -108,35 +108,42 @@ function admitWithBudgets(users: number): Decide {
 /** Few enough to stay in the processor's cache: the requests are made before, and only the store's part is timed. */
 const BATCH = 64;
 
+/**
+ * Three limits and two budgets: one limit for all, one by user, one by feature, of which there are few; a budget by tenant
+ * and one by user.
+ */
 function storeFive(users: number): Decide {
   const store = memoryStore({ maxKeys: 2 * users });
   const window: Rule = { kind: 'window', ms: HOUR_S * 1000, parts: 10, partMs: HOUR_S * 100 };
   const bucket: Rule = { kind: 'bucket', perMs: 100 / (HOUR_S * 1000) };
-  const layer = (name: string, by: readonly Dimension[], rule: Rule): Layer => {
-    const scope = { by };
-    const meter = { name, position: 0, unit: 'permits', scope } as const;
-    return { scope, charges: [{ meter, rule, cost: 1, limit: HUGE, whole: HUGE, whenFull: 'refuse', shadow: false }] };
+  const now = Date.now();
+  const day: Rule = {
+    kind: 'calendar',
+    period: 20_000,
+    startsAt: now - HOUR_S * 1000,
+    resetsAt: now + 23 * HOUR_S * 1000,
   };
-  const all = layer('all', [], window);
-  const byUser = layer('user', ['user'], bucket);
-  const byFeature = layer('feature', ['user', 'feature'], window);
-  const byTenant = layer('tenant', ['tenant'], window);
-  const byModel = layer('model', ['tenant', 'model'], window);
+  const month: Rule = { ...day, period: 660, resetsAt: now + 700 * HOUR_S * 1000 };
+  const all: Scope = { by: [], at: [] };
+  const [byUser, byFeature, byTenant] = (['user', 'feature', 'tenant'] as const).map(
+    (dimension, i): Scope => ({ by: [dimension], at: [i] }),
+  );
+  const charge = (name: string, scope: Scope, rule: Rule): Charge => {
+    const unit = rule.kind === 'calendar' ? 'usd' : 'permits';
+    const meter = { name, position: 0, unit, scope } as const;
+    return { meter, rule, cost: 1, limit: HUGE, whole: HUGE, whenFull: 'refuse', shadow: false };
+  };
+  // Requests that are charged alike share their bills, as a gate's do.
+  const bills: readonly Bill[] = [
+    { scope: all, charges: [charge('all', all, window)] },
+    { scope: byUser, charges: [charge('user', byUser, bucket), charge('month', byUser, month)] },
+    { scope: byFeature, charges: [charge('feature', byFeature, window)] },
+    { scope: byTenant, charges: [charge('day', byTenant, day)] },
+  ];
   let sequence = 0;
-  const requestOf = ({ user, feature, tenant, model }: Caller): TakeRequest => ({
+  const requestOf = ({ user, feature, tenant }: Caller): TakeRequest => ({
     sequence: sequence++,
-    alternatives: [
-      {
-        name: 'only',
-        bills: [
-          billTo(all, []),
-          billTo(byUser, [user]),
-          billTo(byFeature, [user, feature]),
-          billTo(byTenant, [tenant]),
-          billTo(byModel, [tenant, model]),
-        ],
-      },
-    ],
+    alternatives: [{ name: 'only', who: [user, feature, tenant], bills }],
   });
   return async (callers) => {
     let ns = 0;
@@ -152,13 +159,6 @@ function storeFive(users: number): Decide {
     }
     return ns;
   };
-}
-
-type Layer = Pick<Bill, 'scope' | 'charges'>;
-
-/** All bills are of one shape, and requests that are charged alike share their charges, as a gate's do. */
-function billTo({ scope, charges }: Layer, key: Key): Bill {
-  return { scope, key, charges, found: NOT_FOUND };
 }
 
 function timed(work: (callers: readonly Caller[]) => Promise<void>): Decide {

@@ -21,7 +21,7 @@ function remote(): Store {
     ...kept,
     take: async (request, now) => kept.take(request, now),
     settle: async (receipt, actual, now, goesOn) => kept.settle(receipt, actual, now, goesOn),
-    peek: async (bills, now) => kept.peek(bills, now),
+    peek: async (who, bills, now) => kept.peek(who, bills, now),
   };
 }
 

@@ -28,7 +28,7 @@ function remote(native: boolean): Store {
   return {
     ...kept,
     take: (request, now) => later(kept.take(request, now)) as ReturnType<Store['take']>,
-    peek: (bills, now) => later(kept.peek(bills, now)) as ReturnType<Store['peek']>,
+    peek: (who, bills, now) => later(kept.peek(who, bills, now)) as ReturnType<Store['peek']>,
   };
 }
 

@@ -2,7 +2,7 @@
 import {
   type Admission,
   type AdmitRequest,
-  type Bill,
+  type Alternative,
   createTollgate,
   type Decision,
   type Meter,
@@ -249,7 +249,10 @@ describe('G1 atomic: admit, extending', () => {
 });
 
 describe('G1 atomic: alternatives', () => {
-  const scopes: Scope[] = [{ by: ['user'] }, { by: ['model'] }];
+  const scopes: Scope[] = [
+    { by: ['user'], at: [0] },
+    { by: ['model'], at: [1] },
+  ];
   const meters: Meter[] = ['user', 'user-too', 'model'].map((name, i) => ({
     name,
     position: i,
@@ -260,7 +263,7 @@ describe('G1 atomic: alternatives', () => {
   const bucket = { kind: 'bucket', perMs: 1 / 3_600_000 } as const;
   const now = 1_000_000;
 
-  function billsOf(costs: readonly number[], model: string, limit: number): Bill[] {
+  function alternativeOf(costs: readonly number[], model: string, limit: number): Alternative {
     const charges = meters.map((meter, i) => ({
       meter,
       rule: i === 1 ? bucket : window,
@@ -270,10 +273,11 @@ describe('G1 atomic: alternatives', () => {
       whenFull: 'refuse' as const,
       shadow: false,
     }));
-    return [
-      { scope: scopes[0], key: ['ann'], charges: charges.slice(0, 2) },
-      { scope: scopes[1], key: [model], charges: charges.slice(2) },
+    const bills = [
+      { scope: scopes[0], charges: charges.slice(0, 2) },
+      { scope: scopes[1], charges: charges.slice(2) },
     ];
+    return { name: model, who: ['ann', model], bills };
   }
 
   it('charges the first that fits as a whole, and nothing of the others', async () => {
@@ -292,10 +296,7 @@ describe('G1 atomic: alternatives', () => {
           ['small', [0, 0, 0]],
         ]);
         for (const [sequence, request] of requests.entries()) {
-          const alternatives = request.map(([costs, model]) => ({
-            name: model,
-            bills: billsOf(costs, model, limit),
-          }));
+          const alternatives = request.map(([costs, model]) => alternativeOf(costs, model, limit));
           const result = await store.take({ sequence, alternatives }, now);
           const fitting = request.findIndex(([costs, model]) =>
             costs.every((c, i) => (used.get(model)?.[i] ?? 0) + c <= limit),
@@ -306,7 +307,8 @@ describe('G1 atomic: alternatives', () => {
             for (const [one, sums] of used) for (const i of [0, 1, 2]) sums[i] += i < 2 || one === model ? costs[i] : 0;
           }
           for (const [model, sums] of used) {
-            const usages = await store.peek(billsOf([0, 0, 0], model, limit), now);
+            const { who, bills } = alternativeOf([0, 0, 0], model, limit);
+            const usages = await store.peek(who, bills, now);
             expect(usages.map((usage) => usage.used)).toEqual(sums);
           }
         }

@@ -154,9 +154,7 @@ describe('G9 bounded', () => {
     const store: Store = {
       ...inner,
       take(request, now) {
-        for (const { bills } of request.alternatives) {
-          for (const { key } of bills) longest.push(...key.map((value) => value?.length ?? 0));
-        }
+        for (const { who } of request.alternatives) longest.push(...who.map((value) => value?.length ?? 0));
         return inner.take(request, now);
       },
     };

@@ -1,18 +1,8 @@
 /** G9, in the table that keeps the records of one scope: how many keys, slots and values there are. */
-import { book, type Key, type Meter, NO_ROOM } from '../../packages/core/src/meters/meter.js';
+import { book, type Charge, type Meter, NO_ROOM, type Who } from '../../packages/core/src/meters/meter.js';
 import { windowRule } from '../../packages/core/src/meters/window.js';
-import {
-  chunkOf,
-  columnOf,
-  createTable,
-  find,
-  insert,
-  isLong,
-  move,
-  NONE,
-  rowOf,
-  type Table,
-} from '../../packages/core/src/store/memory/table.js';
+import { chunkOf, createRecords, isLong, NONE, startOf } from '../../packages/core/src/store/memory/records.js';
+import { columnOf, createTable, find, insert, move, type Table } from '../../packages/core/src/store/memory/table.js';
 import { createValues } from '../../packages/core/src/store/memory/values.js';
 
 const W = 60_000;
@@ -21,71 +11,74 @@ const PART = 6_000;
 describe('G9 bounded: the table of one scope', () => {
   const rule = windowRule(W, 10);
 
-  function table(maxKeys: number, by: readonly ('user' | 'feature')[] = ['user']) {
-    const meter: Meter = { name: 'm', position: 0, unit: 'permits', scope: { by } };
-    const records = createTable(maxKeys, by.map(createValues), () => {});
-    const column = columnOf(records, meter, rule);
-    const bookAt = (slot: number, now: number) =>
-      book(chunkOf(records, slot), rowOf(records, slot, column), rule, 1, now, isLong(slot));
+  function setUp(maxKeys: number, by: readonly ('user' | 'feature')[] = ['user']) {
+    const meter: Meter = { name: 'm', position: 0, unit: 'permits', scope: { by, at: by.map((_, i) => i) } };
+    const charge: Charge = { meter, rule, cost: 1, limit: 1e9, whole: 1e9, whenFull: 'refuse', shadow: false };
+    const table = createTable(maxKeys, createRecords(by.map(createValues), meter.scope.at), () => {});
+    const { records } = table;
+    const column = columnOf(table, charge, 0);
+    const rowOf = (slot: number) => startOf(records, slot) + (isLong(slot) ? column.inLong : column.inShort);
+    const bookAt = (slot: number, now: number) => book(chunkOf(records, slot), rowOf(slot), rule, 1, now, isLong(slot));
     return {
+      table,
       records,
-      column,
+      rowOf,
       /** Returns the slot that was charged. */
-      charge(key: Key, now: number): number {
-        const found = find(records, key, now);
-        const slot = found === NONE ? insert(records, key, now) : found;
+      charge(key: Who, now: number): number {
+        const found = find(table, key, now);
+        const slot = found === NONE ? insert(table, key, now) : found;
         if (bookAt(slot, now) !== NO_ROOM) return slot;
         expect(isLong(slot)).toBe(false);
-        const moved = move(records, slot);
+        const moved = move(table, slot);
         expect(bookAt(moved, now)).not.toBe(NO_ROOM);
         return moved;
       },
     };
   }
 
-  function slotsOf({ short, long }: Table): number {
+  function slotsOf({ records: { short, long } }: Table): number {
     return short.slots + long.slots;
   }
 
-  /** How many keys the index leads to. */
-  function indexed({ index }: Table): number {
-    return index.filter((cell) => cell !== 0).length;
+  /** How many keys it leads to. */
+  function known({ records: { values, latest, index } }: Table): number {
+    return (values.length === 1 ? latest : index).filter((cell) => cell !== 0).length;
   }
 
   it('never has more keys than its bound, nor slots than one more', () => {
-    const { records, charge } = table(100);
+    const { table, records, charge } = setUp(100);
     const slots = Array.from({ length: 5_000 }, (_, i) => charge([`k${i}`], 1_000));
     expect(records.keys).toBe(100);
-    expect(indexed(records)).toBe(100);
+    expect(known(table)).toBe(100);
     expect(records.values[0].numbers.size).toBe(100);
-    expect(slotsOf(records)).toBe(101);
+    expect(slotsOf(table)).toBe(101);
     expect(new Set(slots.slice(0, 100)).size).toBe(100);
     expect(new Set(slots.slice(100)).size).toBe(1);
     expect(slots.slice(0, 100)).not.toContain(slots[100]);
   });
 
   it('uses the slots of drained keys again, wiped', () => {
-    const { records, column, charge } = table(100);
+    const { table, records, rowOf, charge } = setUp(100);
     for (let round = 1; round <= 20; round++) {
       const now = round * 10 * W;
       const slots = new Set<number>();
       for (let i = 0; i < 100; i++) {
         const key = [`${round}-${i}`];
-        expect(find(records, key, now)).toBe(NONE);
-        const slot = insert(records, key, now);
-        const start = rowOf(records, slot, column);
+        expect(find(table, key, now)).toBe(NONE);
+        const slot = insert(table, key, now);
+        const start = rowOf(slot);
         expect(chunkOf(records, slot).subarray(start, start + 2)).toEqual(new Float64Array(2));
         expect(charge(key, now)).toBe(slot);
         slots.add(slot);
       }
       expect(slots.size).toBe(100);
       expect(records.keys).toBeLessThanOrEqual(100);
-      expect(slotsOf(records)).toBeLessThanOrEqual(101);
+      expect(slotsOf(table)).toBeLessThanOrEqual(101);
     }
   });
 
   it('gives back both slots of a record that moved to a longer one', () => {
-    const { records, charge } = table(100);
+    const { table, records, charge } = setUp(100);
     for (let round = 1; round <= 20; round++) {
       const now = round * 10 * W;
       for (let i = 0; i < 100; i++) {
@@ -93,29 +86,29 @@ describe('G9 bounded: the table of one scope', () => {
         expect(isLong(slot)).toBe(false);
         const moved = charge([`${round}-${i}`], now + PART);
         expect(isLong(moved)).toBe(true);
-        expect(find(records, [`${round}-${i}`], now + PART)).toBe(moved);
+        expect(find(table, [`${round}-${i}`], now + PART)).toBe(moved);
       }
       expect(records.keys).toBeLessThanOrEqual(100);
-      expect(indexed(records)).toBe(records.keys);
-      expect(slotsOf(records)).toBeLessThanOrEqual(202);
+      expect(known(table)).toBe(records.keys);
+      expect(slotsOf(table)).toBeLessThanOrEqual(202);
     }
   });
 
   it('forgets drained keys on the way, long before the bound', () => {
-    const { records, charge } = table(1_000_000);
+    const { table, records, charge } = setUp(1_000_000);
     // Ten new keys a second, each live for 66 s: 660 at a time.
     for (let i = 0; i < 20_000; i++) charge([`k${i}`], i * 100);
     expect(records.keys).toBeLessThan(3 * 660);
-    expect(slotsOf(records)).toBeLessThan(3 * 660);
-    expect(indexed(records)).toBe(records.keys);
+    expect(slotsOf(table)).toBeLessThan(3 * 660);
+    expect(known(table)).toBe(records.keys);
     expect(records.values[0].numbers.size).toBe(records.keys);
   });
 
   it('forgets the values of a dimension that no key has any more', () => {
-    const { records, charge } = table(1_000_000, ['user', 'feature']);
+    const { table, records, charge } = setUp(1_000_000, ['user', 'feature']);
     for (let i = 0; i < 20_000; i++) charge([`user-${i % 7}`, `feature-${i}`], i * 100);
     const [users, features] = records.values;
-    expect(indexed(records)).toBe(records.keys);
+    expect(known(table)).toBe(records.keys);
     expect(records.keys).toBeLessThan(3 * 660);
     expect(users.numbers.size).toBe(7);
     expect(features.numbers.size).toBe(records.keys);
@@ -123,18 +116,18 @@ describe('G9 bounded: the table of one scope', () => {
   });
 
   it('keeps live keys whatever comes and goes', () => {
-    const { records, charge } = table(50);
+    const { table, charge } = setUp(50);
     charge(['live'], 0);
     const slot = charge(['live'], PART);
     for (let now = PART; now < 100 * W; now += 1_000) {
       charge([`k${now}`], now);
       if (now % (W / 2) === 0) expect(charge(['live'], now)).toBe(slot);
-      expect(find(records, ['live'], now)).toBe(slot);
+      expect(find(table, ['live'], now)).toBe(slot);
     }
   });
 
   it('knows each combination of values apart, and those who lack one as one', () => {
-    const { records, charge } = table(1_000, ['user', 'feature']);
+    const { records, charge } = setUp(1_000, ['user', 'feature']);
     const values = [
       undefined,
       '',
@@ -154,7 +147,7 @@ describe('G9 bounded: the table of one scope', () => {
   });
 
   it('knows values apart, also where one is forgotten in the moment that it comes back', () => {
-    const { charge } = table(100, ['user', 'feature']);
+    const { charge } = setUp(100, ['user', 'feature']);
     charge(['a', 'old'], 0);
     const charges = () => ['a', 'b', 'c'].map((user) => charge([user, 'new'], 10 * W));
     const slots = charges();
@@ -163,7 +156,7 @@ describe('G9 bounded: the table of one scope', () => {
   });
 
   it('leads to the same slots as a map would, through all that comes, moves and goes', () => {
-    const { records, charge } = table(1_000_000, ['user', 'feature']);
+    const { table, records, charge } = setUp(1_000_000, ['user', 'feature']);
     const live = new Map<string, { slot: number; last: number }>();
     let seed = 1;
     const random = (below: number) => {
@@ -174,9 +167,9 @@ describe('G9 bounded: the table of one scope', () => {
       const key = [`u${random(40)}`, `f${random(40)}`];
       const known = live.get(key.join());
       const isLive = known !== undefined && Math.floor(now / PART) - Math.floor(known.last / PART) <= 10;
-      if (isLive) expect(find(records, key, now)).toBe(known.slot);
+      if (isLive) expect(find(table, key, now)).toBe(known.slot);
       live.set(key.join(), { slot: charge(key, now), last: now });
     }
-    expect(indexed(records)).toBe(records.keys);
+    expect(known(table)).toBe(records.keys);
   });
 });

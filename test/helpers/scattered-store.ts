@@ -56,7 +56,7 @@ export function scattered(inner: Store) {
         () => void inner.settle(receipt, actual, now, goesOn),
         (witness) => witness.settle?.(now),
       ),
-    peek: (bills, now) => ask(() => inner.peek(bills, now) as readonly Usage[], undefined),
+    peek: (who, bills, now) => ask(() => inner.peek(who, bills, now) as readonly Usage[], undefined),
     close: () => inner.close(),
   };
 

@@ -3,7 +3,7 @@ import { actualOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import { isOwn, type LayerState } from './meters/layer-state.js';
-import type { Bill } from './meters/meter.js';
+import { type Bill, keyIn, type Who } from './meters/meter.js';
 import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
 import type { Receipt } from './store/store.js';
@@ -59,7 +59,7 @@ export type Decision =
 export interface Books {
   readonly idPrefix: string;
   extend(admission: GateAdmission, estimate: Estimate): Promise<Decision>;
-  layers(bills: readonly Bill[]): May<readonly LayerState[]>;
+  layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]>;
   settle(receipt: Receipt, actual: readonly number[]): May<void>;
   settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
 }
@@ -128,8 +128,9 @@ export class GateAdmission implements Admission {
   }
 
   layers(which: 'all' | 'own' = 'all'): May<readonly LayerState[]> {
-    const { bills } = this.offer;
-    return this.books.layers(which === 'all' ? bills : bills.filter(isOwn));
+    const { who, bills } = this.offer;
+    const some = which === 'all' ? bills : bills.filter(({ scope }) => isOwn(scope, keyIn(scope, who)));
+    return this.books.layers(who, some);
   }
 
   abort(reason?: unknown): void {

@@ -5,7 +5,7 @@ import { showThrown, warn } from './errors.js';
 import type { Emitter } from './events.js';
 import type { Plan } from './meters/charges.js';
 import { withCredit } from './meters/credits.js';
-import type { Charge, Key, Usage } from './meters/meter.js';
+import { type Charge, type Key, keyIn, type Usage } from './meters/meter.js';
 import { alertText, type BudgetAlert } from './money/alert-text.js';
 import { exhaustsAt } from './money/forecast.js';
 import { createThresholds } from './money/thresholds.js';
@@ -66,10 +66,12 @@ export function createAlerts(
   return {
     look(receipt, plan, now) {
       if (plan.alertAt.size === 0) return;
-      for (const { charge, bill, place, used } of receipt) {
+      for (const { charge, who, place, used = 0 } of receipt) {
         // What is settled late belongs to a period that is over.
         const { rule } = charge;
-        if (rule.kind === 'calendar' && place >= rule.period) tellOf(charge, bill.key, plan, used, false, now);
+        if (rule.kind === 'calendar' && place >= rule.period) {
+          tellOf(charge, keyIn(charge.meter.scope, who), plan, used, false, now);
+        }
       }
     },
     lookAtRefusal(usages, plan, now) {

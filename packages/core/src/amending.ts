@@ -32,8 +32,8 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
   ): Promise<Decision> {
     admission.assertOpen();
     const { receipt: booked, model: before } = admission;
-    const ways = offers.map(({ bills }) => amendment(booked, bills));
-    const lacking = ways.map(({ missing }, i) => ({ name: offers[i].name, bills: missing }));
+    const ways = offers.map((offer) => amendment(booked, offer));
+    const lacking = ways.map(({ missing }, i) => ({ name: offers[i].name, who: offers[i].who, bills: missing }));
     const result = lacking[0].bills.length > 0 ? await ledger.take(lacking, clock.now()) : NOTHING_TAKEN;
     if (isRefusal(result)) {
       await ledger.attempt(() => admission.settle({ outcome: 'ignored' }));

@@ -1,6 +1,6 @@
 /** Tells adaptive slots what runs in them: how many there are follows how that ends. */
 import type { AdaptiveSlots, Plan, Running } from './meters/charges.js';
-import type { Ending } from './meters/meter.js';
+import { type Ending, keyIn } from './meters/meter.js';
 import type { Entry, Receipt } from './store/store.js';
 
 export interface SlotsInUse {
@@ -18,7 +18,7 @@ export function createSlotsInUse(): SlotsInUse {
       for (const entry of receipt) {
         const { meter } = entry.charge;
         const slots = meter.unit === 'slots' ? plan.layerOf.get(meter)?.adaptive : undefined;
-        if (slots !== undefined) inUse.set(entry, { slots, running: slots.began(entry.bill.key, now) });
+        if (slots !== undefined) inUse.set(entry, { slots, running: slots.began(keyIn(meter.scope, entry.who), now) });
       }
     },
     ended(receipt, ending, now) {

@@ -34,17 +34,7 @@ export type { QueueOptions } from './line/queue-options.js';
 export type { AgeingInput } from './line/score.js';
 export type { PerLevel, SheddingOptions } from './line/shedding.js';
 export type { LayerState } from './meters/layer-state.js';
-export {
-  type Bill,
-  type Charge,
-  type Key,
-  type Meter,
-  NOT_FOUND,
-  type Rule,
-  type Scope,
-  type Unit,
-  type Usage,
-} from './meters/meter.js';
+export type { Bill, Charge, Key, Meter, Rule, Scope, Unit, Usage, Who } from './meters/meter.js';
 export type { BudgetAlert } from './money/alert-text.js';
 export type { EstimateState } from './money/learned.js';
 export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';

@@ -2,25 +2,31 @@
 import { budgetStateOf } from './budget-state.js';
 import type { Explanation, Inspection } from './gate.js';
 import { refusalOf } from './http/problem.js';
-import { billsOf } from './meters/charges.js';
+import { someBillsOf } from './meters/charges.js';
 import { ordered, statesOf } from './meters/layer-state.js';
-import type { Bill, Usage } from './meters/meter.js';
+import type { Usage } from './meters/meter.js';
 import type { EstimateState } from './money/learned.js';
 import { type Dimension, isGiven, NOTHING, type RequestFacts, type Subject } from './request.js';
+import type { Alternative } from './store/store.js';
 import { checkSubject } from './subject.js';
 import { NO_SUBJECT, type Offer, type Terms } from './terms.js';
 
 /**
- * The bills of all meters whose dimensions are all given.
+ * Who is meant, and the bills of all meters whose dimensions are all given.
  *
  * @throws TollgateError `TOLLGATE_REQUEST_INVALID` for a subject that is none
  */
-export function billsFor({ plan }: Terms, subject: Subject, facts: RequestFacts, now: number): readonly Bill[] {
+export function billsFor(
+  { plan }: Terms,
+  subject: Subject,
+  facts: RequestFacts,
+  now: number,
+): Pick<Alternative, 'who' | 'bills'> {
   checkSubject(subject);
   const given: Partial<Record<Dimension, unknown>> = { ...subject, ...facts };
   const groups = plan.groups.filter(({ scope }) => scope.by.every((dimension) => isGiven(given[dimension])));
   const rung = { model: facts.model, index: 0, last: true };
-  return billsOf({ ...plan, groups }, { request: facts, subject: subject ?? NO_SUBJECT, rung, cost: NOTHING, now });
+  return someBillsOf(plan, groups, { request: facts, subject: subject ?? NO_SUBJECT, rung, cost: NOTHING, now });
 }
 
 export function inspection(usages: readonly Usage[], estimates: readonly EstimateState[], now: number): Inspection {

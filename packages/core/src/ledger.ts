@@ -5,7 +5,7 @@ import { showThrown, warn } from './errors.js';
 import type { Emitter } from './events.js';
 import { createSlotsInUse } from './in-use.js';
 import type { Plan } from './meters/charges.js';
-import type { Bill, Ending, Usage } from './meters/meter.js';
+import type { Bill, Ending, Usage, Who } from './meters/meter.js';
 import { isPromise, type May } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
@@ -17,9 +17,9 @@ export interface Ledger {
   /** Tells adaptive slots how what ran in them ended, if any did. Does nothing the second time. */
   ended(receipt: Receipt, ending: Ending): void;
   /** What the meters would say to these bills. Fails as the store does. */
-  peek(bills: readonly Bill[]): May<readonly Usage[]>;
+  peek(who: Who, bills: readonly Bill[]): May<readonly Usage[]>;
   /** The same; `undefined` if that failed, which is told. */
-  tryPeek(bills: readonly Bill[]): May<readonly Usage[] | undefined>;
+  tryPeek(who: Who, bills: readonly Bill[]): May<readonly Usage[] | undefined>;
   /** What was asked for; `undefined` if that failed, which is told. */
   attempt<T>(ask: () => May<T>): May<T | undefined>;
 }
@@ -51,7 +51,7 @@ export function createLedger(
   }
 
   return {
-    peek: (bills) => store.peek(bills, clock.now()),
+    peek: (who, bills) => store.peek(who, bills, clock.now()),
     // As `attempt` does, without a closure for each request; `tryPeek` too.
     take(alternatives, now) {
       try {
@@ -72,9 +72,9 @@ export function createLedger(
     ended(receipt, ending) {
       if (plan().hasAdaptive) slotsInUse.ended(receipt, ending, clock.now());
     },
-    tryPeek(bills) {
+    tryPeek(who, bills) {
       try {
-        const answer = store.peek(bills, clock.now());
+        const answer = store.peek(who, bills, clock.now());
         return isPromise(answer) ? answer.then(undefined, failed) : answer;
       } catch (error) {
         return failed(error);
@@ -93,7 +93,7 @@ export function createLedger(
 
 /** What the meters would say to each of several ways. */
 export async function peekAll(ledger: Ledger, ways: readonly Alternative[]): Promise<(readonly Usage[])[]> {
-  return Promise.all(ways.map(({ bills }) => ledger.peek(bills)));
+  return Promise.all(ways.map(({ who, bills }) => ledger.peek(who, bills)));
 }
 
 /** Gives entries of periods that are over the rule of the present one, as stores ask for. */

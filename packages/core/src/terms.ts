@@ -3,7 +3,7 @@ import type { GateAdmission } from './admission.js';
 import { type Costing, type Quote, type QuoteFor, quoteMore, quotesBy } from './costs.js';
 import { type Ladders, rungsOf } from './ladders.js';
 import type { Rung } from './meters/asked.js';
-import { billsOf, makePlan, type Plan, withoutZeros } from './meters/charges.js';
+import { billsOf, makePlan, type Plan, whoOf, withoutZeros } from './meters/charges.js';
 import { type BodyEstimate, estimateOf } from './money/body.js';
 import type { Learned } from './money/learned.js';
 import type { AdmitRequest, Estimate, Subject } from './request.js';
@@ -59,8 +59,9 @@ function offerOf(
 ): Offer {
   const { model } = rung;
   const quote = quoteFor(request, model, said, now);
-  const bills = billsOf(plan, { request, subject: request.subject ?? NO_SUBJECT, rung, cost: quote.cost, now });
-  return { name: model ?? 'only', model, quote, costing, at: now, bills };
+  const asked = { request, subject: request.subject ?? NO_SUBJECT, rung, cost: quote.cost, now };
+  const who = whoOf(plan, asked);
+  return { name: model ?? 'only', model, quote, costing, at: now, who, bills: billsOf(plan, who, asked) };
 }
 
 /** More of what an admission has: by the same model, which may use budgets as a whole. */
@@ -68,6 +69,6 @@ export function moreOf({ plan }: Terms, { request, offer }: GateAdmission, estim
   const quote = quoteMore(offer, estimate);
   const rung = { model: offer.model, index: 0, last: true };
   const subject = request.subject ?? NO_SUBJECT;
-  const bills = billsOf(plan, { request, subject, rung, cost: quote.cost, now });
+  const bills = billsOf(plan, offer.who, { request, subject, rung, cost: quote.cost, now });
   return { ...offer, quote, bills: bills.flatMap(withoutZeros) };
 }

@@ -13,7 +13,7 @@ import { refusalOf, storeDownRefusal } from './http/problem.js';
 import { billsFor, explanation, inspection } from './insight.js';
 import { createLedger, peekAll } from './ledger.js';
 import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
-import type { Bill, Usage } from './meters/meter.js';
+import type { Bill, Usage, Who } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
 import { endingOf, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, isPromise, type May, type Whom } from './request.js';
@@ -144,8 +144,8 @@ export function createTollgate<
   }
 
   /** How the limits stand; nothing if the store fails. */
-  function layers(bills: readonly Bill[]): May<readonly LayerState[]> {
-    const usages = ledger.tryPeek(bills);
+  function layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]> {
+    const usages = ledger.tryPeek(who, bills);
     return isPromise(usages) ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
   }
 
@@ -181,7 +181,8 @@ export function createTollgate<
     async inspect(subject, facts = {}) {
       assertOpen();
       const now = clock.now();
-      const usages = await ledger.peek(billsFor(terms, subject, facts, now));
+      const { who, bills } = billsFor(terms, subject, facts, now);
+      const usages = await ledger.peek(who, bills);
       return inspection(usages, learned.states(), now);
     },
     async explain(request, { body } = NO_OPTIONS) {

@@ -30,8 +30,8 @@ export async function giveRoom(
   }
   const rung = { model: whom.model, index: 0, last: true };
   const state = async () => {
-    const bill = billOf(budget, { request: whom, subject: whom, rung, cost: NOTHING, now }, plan.warned);
-    const [usage] = await ledger.peek([bill]);
+    const { who, bill } = billOf(plan, budget, { request: whom, subject: whom, rung, cost: NOTHING, now });
+    const [usage] = await ledger.peek(who, [bill]);
     return usage;
   };
   const { charge, key, used } = await state();

@@ -19,7 +19,7 @@ export function laterStore(): Store {
   return {
     take: async (request, now) => memory.take(request, now),
     settle: async (entries, actual, now) => memory.settle(entries, actual, now),
-    peek: async (charges, now) => memory.peek(charges, now),
+    peek: async (who, bills, now) => memory.peek(who, bills, now),
     close: memory.close,
   };
 }
@@ -35,7 +35,7 @@ export function failingStore(): Store & { down: boolean } {
     down: false,
     take: (request, now) => answer(() => memory.take(request, now)),
     settle: (entries, actual, now) => answer(() => memory.settle(entries, actual, now)),
-    peek: (charges, now) => answer(() => memory.peek(charges, now)),
+    peek: (who, bills, now) => answer(() => memory.peek(who, bills, now)),
     close: memory.close,
   } satisfies Store & { down: boolean };
   return store;

@@ -24,7 +24,7 @@ function breakable(failure: () => never): Store & { break(): void } {
   return {
     take: (request, now) => (up ? memory.take(request, now) : failure()),
     settle: (entries, actual, now) => (up ? memory.settle(entries, actual, now) : failure()),
-    peek: (charges, now) => (up ? memory.peek(charges, now) : failure()),
+    peek: (who, bills, now) => (up ? memory.peek(who, bills, now) : failure()),
     close: memory.close,
     break() {
       up = false;

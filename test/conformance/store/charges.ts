@@ -1,6 +1,5 @@
 /** Charges to try stores with. */
-import { isDeepStrictEqual } from 'node:util';
-import type { Bill, Charge, Entry, Key, Meter, Rule, Scope } from '@tollgate/core';
+import type { Alternative, Bill, Charge, Entry, Key, Meter, Rule, Scope } from '@tollgate/core';
 import type { Keyed } from '../../helpers/oracle-store.js';
 
 export const START = 1_700_000_000_000;
@@ -26,8 +25,8 @@ export const daily = calendar(PERIOD);
 
 /** Meters of two scopes; new ones each time, as each gate has its own. */
 export function makeMeters() {
-  const byUser: Scope = { by: ['user'] };
-  const byBoth: Scope = { by: ['user', 'feature'] };
+  const byUser: Scope = { by: ['user'], at: [1] };
+  const byBoth: Scope = { by: ['user', 'feature'], at: [1, 0] };
   const meter = (name: string, position: number, scope: Scope): Meter => ({ name, position, unit: 'permits', scope });
   const budget = (name: string, position: number, scope: Scope): Meter => ({ name, position, unit: 'usd', scope });
   return {
@@ -50,14 +49,24 @@ export function renew(entry: Entry, rule: Rule): void {
   entry.charge = { ...entry.charge, rule };
 }
 
-/** One bill for each scope and key. */
-export function billsOf(charges: readonly Keyed[]): Bill[] {
+/** What an entry was charged, and for which key. */
+export function keyedOf({ charge, who }: Entry): Keyed {
+  return { charge, key: charge.meter.scope.at.map((i) => who[i]) };
+}
+
+/** All of it as one alternative, with one bill for each scope. Keys have to agree on who it is. */
+export function alternativeOf(charges: readonly Keyed[], name = ''): Alternative {
+  const who: (string | undefined)[] = [];
   const bills: (Bill & { charges: Charge[] })[] = [];
   for (const { charge, key } of charges) {
     const { scope } = charge.meter;
-    const bill = bills.find((bill) => bill.scope === scope && isDeepStrictEqual(bill.key, key));
+    for (const [i, place] of scope.at.entries()) {
+      if (place in who && who[place] !== key[i]) throw new Error(`either ${who[place]} or ${key[i]}`);
+      who[place] = key[i];
+    }
+    const bill = bills.find((bill) => bill.scope === scope);
     if (bill) bill.charges.push(charge);
-    else bills.push({ scope, key, charges: [charge] });
+    else bills.push({ scope, charges: [charge] });
   }
-  return bills;
+  return { name, who, bills };
 }

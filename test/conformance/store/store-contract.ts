@@ -1,8 +1,8 @@
 /** What every store promises at the seam, whatever it keeps its records in. */
-import { type Alternative, createTollgate, type Store, slidingWindow, type Taken, type Usage } from '@tollgate/core';
+import { createTollgate, type Store, slidingWindow, type Taken, type Usage } from '@tollgate/core';
 import { manualClock } from '@tollgate/core/testing';
 import type { Keyed } from '../../helpers/oracle-store.js';
-import { BUCKET, billsOf, COARSE, charge, makeMeters, START, WINDOW } from './charges.js';
+import { alternativeOf, BUCKET, COARSE, charge, keyedOf, makeMeters, START, WINDOW } from './charges.js';
 import { keepsBudgets } from './store-budgets.js';
 import { agreesWithPlainLists } from './store-histories.js';
 import { keepsSlots } from './store-slots.js';
@@ -22,7 +22,7 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
       store.take(
         {
           sequence: sequence++,
-          alternatives: alternatives.map((charges, i): Alternative => ({ name: `${i}`, bills: billsOf(charges) })),
+          alternatives: alternatives.map((charges, i) => alternativeOf(charges, `${i}`)),
         },
         now,
       );
@@ -33,8 +33,13 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
       return result;
     }
 
+    const peek = (now: number, ...charges: readonly Keyed[]) => {
+      const { who, bills } = alternativeOf(charges);
+      return store.peek(who, bills, now);
+    };
+
     const used = async (now: number, ...charges: readonly Keyed[]) =>
-      (await store.peek(billsOf(charges), now)).map((usage) => usage.used);
+      (await peek(now, ...charges)).map((usage) => usage.used);
 
     describe('take', () => {
       it('charges all of it and gives a receipt of it', async () => {
@@ -42,11 +47,11 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
         const charges = [charge(meters.window, WINDOW, key, 3), charge(meters.bucket, BUCKET, key, 4)];
         const { taken, receipt, shadowRefused } = await take(START, ...charges);
         expect([taken, shadowRefused]).toEqual([0, []]);
-        expect(receipt).toEqual([
-          { ...charges[0], cost: 3, place: expect.any(Number), used: 3 },
-          { ...charges[1], cost: 4, place: expect.any(Number), used: 4 },
+        expect(receipt).toMatchObject([
+          { charge: charges[0].charge, cost: 3, place: expect.any(Number) },
+          { charge: charges[1].charge, cost: 4, place: expect.any(Number) },
         ]);
-        expect(receipt[1].key).toBe(receipt[0].key);
+        expect(receipt.map(keyedOf)).toEqual(charges);
         expect(await used(START, ...charges)).toEqual([3, 4]);
       });
 
@@ -121,7 +126,7 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
         expect(await take(START, shadow(8), real(8))).toMatchObject({ shadowRefused: [] });
         const second = await take(START, shadow(3), real(3));
         expect(second.shadowRefused).toMatchObject([{ ...shadow(3), used: 8, waitMs: 1_100 }]);
-        expect(second.receipt).toMatchObject([{ ...real(3), cost: 3 }]);
+        expect(second.receipt).toMatchObject([{ charge: real(3).charge, cost: 3 }]);
         expect(await used(START, shadow(0), real(0))).toEqual([8, 11]);
         expect(await take(START, shadow(2), real(0))).toMatchObject({ shadowRefused: [] });
       });
@@ -220,10 +225,10 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
     describe('peek', () => {
       it('says what it would say to a take, and charges nothing', async () => {
         const ann = (cost: number) => charge(meters.window, WINDOW, ['ann'], cost);
-        expect(await store.peek(billsOf([ann(5)]), START)).toEqual([{ ...ann(5), used: 0, waitMs: 0, refillMs: 0 }]);
+        expect(await peek(START, ann(5))).toEqual([{ ...ann(5), used: 0, waitMs: 0, refillMs: 0 }]);
         await take(START, ann(6));
         const usage: Usage = { ...ann(5), used: 6, waitMs: 1_100, refillMs: 1_100 };
-        for (let i = 0; i < 3; i++) expect(await store.peek(billsOf([ann(5)]), START)).toEqual([usage]);
+        for (let i = 0; i < 3; i++) expect(await peek(START, ann(5))).toEqual([usage]);
         expect(await takeAny(START, [ann(5)])).toEqual({ refused: [[usage]] });
       });
     });

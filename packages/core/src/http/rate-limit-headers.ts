@@ -54,21 +54,28 @@ function inMicrodollars(state: Quota): Quota {
   return { ...state, limit: state.limit / 1000, remaining: state.remaining / 1000 };
 }
 
-/** What was told of last: policies change seldom, and are told of in every response. */
-let told: { readonly quotas: readonly Quota[]; readonly policy: string } = { quotas: [], policy: '' };
+/** What a policy says; nothing of whom it is told. */
+type Policy = Pick<Quota, 'layer' | 'unit' | 'limit' | 'windowMs'>;
 
-function policyOf(quotas: readonly Quota[]): string {
-  if (quotas.length !== told.quotas.length || !quotas.every((quota, i) => isAlike(quota, told.quotas[i]))) {
-    told = { quotas, policy: quotas.map(policyItem).join(', ') };
+/** What was told of last: policies change seldom, and are told of in every response. */
+let told: { readonly policies: readonly Policy[]; readonly text: string } = { policies: [], text: '' };
+
+function policyOf(quotas: readonly Policy[]): string {
+  const { policies } = told;
+  if (quotas.length !== policies.length || !quotas.every((quota, i) => isAlike(quota, policies[i]))) {
+    told = {
+      policies: quotas.map(({ layer, unit, limit, windowMs }) => ({ layer, unit, limit, windowMs })),
+      text: quotas.map(policyItem).join(', '),
+    };
   }
-  return told.policy;
+  return told.text;
 }
 
-function isAlike(a: Quota, b: Quota): boolean {
+function isAlike(a: Policy, b: Policy): boolean {
   return a.layer === b.layer && a.limit === b.limit && a.windowMs === b.windowMs && a.unit === b.unit;
 }
 
-function policyItem({ layer, unit, limit, windowMs }: Quota): string {
+function policyItem({ layer, unit, limit, windowMs }: Policy): string {
   return `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
 }
 

@@ -1,19 +1,20 @@
-/** From limits and a request to bills: whom each limit counts, what this costs them, and how much they may. */
+/** From limits and a request to bills: what each limit is charged for it, and how much is allowed. */
 import { showThrown, warnOnce } from '../errors.js';
 import type { Cost, Dimension } from '../request.js';
 import type { Asked, Rung } from './asked.js';
 import { type Credits, withCredit } from './credits.js';
-import { keyOf, type Read, readerOf } from './keys.js';
+import { type Read, readerOf, whoAsks } from './keys.js';
 import {
   type Bill,
   type Charge,
   type Ending,
   type Key,
+  keyIn,
   type Meter,
-  NOT_FOUND,
   type Rule,
   type Scope,
   type Unit,
+  type Who,
 } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
@@ -68,20 +69,20 @@ export interface MeteredLayer extends Layer {
 }
 
 /** The limits that share their dimensions. */
-interface Group {
+export interface Group {
   readonly scope: Scope;
-  /** Of each dimension of the scope, how to read it. */
-  readonly read: readonly Read[];
   readonly layers: readonly MeteredLayer[];
-  /** Its limits are the same for all, so what a request costs says all of what it is charged. */
-  readonly isFixed: boolean;
   /** By rung. */
   readonly last: (LastCharges | undefined)[];
 }
 
-/** What a request was charged last: the next one is mostly charged alike, and shares it. */
-interface LastCharges {
+/** What requests were charged last: the next one is mostly charged alike, and shares it. */
+interface LastBills {
   readonly cost: Cost;
+  readonly bills: Bill[];
+}
+
+interface LastCharges {
   /** By layer; `undefined` for what is on trial and could not be counted. */
   readonly byLayer: (Charge | undefined)[];
   /** The same without gaps. */
@@ -90,7 +91,15 @@ interface LastCharges {
 
 /** All limits and budgets of a gate. */
 export interface Plan {
+  /** All that is counted by, in the order of a {@link Who}. */
+  readonly dimensions: readonly Dimension[];
+  /** Of each, how to read it. */
+  readonly read: readonly Read[];
   readonly groups: readonly Group[];
+  /** The limits are the same for all, so what a request costs says all of what it is charged. */
+  readonly isFixed: boolean;
+  /** By rung. */
+  readonly last: (LastBills | undefined)[];
   /** Every limit that enforces says so: while the store can't be asked, requests pass. */
   readonly failsOpen: boolean;
   readonly hasBudgets: boolean;
@@ -105,19 +114,15 @@ export interface Plan {
 
 /** Gives each layer a meter. Layers that `previous` knows by name keep theirs, and with it their usage. */
 export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
+  const dimensions = [...new Set([...(previous?.dimensions ?? []), ...layers.flatMap(({ by }) => by)])];
   const known = new Map(previous?.groups.flatMap((group) => group.layers.map((layer) => [layer.name, layer])));
   const scopes = new Map(previous?.groups.map(({ scope }) => [JSON.stringify(scope.by), scope]));
   const groups = new Map<string, Group & { layers: MeteredLayer[] }>();
   for (const [position, layer] of layers.entries()) {
     const { name, unit, by } = layer;
     const id = JSON.stringify(by);
-    const group = groups.get(id) ?? {
-      scope: scopes.get(id) ?? { by },
-      read: by.map(readerOf),
-      layers: [],
-      isFixed: layers.filter((other) => JSON.stringify(other.by) === id).every(isFixed),
-      last: [],
-    };
+    const scope = scopes.get(id) ?? { by, at: by.map((dimension) => dimensions.indexOf(dimension)) };
+    const group = groups.get(id) ?? { scope, layers: [], last: [] };
     const {
       meter = { name, position, unit, scope: group.scope },
       credits = new Map(),
@@ -126,16 +131,20 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
     group.layers.push(meteredLayer(layer, meter, credits, adaptive));
     groups.set(id, group);
   }
-  const failsOpen = layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open');
-  const hasBudgets = layers.some(({ budget }) => budget !== undefined);
-  const hasAdaptive = layers.some(({ adaptive }) => adaptive !== undefined);
   const metered = [...groups.values()].flatMap(({ layers }) => layers);
-  const layerOf = new Map(metered.map((layer) => [layer.meter, layer]));
-  const alertAt = new Map(
-    metered.flatMap(({ meter, budget }) => (budget?.alertAt.length ? [[meter, budget.alertAt]] : [])),
-  );
-  const warned = previous?.warned ?? new Set();
-  return { groups: [...groups.values()], failsOpen, hasBudgets, hasAdaptive, layerOf, alertAt, warned };
+  return {
+    dimensions,
+    read: dimensions.map(readerOf),
+    groups: [...groups.values()],
+    isFixed: layers.every(isFixed),
+    last: [],
+    failsOpen: layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open'),
+    hasBudgets: layers.some(({ budget }) => budget !== undefined),
+    hasAdaptive: layers.some(({ adaptive }) => adaptive !== undefined),
+    layerOf: new Map(metered.map((layer) => [layer.meter, layer])),
+    alertAt: new Map(metered.flatMap(({ meter, budget }) => (budget?.alertAt.length ? [[meter, budget.alertAt]] : []))),
+    warned: previous?.warned ?? new Set(),
+  };
 }
 
 /** What it allows depends on nobody, on no time and on nothing that has happened. */
@@ -168,22 +177,38 @@ export function costIn(unit: Unit, cost: Cost): number {
   }
 }
 
+/** Who is to be charged for a request. */
+export function whoOf({ dimensions, read, warned }: Plan, asked: Asked): Who {
+  return whoAsks(dimensions, read, asked, warned);
+}
+
 /** What a request would be charged. */
-export function billsOf({ groups, warned }: Plan, asked: Asked): Bill[] {
-  const bills: Bill[] = new Array(groups.length);
+export function billsOf(plan: Plan, who: Who, asked: Asked): readonly Bill[] {
+  const { groups, warned } = plan;
+  const { index } = asked.rung;
+  const last = plan.last[index];
+  if (plan.isFixed && last?.cost === asked.cost) return last.bills;
+  let bills = last?.bills ?? [];
   for (let i = 0; i < groups.length; i++) {
-    const group = groups[i];
-    const key = keyOf(group.scope.by, group.read, asked, warned);
-    bills[i] = { scope: group.scope, key, charges: chargesOf(group, key, asked, warned), found: NOT_FOUND };
+    const charges = chargesOf(groups[i], who, asked, warned);
+    if (i < bills.length && charges === bills[i].charges) continue;
+    if (bills === last?.bills) bills = [...bills];
+    bills[i] = { scope: groups[i].scope, charges };
   }
+  if (bills !== last?.bills) plan.last[index] = { cost: asked.cost, bills };
   return bills;
 }
 
-/** What a request would be charged by one layer alone. */
-export function billOf(layer: MeteredLayer, asked: Asked, warned: Set<string>): Bill {
-  const { by, meter } = layer;
-  const key = keyOf(by, by.map(readerOf), asked, warned);
-  return { scope: meter.scope, key, charges: [chargeOf(layer, undefined, key, asked)], found: NOT_FOUND };
+/** Who is meant, and what a request would be charged by the layers of some groups alone. */
+export function someBillsOf(plan: Plan, groups: readonly Group[], asked: Asked): { who: Who; bills: readonly Bill[] } {
+  const who = whoAsks(plan.dimensions, plan.read, asked);
+  return { who, bills: billsOf({ ...plan, groups, last: [] }, who, asked) };
+}
+
+/** Who is meant, and what a request would be charged by one layer alone. */
+export function billOf({ dimensions, read }: Plan, layer: MeteredLayer, asked: Asked): { who: Who; bill: Bill } {
+  const who = whoAsks(dimensions, read, asked);
+  return { who, bill: { scope: layer.meter.scope, charges: [chargeOf(layer, undefined, who, asked)] } };
 }
 
 /** The bill without what it charges nothing for; none where that is all of it. */
@@ -192,36 +217,37 @@ export function withoutZeros({ charges, ...bill }: Bill): Bill[] {
   return some.length === 0 ? [] : [{ ...bill, charges: some }];
 }
 
-function chargesOf(group: Group, key: Key, asked: Asked, warned: Set<string>): readonly Charge[] {
+function chargesOf(group: Group, who: Who, asked: Asked, warned: Set<string>): readonly Charge[] {
   const { layers } = group;
   const { index } = asked.rung;
   const last = group.last[index];
-  if (group.isFixed && last?.cost === asked.cost) return last.charges;
   let byLayer = last?.byLayer ?? [];
   for (let i = 0; i < layers.length; i++) {
     const layer = layers[i];
     const charge = layer.shadow
-      ? shadowCharge(layer, byLayer[i], key, asked, warned)
-      : chargeOf(layer, byLayer[i], key, asked);
+      ? shadowCharge(layer, byLayer[i], who, asked, warned)
+      : chargeOf(layer, byLayer[i], who, asked);
     if (i < byLayer.length && charge === byLayer[i]) continue;
     if (byLayer === last?.byLayer) byLayer = [...byLayer];
     byLayer[i] = charge;
   }
   if (last !== undefined && byLayer === last.byLayer) return last.charges;
   const charges = byLayer.filter((charge) => charge !== undefined);
-  group.last[index] = { cost: asked.cost, byLayer, charges };
+  group.last[index] = { byLayer, charges };
   return charges;
 }
 
 /** @param last given back where its rule is the same object and its numbers are the same */
-function chargeOf(layer: MeteredLayer, last: Charge | undefined, key: Key, asked: Asked): Charge {
+function chargeOf(layer: MeteredLayer, last: Charge | undefined, who: Who, asked: Asked): Charge {
   const { meter, unit, shadow, whenFull, budget, adaptive } = layer;
   const { subject, rung, now } = asked;
   const rule = typeof layer.rule === 'function' ? layer.rule(subject, now) : layer.rule;
   const given = adaptive?.max ?? (typeof layer.limit === 'function' ? layer.limit(subject, now) : layer.limit);
   const cost = budget?.reserve === 'worst' ? asked.cost.worstUsd : costIn(unit, asked.cost);
-  const whole = layer.credits.size === 0 ? given : withCredit(given, layer.credits, key, rule);
-  const limit = adaptive?.limit(key, now) ?? (budget === undefined ? whole : shareFor(layer, budget, rung, whole));
+  const whole = layer.credits.size === 0 ? given : withCredit(given, layer.credits, keyIn(meter.scope, who), rule);
+  const limit =
+    adaptive?.limit(keyIn(meter.scope, who), now) ??
+    (budget === undefined ? whole : shareFor(layer, budget, rung, whole));
   if (last?.cost === cost && last.limit === limit && last.whole === whole && last.rule === rule) return last;
   return { meter, rule, cost, limit, whole, whenFull, shadow };
 }
@@ -241,12 +267,12 @@ function shareOf(whole: number, share: number): number {
 function shadowCharge(
   layer: MeteredLayer,
   last: Charge | undefined,
-  key: Key,
+  who: Who,
   asked: Asked,
   warned: Set<string>,
 ): Charge | undefined {
   try {
-    return chargeOf(layer, last, key, asked);
+    return chargeOf(layer, last, who, asked);
   } catch (error) {
     const message = `Limit '${layer.name}', in shadow mode, did not count a request: ${showThrown(error)}`;
     warnOnce(warned, `limit ${layer.name}`, 'TOLLGATE_SHADOW_FAILED', message);

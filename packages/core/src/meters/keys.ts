@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { warnOnce, wrongValue } from '../errors.js';
 import type { Dimension, Subject } from '../request.js';
 import type { Asked } from './asked.js';
-import type { Key } from './meter.js';
+import type { Who } from './meter.js';
 
 /** Reads a dimension's value, whatever the app has put there. */
 export type Read = (asked: Asked) => unknown;
@@ -24,40 +24,47 @@ const READ: Readonly<Record<string, Read>> = {
 /** A longer value is counted by its digest, so that no caller decides how much memory a key takes. */
 const LONGEST_VALUE = 128;
 
-const ALL: Key = [];
+const NOBODY: Who = [];
 
 export function readerOf(dimension: Dimension): Read {
   return Object.hasOwn(READ, dimension) ? READ[dimension] : ({ subject }) => subject[dimension as keyof Subject];
 }
 
 /**
- * The key of what is asked, by dimensions and how to read each of them. Nearly all limits have two dimensions at most, and
- * an array that is born complete takes a fifth of one that grows.
+ * Who asks, by dimensions and how to read each of them. Most gates have a few at most, and an array that is born complete
+ * takes a fifth of one that grows.
  *
- * @param warned what has been warned of
+ * @param warned what has been warned of; a dimension without a value is not, where this is left out
  * @throws TollgateError `TOLLGATE_REQUEST_INVALID` for a value that is none
  */
-export function keyOf(by: readonly Dimension[], read: readonly Read[], asked: Asked, warned: Set<string>): Key {
-  if (read.length === 0) return ALL;
-  const first = keyValue(by[0], read[0](asked), warned);
+export function whoAsks(by: readonly Dimension[], read: readonly Read[], asked: Asked, warned?: Set<string>): Who {
+  if (read.length === 0) return NOBODY;
+  const first = valueFor(by[0], read[0](asked), warned);
   if (read.length === 1) return [first];
-  const second = keyValue(by[1], read[1](asked), warned);
+  const second = valueFor(by[1], read[1](asked), warned);
   if (read.length === 2) return [first, second];
-  return read.map((read, i) => keyValue(by[i], read(asked), warned));
+  const third = valueFor(by[2], read[2](asked), warned);
+  if (read.length === 3) return [first, second, third];
+  return [first, second, third, ...read.slice(3).map((read, i) => valueFor(by[i + 3], read(asked), warned))];
 }
 
-function keyValue(dimension: Dimension, value: unknown, warned: Set<string>): string | undefined {
+function valueFor(dimension: Dimension, value: unknown, warned: Set<string> | undefined): string | undefined {
   const isPlain = typeof value === 'string' && value.length > 0 && value.length <= LONGEST_VALUE;
   return isPlain ? value : otherValue(dimension, value, warned);
 }
 
-function otherValue(dimension: Dimension, value: unknown, warned: Set<string>): string | undefined {
+function otherValue(dimension: Dimension, value: unknown, warned: Set<string> | undefined): string | undefined {
   if (typeof value === 'string' && value !== '') return digest(value);
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (value !== undefined && value !== null && value !== '') {
     const expected = 'a string, a number, or undefined where it is not known';
     throw wrongValue('TOLLGATE_REQUEST_INVALID', dimension, value, expected);
   }
+  if (warned !== undefined) warnOfMissing(dimension, warned);
+  return undefined;
+}
+
+function warnOfMissing(dimension: Dimension, warned: Set<string>): void {
   warnOnce(
     warned,
     dimension,
@@ -65,7 +72,6 @@ function otherValue(dimension: Dimension, value: unknown, warned: Set<string>): 
     `A request came without '${dimension}', which limits count by. All such requests are counted together, as one ` +
       `${dimension}. Say who or what this is (in identify, or on the route), or count by something else.`,
   );
-  return undefined;
 }
 
 /** Longer than any value that is kept as it is, so it can't be mistaken for one. */

@@ -1,6 +1,6 @@
 /** How a limit stands for one caller, as the app is told. */
 import type { Dimension } from '../request.js';
-import type { Bill, Rule, Unit, Usage } from './meter.js';
+import type { Key, Rule, Scope, Unit, Usage } from './meter.js';
 
 export interface LayerState {
   /** The name of the limit or budget. */
@@ -36,7 +36,7 @@ export interface LayerState {
 }
 
 /** True for what counts this caller alone. */
-export function isOwn({ scope: { by }, key }: Pick<Bill, 'scope' | 'key'>): boolean {
+export function isOwn({ by }: Scope, key: Key): boolean {
   for (let i = 0; i < by.length; i++) if (key[i] !== undefined && saysWho(by[i])) return true;
   return false;
 }
@@ -63,7 +63,7 @@ export function stateOf({ charge, key, used, waitMs, refillMs }: Usage): LayerSt
     unit: meter.unit,
     by: scope.by,
     key,
-    own: isOwn({ scope, key }),
+    own: isOwn(scope, key),
     mode: charge.shadow ? 'shadow' : 'enforce',
     cost: charge.cost,
     used,

@@ -17,9 +17,14 @@ export type Unit = 'requests' | 'permits' | 'tokens' | 'inputTokens' | 'outputTo
 
 export type Rule = window.WindowRule | bucket.BucketRule | calendar.CalendarRule | slots.SlotsRule;
 
+/** Who asks, and for what: a value for each dimension that a gate counts by, in an order of its own. */
+export type Who = readonly (string | undefined)[];
+
 /** The dimensions that a meter is keyed by. Meters of one scope share one record per key. */
 export interface Scope {
   readonly by: readonly Dimension[];
+  /** Where in a {@link Who} the value of each stands. */
+  readonly at: readonly number[];
 }
 
 /** The values of a scope's dimensions, in their order; `undefined` is the one key of all who lack the dimension. */
@@ -52,16 +57,26 @@ export interface Charge {
   readonly shadow: boolean;
 }
 
-/** All charges of a request to the meters of one scope, for one key: what a store finds in one record. */
+/**
+ * All charges of a request to the meters of one scope: what a store finds in one record. Requests that are charged alike
+ * share it, whoever they are.
+ */
 export interface Bill {
   readonly scope: Scope;
-  readonly key: Key;
   readonly charges: readonly Charge[];
-  /** A note of the store's own: where it has found the record, and may find it again. {@link NOT_FOUND} at first. */
-  found: number;
 }
 
-export const NOT_FOUND = -1;
+/** The key that somebody has in a scope. */
+export function keyIn({ at }: Scope, who: Who): Key {
+  return at.map((i) => who[i]);
+}
+
+/** Somebody of whom no more is known than the key in a scope. */
+export function whoHas(key: Key, { at }: Scope): Who {
+  const who: (string | undefined)[] = new Array(Math.max(0, ...at) + 1).fill(undefined);
+  for (const [i, place] of at.entries()) who[place] = key[i];
+  return who;
+}
 
 /** What a meter has to say to a charge. */
 export interface Usage {

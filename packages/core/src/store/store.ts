@@ -1,11 +1,13 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
-import type { Bill, Charge, Usage } from '../meters/meter.js';
+import type { Bill, Charge, Usage, Who } from '../meters/meter.js';
 import type { May } from '../request.js';
 
 /** One way to serve a request, with all that it would be charged. */
 export interface Alternative {
   /** What is served this way, such as a model. */
   readonly name: string;
+  /** Who is charged. */
+  readonly who: Who;
   /** One for each scope, and in it no meter twice. */
   readonly bills: readonly Bill[];
 }
@@ -23,17 +25,18 @@ export interface TakeRequest {
  */
 export interface Entry {
   charge: Charge;
-  /** That which the charge stands in. Entries of one bill follow each other: stores look its record up once. */
-  readonly bill: Bill;
+  readonly who: Who;
   /** What is booked now: at first the charge's cost. */
   cost: number;
   /** Where in the row it is booked; meaningful to the rule alone. */
   place: number;
-  /** What counted on the meter after this had been booked or settled. */
-  used: number;
+  /** A note of the store's own: where it has found the record, and may find it again. */
+  found: number;
+  /** Of a budget, what counted on it after this had been booked or settled: somebody may have to be told. */
+  used: number | undefined;
 }
 
-/** What an admission was charged and where. Its owner keeps it and settles it. */
+/** What an admission was charged and where. Its owner keeps it and settles it. What one record holds stands together. */
 export type Receipt = readonly Entry[];
 
 /** All charges of one alternative were made. */
@@ -65,6 +68,6 @@ export interface Store {
    */
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
-  peek(bills: readonly Bill[], now: number): May<readonly Usage[]>;
+  peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
   close(): May<void>;
 }

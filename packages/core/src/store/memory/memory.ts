@@ -5,20 +5,21 @@ import {
   book,
   type Charge,
   fits,
+  keyIn,
   NO_ROOM,
-  NOT_FOUND,
   needsNoRoom,
   type Scope,
   settle,
   type Usage,
   usage,
   used,
+  type Who,
 } from '../../meters/meter.js';
 import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from '../store.js';
-import { holds, NONE } from './records.js';
+import { createRecords, holds, NONE } from './records.js';
 import { createSpot, look, pointTo, rowOf, type Spot } from './spot.js';
-import { columnOf, createTable, find, insert, move, type Table } from './table.js';
+import { type Column, columnOf, createTable, find, insert, move, type Table } from './table.js';
 import { createValues, type Values } from './values.js';
 
 export interface MemoryStoreOptions {
@@ -46,8 +47,9 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   /** Time as the records know it. A clock that is set back is ignored until it has caught up. */
   let latest = 0;
   const warned = new Set<string>();
-  /** Those of the bills at hand, which are mostly those of the next request's too. */
-  const atHand: Spot[] = [];
+  /** The bills at hand, which are mostly those of the next request too, and the spot of each. */
+  let bills: readonly Bill[] = [];
+  let atHand: readonly Spot[] = [];
   /** What counts on the meter of each charge at hand, as `allFit` has found. */
   const amounts: number[] = [];
   /** How many charges those are. */
@@ -56,18 +58,19 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   function take({ alternatives }: TakeRequest, at: number): Taken | NotTaken {
     const now = tick(at);
     for (let i = 0; i < alternatives.length; i++) {
-      const { bills } = alternatives[i];
-      if (allFit(bills, now)) return commit(i, bills, now);
+      const { who, bills } = alternatives[i];
+      if (allFit(who, bills, now)) return commit(i, who, now);
     }
-    return { refused: alternatives.map(({ bills }) => peek(bills, now)) };
+    return { refused: alternatives.map(({ who, bills }) => peek(who, bills, now)) };
   }
 
-  function allFit(bills: readonly Bill[], now: number): boolean {
+  function allFit(who: Who, wanted: readonly Bill[], now: number): boolean {
+    if (wanted !== bills) takeUp(wanted);
     count = 0;
-    for (let i = 0; i < bills.length; i++) locate(bills[i], i, now);
     for (let i = 0; i < bills.length; i++) {
       const spot = atHand[i];
       const { charges } = bills[i];
+      pointTo(spot, find(spot.table, who, now));
       for (let j = 0; j < charges.length; j++) {
         const charge = charges[j];
         const amount = used(spot.chunk, rowOf(spot, spot.columns[j]), charge.rule, now, spot.long);
@@ -79,33 +82,30 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   }
 
   /** Books what fits as a whole, at the spots that `allFit` has found. Shadow charges that don't fit are left out. */
-  function commit(taken: number, bills: readonly Bill[], now: number): Taken {
+  function commit(taken: number, who: Who, now: number): Taken {
     const receipt: Entry[] = new Array(count);
     let shadowRefused = NO_USAGE;
     let booked = 0;
     let at = 0;
     for (let i = 0; i < bills.length; i++) {
-      const bill = bills[i];
-      const { key, charges } = bill;
+      const { charges } = bills[i];
       const spot = atHand[i];
       for (let j = 0; j < charges.length; j++) {
         const charge = charges[j];
         const amount = amounts[at++];
         if (charge.shadow && !hasRoom(amount, charge)) {
-          shadowRefused = [
-            ...shadowRefused,
-            usage(spot.chunk, rowOf(spot, spot.columns[j]), charge, key, now, spot.long),
-          ];
+          shadowRefused = [...shadowRefused, usageAt(spot, spot.columns[j], charge, who, now)];
           continue;
         }
-        if (spot.slot === NONE) pointTo(spot, bill, insert(spot.table, key, now));
+        if (spot.slot === NONE) pointTo(spot, insert(spot.table, who, now));
         const { rule, cost } = charge;
         let place = book(spot.chunk, rowOf(spot, spot.columns[j]), rule, cost, now, spot.long);
         if (place === NO_ROOM) {
-          pointTo(spot, bill, move(spot.table, spot.slot));
+          pointTo(spot, move(spot.table, spot.slot));
           place = book(spot.chunk, rowOf(spot, spot.columns[j]), rule, cost, now, spot.long);
         }
-        receipt[booked++] = { charge, bill, cost, place, used: amount + cost };
+        const counted = rule.kind === 'calendar' ? amount + cost : undefined;
+        receipt[booked++] = { charge, who, cost, place, found: spot.slot, used: counted };
       }
     }
     if (booked < count) receipt.length = booked;
@@ -114,66 +114,59 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
 
   /** Brings the entries up to date. A record that has been forgotten has nothing to give back, but can be charged more. */
   function correct(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): void {
-    let spot = atHand[0];
-    let bills = 0;
     let first = 0;
     for (let i = 0; i < receipt.length; i++) {
       const entry = receipt[i];
-      const { charge, bill, cost, place } = entry;
+      const { charge, who, cost, place } = entry;
       const { rule } = charge;
-      if (i === 0 || bill !== receipt[i - 1].bill) {
-        spot = locate(bill, bills++, now);
-        first = i;
-      }
+      if (!isBeside(entry, receipt[first])) first = i;
+      const spot = spotOf(charge.meter.scope);
       const column = columnOf(spot.table, charge, i - first);
-      if (spot.slot === NONE && actual[i] > cost) pointTo(spot, bill, insert(spot.table, bill.key, now));
+      pointTo(spot, first === i ? foundAgain(spot.table, entry, now) : spot.slot);
+      if (spot.slot === NONE && actual[i] > cost) pointTo(spot, insert(spot.table, who, now));
       if (spot.slot !== NONE) {
         let to = settle(spot.chunk, rowOf(spot, column), rule, place, cost, actual[i], now, goesOn, spot.long);
         if (to === NO_ROOM) {
-          pointTo(spot, bill, move(spot.table, spot.slot));
+          pointTo(spot, move(spot.table, spot.slot));
           to = settle(spot.chunk, rowOf(spot, column), rule, place, cost, actual[i], now, goesOn, spot.long);
         }
         entry.place = to;
       }
-      entry.used = used(spot.chunk, rowOf(spot, column), rule, now, spot.long);
+      entry.found = spot.slot;
       entry.cost = actual[i];
+      if (rule.kind === 'calendar') entry.used = used(spot.chunk, rowOf(spot, column), rule, now, spot.long);
     }
   }
 
-  function peek(bills: readonly Bill[], now: number): Usage[] {
+  function peek(who: Who, wanted: readonly Bill[], now: number): Usage[] {
+    if (wanted !== bills) takeUp(wanted);
     const usages: Usage[] = [];
     for (let i = 0; i < bills.length; i++) {
-      const { key, charges } = bills[i];
-      const spot = locate(bills[i], i, now);
-      for (let j = 0; j < charges.length; j++) {
-        usages.push(usage(spot.chunk, rowOf(spot, spot.columns[j]), charges[j], key, now, spot.long));
-      }
+      const { charges } = bills[i];
+      const spot = atHand[i];
+      pointTo(spot, find(spot.table, who, now));
+      for (let j = 0; j < charges.length; j++) usages.push(usageAt(spot, spot.columns[j], charges[j], who, now));
     }
     return usages;
   }
 
-  /** Finds where a bill is counted: mostly where it was found before, if it was. */
-  function locate(bill: Bill, i: number, now: number): Spot {
-    const { scope, charges, key, found } = bill;
-    const probable = atHand[i];
-    const spot = probable !== undefined && probable.scope === scope ? probable : spotOf(scope, i);
-    const { table } = spot;
-    if (charges !== spot.charges) look(spot, charges);
-    pointTo(spot, bill, found !== NOT_FOUND && holds(table.records, found, key) ? found : find(table, key, now));
-    return spot;
+  function takeUp(wanted: readonly Bill[]): void {
+    atHand = wanted.map(({ scope }) => spotOf(scope));
+    for (const [i, bill] of wanted.entries()) look(atHand[i], bill);
+    bills = wanted;
   }
 
-  function spotOf(scope: Scope, i: number): Spot {
-    const spot = spots.get(scope) ?? createSpot(scope, newTable(scope));
+  function spotOf(scope: Scope): Spot {
+    const known = spots.get(scope);
+    if (known !== undefined) return known;
+    const spot = createSpot(newTable(scope));
     spots.set(scope, spot);
-    atHand[i] = spot;
     return spot;
   }
 
   function newTable(scope: Scope): Table {
-    // Without dimensions there is one key, whose value is `undefined` like that of any dimension it lacks.
     const by = scope.by.length > 0 ? scope.by.map(valuesOf) : [valuesOf(undefined)];
-    return createTable(maxKeys, by, () => warnOfFull(scope));
+    return createTable(maxKeys, createRecords(by, scope.at), () => warnOfFull(scope));
   }
 
   function warnOfFull({ by }: Scope): void {
@@ -195,13 +188,28 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   return {
     take,
     settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
-    peek: (bills, at) => peek(bills, tick(at)),
+    peek: (who, bills, at) => peek(who, bills, tick(at)),
     close() {
       spots.clear();
       values.clear();
-      atHand.length = 0;
+      bills = [];
+      atHand = [];
     },
   };
+}
+
+/** Where an entry's record is, which is mostly where it was. */
+function foundAgain(table: Table, { found, who }: Entry, now: number): number {
+  return found !== NONE && holds(table.records, found, who) ? found : find(table, who, now);
+}
+
+/** True for entries that stand in one record. */
+function isBeside({ charge, who }: Entry, other: Entry): boolean {
+  return who === other.who && charge.meter.scope === other.charge.meter.scope;
+}
+
+function usageAt(spot: Spot, column: Column, charge: Charge, who: Who, now: number): Usage {
+  return usage(spot.chunk, rowOf(spot, column), charge, keyIn(charge.meter.scope, who), now, spot.long);
 }
 
 function hasRoom(amount: number, charge: Charge): boolean {

@@ -9,13 +9,15 @@
  * value there is no other. Where they have more an index leads to all of them, and is seldom needed: whoever is the first
  * value, such as a user, mostly does again what it did last.
  */
-import type { Key } from '../../meters/meter.js';
+import type { Who } from '../../meters/meter.js';
 import { type Chunk, chunkAt, createSlab, type Slab, startAt } from './slab.js';
 import { numberOf, UNKNOWN, type Values } from './values.js';
 
 export interface Records {
-  /** For each dimension. */
+  /** For each dimension; of keys without dimensions, of which there is one, for a value that nobody has. */
   readonly values: readonly Values[];
+  /** Where in a {@link Who} the value of each dimension stands. */
+  readonly at: readonly number[];
   readonly short: Slab;
   readonly long: Slab;
   /** By number: a slot + 1, or 0 where no record was ever used with it. */
@@ -32,9 +34,10 @@ export interface Records {
 export const NONE = -1;
 
 /** @param values for each dimension; one at least */
-export function createRecords(values: readonly Values[]): Records {
+export function createRecords(values: readonly Values[], at: readonly number[]): Records {
   return {
     values,
+    at,
     short: createSlab(values.length),
     long: createSlab(values.length),
     latest: new Int32Array(16),
@@ -72,33 +75,39 @@ export function idsAt(records: Records, slot: number): number {
   return startAt(slabOf(records, slot), slot >> 1) * 2;
 }
 
-/** The slot of a key's record, or `NONE`. */
-export function slotOf(records: Records, key: Key): number {
+/** What stands in a key for a dimension. */
+export function valueIn({ at }: Records, who: Who, dimension: number): string | undefined {
+  return dimension < at.length ? who[at[dimension]] : undefined;
+}
+
+/** The slot of somebody's record, or `NONE`. */
+export function slotOf(records: Records, who: Who): number {
   const { values, latest, sought } = records;
-  const first = numberOf(values[0], key[0]);
+  const first = numberOf(values[0], valueIn(records, who, 0));
   if (first === UNKNOWN || first >= latest.length) return NONE;
   const last = latest[first] - 1;
-  if (values.length === 1 || last === NONE) return last;
+  if (values.length === 1 || last === NONE || holds(records, last, who)) return last;
   sought[0] = first + 1;
   for (let i = 1; i < values.length; i++) {
-    const number = numberOf(values[i], key[i]);
+    const number = numberOf(values[i], valueIn(records, who, i));
     if (number === UNKNOWN) return NONE;
     sought[i] = number + 1;
   }
-  if (isAt(records, last, sought, 0)) return last;
   const slot = records.index[cellFor(records, sought, 0)] - 1;
   if (slot !== NONE) latest[first] = slot + 1;
   return slot;
 }
 
-/** True where a slot holds the record of a key. */
-export function holds(records: Records, slot: number, key: Key): boolean {
+/** True where a slot holds somebody's record, also for a slot of records that are no more. */
+export function holds(records: Records, slot: number, who: Who): boolean {
   const { values } = records;
-  const numbers = numbersOf(records, slot);
-  const ids = idsAt(records, slot);
+  const slab = slabOf(records, slot);
+  if (slot >> 1 >= slab.slots) return false;
+  const { numbers } = chunkAt(slab, slot >> 1);
+  const ids = startAt(slab, slot >> 1) * 2;
   for (let i = 0; i < values.length; i++) {
     const id = numbers[ids + i];
-    if (id === 0 || values[i].values[id - 1] !== key[i]) return false;
+    if (id === 0 || values[i].values[id - 1] !== valueIn(records, who, i)) return false;
   }
   return true;
 }

@@ -1,14 +1,12 @@
-/** Where a bill is counted: the record of its key, and in it the rows of its meters. */
-import type { Bill, Charge, Scope } from '../../meters/meter.js';
+/** Where a bill is counted: the record of somebody's key, and in it the rows of its meters. */
+import type { Bill } from '../../meters/meter.js';
 import { chunkOf, isLong, NONE, startOf } from './records.js';
 import { type Column, columnOf, type Table } from './table.js';
 
-/** One for each scope, and again for the next request: most look alike, so what stands here mostly serves that too. */
+/** One for each scope, and again for the next request. */
 export interface Spot {
-  readonly scope: Scope;
   readonly table: Table;
-  /** Those of the bill, and of each the column of its meter. */
-  charges: readonly Charge[];
+  /** Of each charge of the bill that of its meter. */
   readonly columns: Column[];
   /** `NONE` where the key has no record; its rows are then of zeros, never to be written to. */
   slot: number;
@@ -21,23 +19,31 @@ export interface Spot {
 /** The row of a key without a record: a short one of any rule. Never written to. */
 const INITIAL = new Float64Array(8);
 
-export function createSpot(scope: Scope, table: Table): Spot {
-  return { scope, table, charges: [], columns: [], slot: NONE, chunk: INITIAL, start: 0, long: false };
+export function createSpot(table: Table): Spot {
+  return { table, columns: [], slot: NONE, chunk: INITIAL, start: 0, long: false };
 }
 
-/** Lets the meters of these charges count by their rules. Before a slot is looked for: a full table asks what has drained. */
-export function look(spot: Spot, charges: readonly Charge[]): void {
-  for (let j = 0; j < charges.length; j++) spot.columns[j] = columnOf(spot.table, charges[j], j);
-  spot.charges = charges;
+/** Lets the meters of a bill count by their rules. Before a slot is looked for: a full table asks what has drained. */
+export function look({ table, columns }: Spot, { charges }: Bill): void {
+  for (let j = 0; j < charges.length; j++) {
+    columns[j] = columnOf(table, charges[j], j);
+    columns[j].rule = charges[j].rule;
+  }
 }
 
-/** Lets the spot be that of a record, and the bill remember it. */
-export function pointTo(spot: Spot, bill: Bill, slot: number): void {
-  bill.found = slot;
+/** Lets the spot be that of a record. */
+export function pointTo(spot: Spot, slot: number): void {
   spot.slot = slot;
-  spot.long = slot !== NONE && isLong(slot);
-  spot.chunk = slot === NONE ? INITIAL : chunkOf(spot.table.records, slot);
-  spot.start = slot === NONE ? 0 : startOf(spot.table.records, slot);
+  if (slot === NONE) {
+    spot.long = false;
+    spot.chunk = INITIAL;
+    spot.start = 0;
+  } else {
+    const { records } = spot.table;
+    spot.long = isLong(slot);
+    spot.chunk = chunkOf(records, slot);
+    spot.start = startOf(records, slot);
+  }
 }
 
 /** Where the row of a column begins in the chunk. */

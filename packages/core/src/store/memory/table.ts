@@ -3,10 +3,9 @@
  * new key looks at {@link SWEEP} old ones and forgets those that have drained. At `maxKeys` new keys share one record, the
  * overflow, and go on doing so until it has drained, lest a key get a second helping in a record of its own.
  */
-import { type Charge, drained, type Key, lengthen, type Meter, type Rule, width } from '../../meters/meter.js';
+import { type Charge, drained, lengthen, type Meter, type Rule, type Who, width } from '../../meters/meter.js';
 import {
   chunkOf,
-  createRecords,
   idsAt,
   isLong,
   link,
@@ -17,9 +16,10 @@ import {
   slotOf,
   startOf,
   unlink,
+  valueIn,
 } from './records.js';
 import { occupy, vacate, widen } from './slab.js';
-import { need, release, type Values } from './values.js';
+import { need, release } from './values.js';
 
 /** Where a meter's row begins within a slot, and the rule that it was used with last, to tell when it has drained. */
 export interface Column {
@@ -43,33 +43,29 @@ export interface Table {
 
 const SWEEP = 2;
 
-/** @param values for each dimension of the scope; one where it has none, for its one key */
-export function createTable(maxKeys: number, values: readonly Values[], onFull: () => void): Table {
-  return { maxKeys, onFull, records: createRecords(values), columns: [], overflow: NONE, hand: 0 };
+export function createTable(maxKeys: number, records: Records, onFull: () => void): Table {
+  return { maxKeys, onFull, records, columns: [], overflow: NONE, hand: 0 };
 }
 
 /**
- * The column of a charge's meter, which counts by the charge's rule from here on. A meter that the table has not met yet is
- * given a row in every slot, and that moves all rows.
+ * The column of a charge's meter. A meter that the table has not met yet is given a row in every slot, and that moves all
+ * rows.
  *
  * @param probable where it mostly is: requests have the same meters in the same order
  */
 export function columnOf({ columns, records }: Table, { meter, rule }: Charge, probable: number): Column {
   const known =
     columns[probable]?.meter === meter ? columns[probable] : columns.find((column) => column.meter === meter);
-  if (known !== undefined) {
-    known.rule = rule;
-    return known;
-  }
+  if (known !== undefined) return known;
   const inShort = widen(records.short, width(rule, false));
   const column = { meter, rule, inShort, inLong: widen(records.long, width(rule, true)) };
   columns.push(column);
   return column;
 }
 
-/** The slot that counts for a key: its own, the overflow's while that is open, or `NONE`. */
-export function find(table: Table, key: Key, now: number): number {
-  const slot = slotOf(table.records, key);
+/** The slot that counts for somebody: that of the own key, the overflow's while that is open, or `NONE`. */
+export function find(table: Table, who: Who, now: number): number {
+  const slot = slotOf(table.records, who);
   const isFull = table.overflow !== NONE || table.records.keys >= table.maxKeys;
   return slot === NONE && isFull ? overflowOf(table, now) : slot;
 }
@@ -91,15 +87,15 @@ function overflowOf(table: Table, now: number): number {
   return table.overflow;
 }
 
-/** Gives a key a slot of its own, a short one. Only for a key for which `find` found `NONE`. */
-export function insert(table: Table, key: Key, now: number): number {
+/** Gives somebody's key a slot of its own, a short one. Only where `find` found `NONE`. */
+export function insert(table: Table, who: Who, now: number): number {
   sweep(table, now, SWEEP);
   const { records } = table;
   const { short, values } = records;
   const slot = occupy(short) << 1;
   const numbers = numbersOf(records, slot);
   const ids = idsAt(records, slot);
-  for (let i = 0; i < values.length; i++) numbers[ids + i] = need(values[i], key[i]) + 1;
+  for (let i = 0; i < values.length; i++) numbers[ids + i] = need(values[i], valueIn(records, who, i)) + 1;
   link(records, slot);
   return slot;
 }
