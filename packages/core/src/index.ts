@@ -31,11 +31,22 @@ export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
 export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
 export type { AdaptiveLimit } from './line/concurrency-options.js';
+export type { LineState, LineValueState } from './line/line.js';
 export type { QueueOptions } from './line/queue-options.js';
 export type { AgeingInput } from './line/score.js';
 export type { PerLevel, SheddingOptions } from './line/shedding.js';
 export type { LayerState } from './meters/layer-state.js';
-export { type Bill, type Charge, type Key, type Meter, NOT_FOUND, type Rule, type Scope, type Unit, type Usage } from './meters/meter.js';
+export {
+  type Bill,
+  type Charge,
+  type Key,
+  type Meter,
+  NOT_FOUND,
+  type Rule,
+  type Scope,
+  type Unit,
+  type Usage,
+} from './meters/meter.js';
 export type { BudgetAlert } from './money/alert-text.js';
 export type { EstimateState } from './money/learned.js';
 export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';

@@ -6,7 +6,7 @@ import type { Emitter } from './events.js';
 import { createSlotsInUse } from './in-use.js';
 import type { Plan } from './meters/charges.js';
 import type { Bill, Ending, Usage } from './meters/meter.js';
-import { isPromise, type May } from './request.js';
+import { isPromise, type May, then } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
 export interface Ledger {
@@ -14,15 +14,23 @@ export interface Ledger {
   take(alternatives: readonly Alternative[], now: number): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Fails as the store does. */
   settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
-  /** Tells adaptive slots how what ran in them ended, if any did. Does nothing the second time. */
+  /**
+   * What was charged has ended, or in part, and is settled: adaptive slots are told how, the first time, and those wait no
+   * longer whom it has left room.
+   */
   ended(receipt: Receipt, ending: Ending): void;
+  /** Gives back what was charged for nothing. Fails as the store does. */
+  giveBack(receipt: Receipt): May<void>;
   /** What the meters would say to these bills. Fails as the store does. */
   peek(bills: readonly Bill[]): May<readonly Usage[]>;
   /** What was asked for; `undefined` if that failed, which is told. */
   attempt<T>(ask: () => May<T>): May<T | undefined>;
 }
 
-/** @param plan the gate's present one */
+/**
+ * @param plan the gate's present one
+ * @param gaveBack told of what has ended, once adaptive slots know of it
+ */
 export function createLedger(
   gate: string,
   store: Store,
@@ -30,6 +38,7 @@ export function createLedger(
   emitter: Emitter,
   alerts: Alerts,
   plan: () => Plan,
+  gaveBack?: (receipt: Receipt) => void,
 ): Ledger {
   let sequence = 0;
   const slotsInUse = createSlotsInUse();
@@ -48,7 +57,7 @@ export function createLedger(
     return result;
   }
 
-  return {
+  const ledger: Ledger = {
     peek: (bills) => store.peek(bills, clock.now()),
     // As `attempt` does, without a closure for each request.
     take(alternatives, now) {
@@ -69,6 +78,11 @@ export function createLedger(
     },
     ended(receipt, ending) {
       if (plan().hasAdaptive) slotsInUse.ended(receipt, ending, clock.now());
+      gaveBack?.(receipt);
+    },
+    giveBack(receipt) {
+      const nothing = receipt.map(() => 0);
+      return then(ledger.settle(receipt, nothing), () => ledger.ended(receipt, NOTHING_OF_THE_LOAD));
     },
     attempt(ask) {
       try {
@@ -79,7 +93,11 @@ export function createLedger(
       }
     },
   };
+  return ledger;
 }
+
+/** Slots that were left for others, or taken in vain. */
+export const NOTHING_OF_THE_LOAD: Ending = { outcome: 'failed' };
 
 /** What the meters would say to each of several ways. */
 export async function peekAll(ledger: Ledger, ways: readonly Alternative[]): Promise<(readonly Usage[])[]> {

@@ -46,6 +46,8 @@ export interface ConductOptions<R, F = never> {
 
 const NONE: readonly Exchange[] = [];
 
+const CLIENT_GONE = 'The client closed the connection.';
+
 const MODEL_HEADER = 'Tollgate-Model';
 
 const A_PREFIX = 'a whole number from 32 to 128';
@@ -103,8 +105,14 @@ export function createConduct<R extends object, S, F>(
   ): May<Passage> {
     if (adapter.isClosed(response)) return 'gone';
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
-    const decision = gate.decide({ ...facts, subject, route }, { extending: exchange.admission, body });
+    const { admission } = exchange;
+    const leaving = gate.hasLine && admission === undefined ? new AbortController() : undefined;
+    const decision = gate.decide(
+      { ...facts, subject, route },
+      { extending: admission, body, ...(leaving && { signal: leaving.signal }) },
+    );
     if (!isPromise(decision)) return keep(response, exchange, decision);
+    if (leaving) abortOnClose(response, decision, leaving);
     return decision.then(
       (decision) => {
         if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
@@ -117,6 +125,18 @@ export function createConduct<R extends object, S, F>(
         throw error;
       },
     );
+  }
+
+  /** Whose response is over waits no longer, however it ended; afterwards, whoever has left sets off nothing more. */
+  function abortOnClose(response: S, decision: Promise<Decision>, leaving: AbortController): void {
+    let waits = true;
+    const decided = () => {
+      waits = false;
+    };
+    decision.then(decided, decided);
+    adapter.onClose(response, ({ finished }) => {
+      if (waits || !finished) leaving.abort(new Error(CLIENT_GONE));
+    });
   }
 
   /** Keeps what was decided, and tells the client how it stands. */
@@ -171,7 +191,7 @@ export function createConduct<R extends object, S, F>(
     if (!admission) return;
     const failed = (error: unknown) =>
       warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${showThrown(error)}`);
-    if (!end.finished) admission.abort(new Error('The client closed the connection.'));
+    if (!end.finished) admission.abort(new Error(CLIENT_GONE));
     try {
       const concluding = admission.conclude({ outcome: outcomeOf(end) });
       if (isPromise(concluding)) concluding.then(undefined, failed);
