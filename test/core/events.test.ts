@@ -56,7 +56,12 @@ describe('each event tells its whole story', () => {
     await open.extend({ inputTokens: 4, outputTokens: 5 });
     expect(heard[1]).toEqual([
       'admitted',
-      expect.objectContaining({ id: open.id, cost: { ...cost, inputTokens: 7, outputTokens: 5 }, extended: true, waitedMs: 0 }),
+      expect.objectContaining({
+        id: open.id,
+        cost: { ...cost, inputTokens: 7, outputTokens: 5 },
+        extended: true,
+        waitedMs: 0,
+      }),
     ]);
   });
 
@@ -94,7 +99,15 @@ describe('each event tells its whole story', () => {
     await gate.admit(larger, { extending: open });
     expect(heard[1]).toEqual([
       'admitted',
-      { gate: 'api', id: open.id, request: larger, model: 'm', cost: { ...cost, permits: 6 }, extended: true, waitedMs: 0 },
+      {
+        gate: 'api',
+        id: open.id,
+        request: larger,
+        model: 'm',
+        cost: { ...cost, permits: 6 },
+        extended: true,
+        waitedMs: 0,
+      },
     ]);
     const tooLarge = { ...request, permits: 20 };
     await gate.admit(tooLarge, { extending: open });

@@ -99,9 +99,18 @@ const WORDS: Record<Exclude<Unit, 'usd'>, string> = {
 
 const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
 
-/** Milliseconds until an alternative fits: the longest that one of its meters takes. */
+/** Milliseconds until an alternative fits: the longest that takes of what refuses it. */
 function waitOf(usages: readonly Usage[]): number {
-  return usages.reduce((longest, { charge, waitMs }) => (charge.shadow ? longest : Math.max(longest, waitMs)), 0);
+  return reasons(usages).reduce((longest, { waitMs }) => Math.max(longest, waitMs), 0);
+}
+
+/** What refuses: what a request would only have to wait for in the line is a reason where there is no other. */
+function reasons(usages: readonly Usage[]): readonly Usage[] {
+  const full = usages.filter(({ charge, waitMs }) => !charge.shadow && waitMs > 0);
+  const refusing = full.filter(
+    ({ charge, waitMs }) => charge.whenFull === 'refuse' || waitMs === Number.POSITIVE_INFINITY,
+  );
+  return refusing.length > 0 ? refusing : full;
 }
 
 /**
@@ -118,7 +127,7 @@ export function refusalOf(
 ): Refusal {
   const usages = alternatives.reduce((best, other) => (waitOf(other) <= waitOf(best) ? other : best));
   const layers = statesOf(usages);
-  const violated = layers.filter(({ mode, retryAfterMs }) => mode === 'enforce' && retryAfterMs !== 0);
+  const violated = statesOf(reasons(usages));
   const worst = longestOf(violated);
   const budgets = violated.filter(({ unit }) => unit === 'usd');
   const reason = worst.retryAfterMs === undefined ? 'too-costly' : budgets.length > 0 ? 'budget' : 'limit';
