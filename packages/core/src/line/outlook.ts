@@ -59,7 +59,8 @@ function timeFor({ charge, key, used }: Usage, total: number, now: number, peek:
       return (used + rest > limit ? rule.resetsAt - now : 0) + wholes * (rule.resetsAt - rule.startsAt);
     case 'window':
       return then(peek([billOf({ ...charge, cost: rest }, key)]), (usages) => {
-        return (usages?.[0].waitMs ?? 0) + wholes * rule.ms;
+        // Room comes back as a part of the window ends, so what has waited begins with a part, which counts to its end.
+        return (usages?.[0].waitMs ?? 0) + wholes * (rule.ms + rule.partMs);
       });
     case 'slots':
       return 0;
