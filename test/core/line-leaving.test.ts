@@ -11,9 +11,9 @@ const perMinute = (limit: number) => slidingWindow({ name: 'w', limit, window: '
 async function paced(queue: object = {}) {
   const bench = gateOf([], { queue: { concurrency: 1, shedding: false, ...queue } });
   const asking = askers(bench.gate);
-  for (let i = 0; i < 6; i++) asking.ask(`early ${i}`, { ...one, priority: 'background' });
+  for (let i = 0; i < 12; i++) asking.ask(`early ${i}`, { ...one, priority: 'background' });
   await flush();
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 11; i++) {
     bench.clock.advance(SECOND);
     await asking.end(`early ${i}`);
   }

@@ -145,8 +145,7 @@ export function stopsOf<A extends Alternative>(
 
 /** What its key has asked before holds it back too. */
 function leastMsAt({ leastMs, turn }: Stop): number {
-  const ownMs = turn?.turn.waitMs ?? 0;
-  return Number.isFinite(ownMs) ? Math.max(leastMs, ownMs) : leastMs;
+  return Math.max(leastMs, turn?.turn.waitMs ?? 0);
 }
 
 function wait<A extends Alternative>(

@@ -1,7 +1,7 @@
 /** Who goes behind whom, and what a refusal can be helped by. */
 import type { Charge, Key, Usage } from '../meters/meter.js';
 import type { Alternative } from '../store/store.js';
-import type { FairKey, Fairness, Turn } from './fairness.js';
+import type { Fairness, Turn } from './fairness.js';
 import { paceOf } from './pace.js';
 import { peek } from './priority-queue.js';
 import type { QueueTerms } from './queue-options.js';
@@ -49,7 +49,9 @@ export function rankAt<A extends Alternative>(
   const fairness = station?.fairness[priority];
   if (station === undefined || fairness === undefined)
     return { score: scoreOf(ageing, priority, now), turn: undefined };
-  const turn = fairness.turnOf(fairKey as FairKey, cost, now, paceOf(station.paces[priority], now));
+  // While the pace isn't known nobody is held back: what is guessed too low would hold back who asks for a little too much.
+  const rate = paceOf(station.paces[priority], now) || Number.POSITIVE_INFINITY;
+  const turn = fairness.turnOf(fairKey, cost, now, rate);
   return { score: scoreOf(ageing, priority, turn.since), turn: { fairness, turn } };
 }
 
