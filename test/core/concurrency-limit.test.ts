@@ -239,8 +239,9 @@ describe('how it stands', () => {
 describe("the queue's own slots", () => {
   it('are taken by all together, and given back once', async () => {
     const { admission, refusal, used } = gateOf([], { queue: { concurrency: 2, lease: '1m' } });
+    const small = { subject, tier: 'small', maxWait: '0s' } as const;
     const [first, second] = [await admission(small), await admission({ permits: 0, subject: { user: 'bob' } })];
-    // Until there is a line, what would wait is refused.
+    // What may not wait is refused as if there were no line.
     expect(await refusal(small)).toMatchObject({ reason: 'limit', layer: 'concurrency', status: 429 });
     await first.conclude();
     await first.settle();

@@ -23,6 +23,9 @@ function listening(more: Parameters<typeof gateOf>[1] = {}, layers = limits) {
     settled: true,
     updated: true,
     'store.failed': true,
+    queued: true,
+    withdrawn: true,
+    'shed.level': true,
   };
   for (const name of Object.keys(names) as (keyof TollgateEvents)[]) {
     gate.on(name, (payload) => heard.push([name, payload]));
@@ -35,7 +38,7 @@ describe('each event tells its whole story', () => {
     const { heard, admission } = listening();
     const open = await admission(request);
     const { id } = open;
-    expect(heard).toEqual([['admitted', { gate: 'api', id, request, model: 'm', cost, extended: false }]]);
+    expect(heard).toEqual([['admitted', { gate: 'api', id, request, model: 'm', cost, extended: false, waitedMs: 0 }]]);
     const usage = { inputTokens: 5 };
     await open.conclude();
     await open.settle({ outcome: 'failed', usage });
@@ -53,7 +56,12 @@ describe('each event tells its whole story', () => {
     await open.extend({ inputTokens: 4, outputTokens: 5 });
     expect(heard[1]).toEqual([
       'admitted',
-      expect.objectContaining({ id: open.id, cost: { ...cost, inputTokens: 7, outputTokens: 5 }, extended: true }),
+      expect.objectContaining({
+        id: open.id,
+        cost: { ...cost, inputTokens: 7, outputTokens: 5 },
+        extended: true,
+        waitedMs: 0,
+      }),
     ]);
   });
 
@@ -73,7 +81,7 @@ describe('each event tells its whole story', () => {
         'shadow.refused',
         { gate: 'api', id, request, layer: expect.objectContaining({ layer: 'new', cost: 4, used: 0, limit: 3 }) },
       ],
-      ['admitted', { gate: 'api', id, request, model: 'm', cost, extended: false }],
+      ['admitted', { gate: 'api', id, request, model: 'm', cost, extended: false, waitedMs: 0 }],
     ]);
   });
 
@@ -91,7 +99,15 @@ describe('each event tells its whole story', () => {
     await gate.admit(larger, { extending: open });
     expect(heard[1]).toEqual([
       'admitted',
-      { gate: 'api', id: open.id, request: larger, model: 'm', cost: { ...cost, permits: 6 }, extended: true },
+      {
+        gate: 'api',
+        id: open.id,
+        request: larger,
+        model: 'm',
+        cost: { ...cost, permits: 6 },
+        extended: true,
+        waitedMs: 0,
+      },
     ]);
     const tooLarge = { ...request, permits: 20 };
     await gate.admit(tooLarge, { extending: open });

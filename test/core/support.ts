@@ -1,5 +1,16 @@
 /** What the tests of the core share: a gate under a clock of its own, and the warnings that it raises. */
-import { createTollgate, type Limit, type TollgateConfig, TollgateError } from '@tollgate/core';
+import {
+  type Admission,
+  type AdmitOptions,
+  type AdmitRequest,
+  createTollgate,
+  type Limit,
+  type Outcome,
+  type Refusal,
+  type Tollgate,
+  type TollgateConfig,
+  TollgateError,
+} from '@tollgate/core';
 import { type ManualClock, manualClock } from '@tollgate/core/testing';
 
 /** A whole number of days since 1970, so that sub-buckets of every window here begin at it. */
@@ -34,6 +45,47 @@ export function gateOf(limits: readonly Limit[], more: Omit<TollgateConfig, 'lim
   }
 
   return { gate, clock, used, admission, refusal };
+}
+
+/** Lets all go on that need not wait for the clock. */
+export async function flush(): Promise<void> {
+  for (let i = 0; i < 20; i++) await undefined;
+}
+
+/** Requests that go by names, as they ask, begin, end, are refused and give up. */
+export function askers(gate: Pick<Tollgate, 'admit'>) {
+  const began: string[] = [];
+  const admissions = new Map<string, Admission>();
+  const refusals = new Map<string, Refusal>();
+  const errors = new Map<string, unknown>();
+
+  /** Asks, and does not wait for what comes of it. */
+  function ask(name: string, request: AdmitRequest = { permits: 1 }, options?: AdmitOptions): void {
+    gate.admit(request, options).then(
+      (decision) => {
+        if (!decision.admitted) {
+          refusals.set(name, decision.refusal);
+          return;
+        }
+        began.push(name);
+        admissions.set(name, decision.admission);
+      },
+      (error) => errors.set(name, error),
+    );
+  }
+
+  function of(name: string): Admission {
+    const admission = admissions.get(name);
+    if (admission === undefined) throw new Error(`${name} has not begun`);
+    return admission;
+  }
+
+  async function end(name: string, outcome?: Outcome): Promise<void> {
+    await of(name).settle(outcome);
+    await flush();
+  }
+
+  return { ask, of, end, began, refusals, errors };
 }
 
 /** Gathers what is said through `process.emitWarning`, in place of printing it, until the end of the test. */

@@ -16,7 +16,7 @@ export interface Admission {
   readonly model: string | undefined;
   /** A cheaper model than the one asked for is to be used. */
   readonly degraded: boolean;
-  /** Milliseconds that the request waited before it was charged; 0 while gates have no line. */
+  /** Milliseconds that the request waited in the line before it was charged; 0 if it didn't. */
   readonly waitedMs: number;
   /** Aborts when whoever asked has gone: pass it to what the request sets off. */
   readonly signal: AbortSignal;
@@ -70,6 +70,7 @@ type State = 'open' | 'kept open' | 'provisional' | 'settled';
 /** A class, since one is made for every request and its methods need not be; its fields are set all at once, which is quicker. */
 export class GateAdmission implements Admission {
   readonly sequence: number;
+  readonly waitedMs: number;
   request: AdmitRequest;
   /** How it is served. Its quote includes extensions; its bills are what it was charged before them. */
   offer: Offer;
@@ -88,9 +89,11 @@ export class GateAdmission implements Admission {
     offer: Offer,
     receipt: Receipt,
     caller: AbortSignal | undefined,
+    waitedMs: number,
   ) {
     this.books = books;
     this.sequence = sequence;
+    this.waitedMs = waitedMs;
     this.request = request;
     this.offer = offer;
     this.receipt = receipt;
@@ -102,10 +105,6 @@ export class GateAdmission implements Admission {
 
   get id(): string {
     return this.books.idPrefix + this.sequence.toString(36);
-  }
-
-  get waitedMs(): number {
-    return 0;
   }
 
   get model(): string | undefined {

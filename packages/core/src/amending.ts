@@ -1,11 +1,14 @@
-/** Changes to open admissions: into what another toll asks for, or by more work under the same one. */
+/**
+ * Changes to open admissions: into what another toll asks for, or by more work under the same one. They never wait: who
+ * has begun would hold what others wait for. What doesn't fit at once is refused, whatever its `whenFull`.
+ */
 import type { Decision, GateAdmission } from './admission.js';
 import { amended, amendment } from './amendment.js';
 import type { Clock } from './clock.js';
 import { sumOf } from './costs.js';
 import { isFitting } from './insight.js';
-import { type Ledger, peekAll } from './ledger.js';
-import type { Ending, Usage } from './meters/meter.js';
+import { type Ledger, NOTHING_OF_THE_LOAD, peekAll } from './ledger.js';
+import type { Usage } from './meters/meter.js';
 import type { AdmitRequest, Estimate, May } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { moreOf, type Offer, type Terms } from './terms.js';
@@ -15,7 +18,7 @@ export interface Desk {
   terms(): Terms;
   readonly ledger: Ledger;
   readonly clock: Clock;
-  /** Charges a request as if it came for the first time. */
+  /** Charges a request as if it came for the first time, at once or not at all. */
   charge(request: AdmitRequest, offers: readonly Offer[], now: number, signal: AbortSignal | undefined): May<Decision>;
   isRefusal(result: Taken | NotTaken | undefined): result is NotTaken | undefined;
   admitted(admission: GateAdmission, result: Taken | undefined, extended: boolean, from: string | undefined): Decision;
@@ -81,9 +84,7 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
 
   /** Gives back what was charged for an admission that has been settled meanwhile, and throws. */
   async function giveBack(admission: GateAdmission, receipt: Receipt): Promise<void> {
-    const nothing = receipt.map(() => 0);
-    await ledger.settle(receipt, nothing);
-    ledger.ended(receipt, NOTHING_OF_THE_LOAD);
+    await ledger.giveBack(receipt);
     admission.assertOpen();
   }
 
@@ -91,8 +92,5 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
 }
 
 const NO_RECEIPT: Receipt = [];
-
-/** Slots that were left for others, or taken in vain. */
-const NOTHING_OF_THE_LOAD: Ending = { outcome: 'failed' };
 
 const NOTHING_TAKEN: Taken = { taken: 0, receipt: NO_RECEIPT, shadowRefused: [] };

@@ -19,7 +19,28 @@ export interface TollgateEvents {
     readonly cost: Cost;
     /** True where an earlier admission with this id was extended or changed, rather than a new one made. */
     readonly extended: boolean;
+    /** Milliseconds that it waited in the line before it began. */
+    readonly waitedMs: number;
   };
+  /** A request waits in the line. `admitted`, `refused` or `withdrawn` follows under the same id. */
+  queued: {
+    readonly gate: string;
+    readonly id: string;
+    readonly request: AdmitRequest;
+    /** The limit or budget that it waits for; `undefined` where it is delayed since its priority is shed. */
+    readonly layer: string | undefined;
+    /** From 1, which is next; `undefined` where it is delayed. */
+    readonly position: number | undefined;
+    /** Milliseconds, about; `undefined` where nothing tells yet. */
+    readonly expectedWaitMs: number | undefined;
+  };
+  /** A request left the line without a decision: its signal has aborted, or the gate was closed. Nothing was charged. */
+  withdrawn: { readonly gate: string; readonly id: string; readonly request: AdmitRequest; readonly waitedMs: number };
+  /**
+   * What is shed has changed: at level 0 nothing, at 1 `background`, at 2 `batch` too, at 3 `standard` begins with a cheaper
+   * model, at 4 `standard` is shed too.
+   */
+  'shed.level': { readonly gate: string; readonly from: number; readonly to: number };
   /** A request was refused; nothing was charged. */
   refused: { readonly gate: string; readonly id: string; readonly request: AdmitRequest; readonly refusal: Refusal };
   /** A limit in shadow mode would have refused a request that was admitted. */
@@ -81,6 +102,9 @@ export function createEmitter(): Emitter {
     refused: false,
     'shadow.refused': false,
     degraded: false,
+    queued: false,
+    withdrawn: false,
+    'shed.level': false,
     'budget.threshold': false,
     'budget.credited': false,
     settled: false,

@@ -5,6 +5,7 @@ import type { BudgetState } from './budget-state.js';
 import type { TollgateChange } from './config.js';
 import type { Emitter } from './events.js';
 import type { Refusal } from './http/problem.js';
+import type { LineState } from './line/line.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { EstimateState } from './money/learned.js';
 import type { Money } from './money/nano-dollars.js';
@@ -12,11 +13,14 @@ import type { PriceTable } from './money/prices.js';
 import type { AdmitRequest, Dimension, May, RequestFacts, Subject, Whom } from './request.js';
 
 export interface AdmitOptions {
-  /** Aborts the admission's own signal too. Where it has aborted already, `admit` rejects with its reason. */
+  /**
+   * Aborts the admission's own signal too. Where it has aborted already, or does while the request waits in the line, `admit`
+   * rejects with its reason and nothing is charged.
+   */
   signal?: AbortSignal | undefined;
   /**
    * An open admission to be changed to this request's facts and cost, rather than charging a second one: what it lacks
-   * is charged, what it has too much is given back. When refused, all of it is given back.
+   * is charged, what it has too much is given back. When refused, all of it is given back. It never waits.
    */
   extending?: Admission | undefined;
   /**
@@ -33,8 +37,13 @@ export interface Explanation {
   readonly model: string | undefined;
   /** Every limit and budget that the request would meet. */
   readonly layers: readonly LayerState[];
-  /** `undefined` where it would be admitted. */
+  /** `undefined` where it would be admitted, or wait. */
   readonly refusal: Refusal | undefined;
+  /**
+   * Where it would have to wait in the line first: which it would be, from 1, and for how many milliseconds, about, as far as
+   * that is known. Whether the line has room for it, or its priority is shed, is another question.
+   */
+  readonly waits: { readonly position: number; readonly expectedWaitMs: number | undefined } | undefined;
 }
 
 /** How a gate stands. */
@@ -43,6 +52,8 @@ export interface Inspection {
   readonly budgets: readonly BudgetState[];
   /** What requests use against what they were estimated to use, by feature and model. */
   readonly estimates: readonly EstimateState[];
+  /** All that wait, whoever they are; `undefined` where the gate has no line. */
+  readonly line: LineState | undefined;
 }
 
 /** The models of ladders and prices. Any, where there are none or where such as are not named have a price too. */
@@ -69,8 +80,12 @@ export interface Tollgate<
   readonly ladderModels: ReadonlySet<string>;
   /** It counts tokens or dollars, so what a request's body says of them matters. */
   readonly countsTokens: boolean;
+  /** Requests may wait: those that come are decided on later, and have to be told when whoever asked has gone. */
+  readonly hasLine: boolean;
   /**
    * Decides on a request: all its charges are made, or none and the decision says why.
+   *
+   * Where the gate has a line, a request may wait in it first. What it is charged is charged when it begins.
    *
    * @throws TollgateError for a request that can't be judged: an unknown tier, plan or feature, a model without a price, a
    *   subject or cost that is none
@@ -105,7 +120,8 @@ export interface Tollgate<
    */
   resetBudget(budget: LimitName, whom: Whom): Promise<BudgetState>;
   /**
-   * Changes limits, budgets, tiers and prices from now on. Usage is kept; open admissions keep what they were charged, and
+   * Changes limits, budgets, tiers, prices and the line from now on. Usage is kept, and those that wait keep their places,
+   * prices and deadlines, and begin by the limits that hold then; open admissions keep what they were charged, and
    * are extended and settled by the prices that they were admitted at.
    *
    * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, also for what can't change; nothing is changed then
@@ -113,6 +129,6 @@ export interface Tollgate<
   update(change: TollgateChange<Tier, LimitName>): void;
   /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
   on: Emitter['on'];
-  /** Admits nothing from now on and closes the store. */
+  /** Admits nothing from now on, nor what waits (its `admit` rejects with `TOLLGATE_CLOSED`), and closes the store. */
   close(): Promise<void>;
 }

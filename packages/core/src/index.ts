@@ -30,6 +30,7 @@ export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
 export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
 export type { AdaptiveLimit } from './line/concurrency-options.js';
+export type { LineState, LineValueState } from './line/line.js';
 export type { QueueOptions } from './line/queue-options.js';
 export type { AgeingInput } from './line/score.js';
 export type { PerLevel, SheddingOptions } from './line/shedding.js';

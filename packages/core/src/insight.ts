@@ -2,6 +2,7 @@
 import { budgetStateOf } from './budget-state.js';
 import type { Explanation, Inspection } from './gate.js';
 import { refusalOf } from './http/problem.js';
+import type { LineState } from './line/line.js';
 import { someBillsOf } from './meters/charges.js';
 import { ordered, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
@@ -29,27 +30,40 @@ export function billsFor(
   return someBillsOf(plan, groups, { request: facts, subject: subject ?? NO_SUBJECT, rung, cost: NOTHING, now });
 }
 
-export function inspection(usages: readonly Usage[], estimates: readonly EstimateState[], now: number): Inspection {
+export function inspection(
+  usages: readonly Usage[],
+  estimates: readonly EstimateState[],
+  line: LineState | undefined,
+  now: number,
+): Inspection {
   const isBudget = ({ charge }: Usage) => charge.meter.unit === 'usd';
   return {
     limits: statesOf(usages.filter((usage) => !isBudget(usage))),
     budgets: ordered(usages.filter(isBudget)).map((usage) => budgetStateOf(usage, now)),
     estimates,
+    line,
   };
 }
 
-/** @param usages what the meters said to each offer */
+/**
+ * @param usages what the meters said to each offer
+ * @param outlook where it would wait, if it would
+ */
 export function explanation(
   offers: readonly Offer[],
   usages: readonly (readonly Usage[])[],
   budgetStatus: number | undefined,
+  outlook: { readonly position: number; readonly expectedMs: number | undefined } | undefined,
 ): Explanation {
   const first = usages.findIndex(isFitting);
-  if (first < 0) {
-    const refusal = refusalOf('explain', usages, budgetStatus);
-    return { admitted: false, model: undefined, layers: refusal.layers, refusal };
+  const refusal = first < 0 ? refusalOf('explain', usages, budgetStatus) : undefined;
+  const layers = refusal?.layers ?? statesOf(usages[first]);
+  if (outlook !== undefined) {
+    const waits = { position: outlook.position, expectedWaitMs: outlook.expectedMs };
+    return { admitted: false, model: undefined, layers, refusal: undefined, waits };
   }
-  return { admitted: true, model: offers[first].model, layers: statesOf(usages[first]), refusal: undefined };
+  const model = refusal === undefined ? offers[first].model : undefined;
+  return { admitted: refusal === undefined, model, layers, refusal, waits: undefined };
 }
 
 /** True where no meter is a reason to refuse. */

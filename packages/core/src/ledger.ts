@@ -6,7 +6,7 @@ import type { Emitter } from './events.js';
 import { createSlotsInUse } from './in-use.js';
 import type { Plan } from './meters/charges.js';
 import type { Bill, Ending, Usage, Who } from './meters/meter.js';
-import { isPromise, type May } from './request.js';
+import { isPromise, type May, then } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
 export interface Ledger {
@@ -14,8 +14,13 @@ export interface Ledger {
   take(alternatives: readonly Alternative[], now: number): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Fails as the store does. */
   settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
-  /** Tells adaptive slots how what ran in them ended, if any did. Does nothing the second time. */
+  /**
+   * What was charged has ended, or in part, and is settled: adaptive slots are told how, the first time, and those wait no
+   * longer whom it has left room.
+   */
   ended(receipt: Receipt, ending: Ending): void;
+  /** Gives back what was charged for nothing. Fails as the store does. */
+  giveBack(receipt: Receipt): May<void>;
   /** What the meters would say to these bills. Fails as the store does. */
   peek(who: Who, bills: readonly Bill[]): May<readonly Usage[]>;
   /** The same; `undefined` if that failed, which is told. */
@@ -24,7 +29,10 @@ export interface Ledger {
   attempt<T>(ask: () => May<T>): May<T | undefined>;
 }
 
-/** @param plan the gate's present one */
+/**
+ * @param plan the gate's present one
+ * @param gaveBack told of what has ended, once adaptive slots know of it
+ */
 export function createLedger(
   gate: string,
   store: Store,
@@ -32,6 +40,7 @@ export function createLedger(
   emitter: Emitter,
   alerts: Alerts,
   plan: () => Plan,
+  gaveBack?: (receipt: Receipt) => void,
 ): Ledger {
   let sequence = 0;
   const slotsInUse = createSlotsInUse();
@@ -50,7 +59,7 @@ export function createLedger(
     return result;
   }
 
-  return {
+  const ledger: Ledger = {
     peek: (who, bills) => store.peek(who, bills, clock.now()),
     // As `attempt` does, without a closure for each request; `tryPeek` too.
     take(alternatives, now) {
@@ -71,6 +80,11 @@ export function createLedger(
     },
     ended(receipt, ending) {
       if (plan().hasAdaptive) slotsInUse.ended(receipt, ending, clock.now());
+      gaveBack?.(receipt);
+    },
+    giveBack(receipt) {
+      const nothing = receipt.map(() => 0);
+      return then(ledger.settle(receipt, nothing), () => ledger.ended(receipt, NOTHING_OF_THE_LOAD));
     },
     tryPeek(who, bills) {
       try {
@@ -89,7 +103,11 @@ export function createLedger(
       }
     },
   };
+  return ledger;
 }
+
+/** Slots that were left for others, or taken in vain. */
+export const NOTHING_OF_THE_LOAD: Ending = { outcome: 'failed' };
 
 /** What the meters would say to each of several ways. */
 export async function peekAll(ledger: Ledger, ways: readonly Alternative[]): Promise<(readonly Usage[])[]> {

@@ -1,5 +1,6 @@
 /** What a gate is asked, in the words of the design: subject, dimensions, estimate. */
 import type { Money } from './money/nano-dollars.js';
+import type { Duration } from './units.js';
 
 /**
  * On whose behalf a request comes. An app adds dimensions of its own by augmentation:
@@ -33,7 +34,7 @@ export type Dimension = Exclude<keyof Subject, 'floor' | 'degrade'> | keyof Requ
 /** Whom a limit or budget counts, by its dimensions: `{ user: 'u1' }`, `{ tenant: 't1', feature: 'search' }`. */
 export type Whom = Subject & RequestFacts;
 
-/** How urgent a request is. */
+/** How urgent a request is. In a gate with a line the more urgent begins first, and is shed last. */
 export type Priority = 'interactive' | 'standard' | 'batch' | 'background';
 
 /** Tokens that a request is expected to use, or did use. Each a number from 0 to 2⁵³ − 1. */
@@ -78,7 +79,15 @@ export interface AdmitRequest<
   tier?: Tier | undefined;
   permits?: number | undefined;
   feature?: Feature | undefined;
+  /** `standard` unless given. It means something where the gate has a line. */
   priority?: Priority | undefined;
+  /** How long it waits in the line at most, where that is less than its priority may; `'0s'` is not at all. */
+  maxWait?: Duration | undefined;
+  /**
+   * What becomes of it where its priority is shed: it is refused, or waits until it is served again, for as long as it may
+   * wait. `refuse` unless given.
+   */
+  whenShed?: 'refuse' | 'delay' | undefined;
   /** The model to be served by, where there is room for it; else the next one of its ladder is tried. */
   model?: Model | undefined;
   /**

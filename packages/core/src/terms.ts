@@ -2,6 +2,7 @@
 import type { GateAdmission } from './admission.js';
 import { type Costing, type Quote, type QuoteFor, quoteMore, quotesBy } from './costs.js';
 import { type Ladders, rungsOf } from './ladders.js';
+import type { QueueTerms } from './line/queue-options.js';
 import type { Rung } from './meters/asked.js';
 import { billsOf, makePlan, type Plan, whoOf, withoutZeros } from './meters/charges.js';
 import { type BodyEstimate, estimateOf } from './money/body.js';
@@ -14,6 +15,7 @@ import type { CheckedConfig } from './validate.js';
 /** One way to serve a request, and what it costs that way. */
 export interface Offer extends Alternative {
   readonly model: string | undefined;
+  readonly rung: Rung;
   readonly quote: Quote;
   /** By which it is priced, and when: what it comes to is priced likewise, whatever prices have become. */
   readonly costing: Costing;
@@ -22,6 +24,8 @@ export interface Offer extends Alternative {
 
 export interface Terms {
   readonly plan: Plan;
+  /** `undefined`: nothing waits. */
+  readonly queue: QueueTerms | undefined;
   readonly ladders: Ladders;
   readonly costing: Costing;
   readonly quoteFor: QuoteFor;
@@ -33,13 +37,13 @@ export const NO_SUBJECT: Subject = Object.freeze({});
 
 /** @param previous whose meters go on, with their usage */
 export function termsOf(checked: CheckedConfig, learned: Learned, previous?: Terms): Terms {
-  const { layers, tiers, features, prices, ladders } = checked;
+  const { layers, queue, tiers, features, prices, ladders } = checked;
   const countsUsd = layers.some(({ unit }) => unit === 'usd');
   const countsTokens = layers.some(({ unit }) => unit !== 'requests' && unit !== 'permits' && unit !== 'slots');
   const onTrial = layers.every(({ unit, shadow }) => unit !== 'usd' || shadow);
   const plan = makePlan(layers, previous?.plan);
   const costing = { tiers, features, prices, countsUsd, onTrial, warned: plan.warned };
-  return { plan, ladders, costing, quoteFor: quotesBy(costing, learned), countsTokens };
+  return { plan, queue, ladders, costing, quoteFor: quotesBy(costing, learned), countsTokens };
 }
 
 /** The ways to serve a request, best first. */
@@ -61,7 +65,22 @@ function offerOf(
   const quote = quoteFor(request, model, said, now);
   const asked = { request, subject: request.subject ?? NO_SUBJECT, rung, cost: quote.cost, now };
   const who = whoOf(plan, asked);
-  return { name: model ?? 'only', model, quote, costing, at: now, who, bills: billsOf(plan, who, asked) };
+  return { name: model ?? 'only', model, rung, quote, costing, at: now, who, bills: billsOf(plan, who, asked) };
+}
+
+/** The same ways at the same quotes, with what they are charged by the limits as they are now. */
+export function renewed(
+  { plan }: Terms,
+  request: AdmitRequest,
+  offers: readonly Offer[],
+  now: number,
+): readonly Offer[] {
+  const subject = request.subject ?? NO_SUBJECT;
+  return offers.map((offer) => {
+    const asked = { request, subject, rung: offer.rung, cost: offer.quote.cost, now };
+    const who = whoOf(plan, asked);
+    return { ...offer, who, bills: billsOf(plan, who, asked) };
+  });
 }
 
 /** More of what an admission has: by the same model, which may use budgets as a whole. */

@@ -1,4 +1,4 @@
-/** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit, what came of it. */
+/** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit or has it to wait, what came of it. */
 import { randomBytes } from 'node:crypto';
 import { type Books, type Decision, GateAdmission } from './admission.js';
 import { createAlerts } from './alerts.js';
@@ -9,19 +9,25 @@ import { moneyOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
-import { refusalOf, storeDownRefusal } from './http/problem.js';
+import { lineRefusal } from './http/line-problem.js';
+import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { billsFor, explanation, inspection } from './insight.js';
 import { createLedger, peekAll } from './ledger.js';
+import type { LineDesk } from './line/hall.js';
+import { createLine, type Line } from './line/line.js';
+import type { Outlook } from './line/outlook.js';
+import type { QueueTerms } from './line/queue-options.js';
 import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage, Who } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
 import { endingOf, type Outcome } from './outcome.js';
-import { type AdmitRequest, type Cost, isPromise, type May, type Whom } from './request.js';
+import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { type Offer, offersOf, termsOf } from './terms.js';
 import { giveRoom } from './top-up.js';
 import { changed } from './update.js';
 import { validate } from './validate.js';
+import { entrantOf } from './waiting.js';
 
 /**
  * Makes a gate.
@@ -46,7 +52,8 @@ export function createTollgate<
   let count = 0;
   const emitter = createEmitter();
   const alerts = createAlerts(name, emitter, clock, checked.alerts ?? {});
-  const ledger = createLedger(name, store, clock, emitter, alerts, () => terms.plan);
+  const line = checked.queue === undefined ? undefined : createLine<Offer>(lineDesk());
+  const ledger = createLedger(name, store, clock, emitter, alerts, () => terms.plan, line?.gaveBack);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
   const desk: Desk = { terms: () => terms, ledger, clock, charge, isRefusal, admitted, refused };
   const amendments = createAmendments(desk);
@@ -59,11 +66,50 @@ export function createTollgate<
     const offers = offersOf(terms, request, body, now);
     return extending
       ? amendments.amend(extending as GateAdmission, request, offers, signal)
-      : charge(request, offers, now, signal);
+      : line === undefined
+        ? charge(request, offers, now, signal)
+        : enter(line, request, offers, now, signal);
   }
 
   function assertOpen(): void {
-    if (closed) throw new TollgateError('TOLLGATE_CLOSED', `Gate '${name}' has been closed.`);
+    if (closed) throw closedError();
+  }
+
+  function closedError(): TollgateError {
+    return new TollgateError('TOLLGATE_CLOSED', `Gate '${name}' has been closed.`);
+  }
+
+  /** Charges a request when its turn has come. */
+  function enter(
+    line: Line<Offer>,
+    request: AdmitRequest,
+    offers: readonly Offer[],
+    now: number,
+    signal: AbortSignal | undefined,
+  ): May<Decision> {
+    const sequence = count++;
+    const id = idPrefix + sequence.toString(36);
+    const entrant = entrantOf(() => terms, request, offers, now, signal, {
+      queued: (outlook) => emitter.emit('queued', { gate: name, id, request, ...queuedAt(outlook) }),
+      withdrawn: (waitedMs) => emitter.emit('withdrawn', { gate: name, id, request, waitedMs }),
+    });
+    return then(line.enter(entrant), (passed) =>
+      'why' in passed
+        ? refusedFor(request, lineRefusal(id, passed, terms.queue?.fairBy))
+        : charged(passed.result, sequence, request, passed.alternatives, signal, passed.waitedMs),
+    );
+  }
+
+  function lineDesk(): LineDesk<Offer> {
+    return {
+      clock,
+      terms: () => terms.queue as QueueTerms,
+      take: (offers, now) => ledger.take(offers, now),
+      peek: (who, bills) => ledger.tryPeek(who, bills),
+      giveBack: (receipt) => void ledger.attempt(() => ledger.giveBack(receipt)),
+      levelChanged: (from, to) => emitter.emit('shed.level', { gate: name, from, to }),
+      closed: closedError,
+    };
   }
 
   function charge(
@@ -85,11 +131,12 @@ export function createTollgate<
     request: AdmitRequest,
     offers: readonly Offer[],
     signal: AbortSignal | undefined,
+    waitedMs = 0,
   ): Decision {
     if (isRefusal(result)) return refused(idPrefix + sequence.toString(36), request, result?.refused);
     const offer = offers[result?.taken ?? 0];
     const receipt = result?.receipt ?? NO_RECEIPT;
-    return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal), result);
+    return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal, waitedMs), result);
   }
 
   /** Where the store fails, the limits say what holds. */
@@ -106,8 +153,8 @@ export function createTollgate<
   ): Decision {
     if (result !== undefined) tellOf(admission, result, from);
     if (emitter.hears.admitted) {
-      const { id, request, model, offer } = admission;
-      emitter.emit('admitted', { gate: name, id, request, model, cost: offer.quote.cost, extended });
+      const { id, request, model, offer, waitedMs } = admission;
+      emitter.emit('admitted', { gate: name, id, request, model, cost: offer.quote.cost, extended, waitedMs });
     }
     return { admitted: true, admission };
   }
@@ -124,15 +171,18 @@ export function createTollgate<
 
   /** @param usages what the meters of each alternative said; `undefined` if the store failed */
   function refused(id: string, request: AdmitRequest, usages: readonly (readonly Usage[])[] | undefined): Decision {
-    const refusal = usages ? refusalOf(id, usages, budgetStatus) : storeDownRefusal(id);
-    emitter.emit('refused', { gate: name, id, request, refusal });
+    return refusedFor(request, usages ? refusalOf(id, usages, budgetStatus) : storeDownRefusal(id));
+  }
+
+  function refusedFor(request: AdmitRequest, refusal: Refusal): Decision {
+    emitter.emit('refused', { gate: name, id: refusal.id, request, refusal });
     return { admitted: false, refusal };
   }
 
   function settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void {
     const { request, offer, receipt, hasBeenExtended } = admission;
     const { outcome = 'succeeded', usage, model = admission.model } = end;
-    if (terms.plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
+    if (line !== undefined || terms.plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
     // Extensions come on top of what is learned.
     if (usage && actual && model !== undefined && !provisional && !hasBeenExtended) {
       learned.learn(request.feature, model, offer.quote.tokens, usage);
@@ -157,6 +207,7 @@ export function createTollgate<
   ): Promise<BudgetState> {
     assertOpen();
     const state = await giveRoom(terms.plan, ledger, budget, whom, room, clock.now());
+    line?.stir();
     emitter.emit('budget.credited', { gate: name, by, budget: state });
     return state;
   }
@@ -169,6 +220,7 @@ export function createTollgate<
     },
     ladderModels: new Set(ladders.keys()),
     countsTokens: terms.countsTokens,
+    hasLine: line !== undefined,
     on: emitter.on,
     decide: (request, options = NO_OPTIONS) => decide(request, options),
     admit(request, options = NO_OPTIONS) {
@@ -183,12 +235,15 @@ export function createTollgate<
       const now = clock.now();
       const { who, bills } = billsFor(terms, subject, facts, now);
       const usages = await ledger.peek(who, bills);
-      return inspection(usages, learned.states(), now);
+      return inspection(usages, learned.states(), line?.state(), now);
     },
     async explain(request, { body } = NO_OPTIONS) {
       assertOpen();
-      const offers = offersOf(terms, request, body, clock.now());
-      return explanation(offers, await peekAll(ledger, offers), budgetStatus);
+      const now = clock.now();
+      const offers = offersOf(terms, request, body, now);
+      const usages = await peekAll(ledger, offers);
+      const entrant = line && entrantOf(() => terms, request, offers, now, undefined, TELLS_NOBODY);
+      return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant)));
     },
     topUp: async (budget, whom, amount) =>
       giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount)),
@@ -197,16 +252,27 @@ export function createTollgate<
       const next = changed(source, change);
       source = next.source;
       terms = termsOf(next.checked, learned, terms);
+      if (change.queue?.weights !== undefined || change.queue?.maxWait !== undefined) line?.renewed();
+      line?.stir();
       emitter.emit('updated', { gate: name, change });
     },
     async close() {
       closed = true;
+      await line?.close();
       alerts.close();
       await store.close();
     },
   };
 }
 
+/** Where somebody waits, as events tell it. */
+function queuedAt(outlook: Outlook | undefined) {
+  const { usage, position, expectedMs } = outlook ?? {};
+  return { layer: usage?.charge.meter.name, position, expectedWaitMs: expectedMs };
+}
+
 const NO_OPTIONS: AdmitOptions = {};
+
+const TELLS_NOBODY = { queued() {}, withdrawn() {} };
 
 const NO_RECEIPT: Receipt = [];

@@ -21,6 +21,12 @@ export function parseDuration(value: unknown): number | undefined {
   return match ? positiveWhole(Math.round(Number(match[1]) * MS[match[2] as keyof typeof MS])) : undefined;
 }
 
+/** Likewise, and 0 is right too: no wait. */
+export function parseWait(value: unknown): number | undefined {
+  const isNone = value === 0 || (typeof value === 'string' && /^0(ms|s|m|h|d|w)$/.test(value));
+  return isNone ? 0 : parseDuration(value);
+}
+
 /** A number from 0 to 2⁵³ − 1, or `Infinity` where it is given as such; `undefined` for what is no count. */
 export function parseCount(value: unknown): number | undefined {
   if (value === Number.POSITIVE_INFINITY) return value;

@@ -18,6 +18,8 @@ import { proxyWatch } from './proxy.js';
 import { rateLimitHeaders } from './rate-limit-headers.js';
 import { makeToll, type Toll, type TollFacts } from './toll.js';
 
+const CLIENT_GONE = 'The client closed the connection.';
+
 const MODEL_HEADER = 'tollgate-model';
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options */
@@ -77,8 +79,13 @@ export function createConduct<R extends object, S, F>(
   ): May<Passage> {
     if (adapter.isClosed(response)) return 'gone';
     const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
-    const decision = gate.decide(requestOf(facts, subject, route), { extending: exchange.admission, body });
-    return isPromise(decision) ? keepLater(response, exchange, decision) : keep(response, exchange, decision);
+    const { admission } = exchange;
+    const leaving = gate.hasLine && admission === undefined ? new AbortController() : undefined;
+    const asked = requestOf(facts, subject, route);
+    const decision = gate.decide(asked, { extending: admission, body, signal: leaving?.signal });
+    if (!isPromise(decision)) return keep(response, exchange, decision);
+    if (leaving !== undefined) abortOnClose(response, decision, leaving);
+    return keepLater(response, exchange, decision);
   }
 
   async function keepLater(response: S, exchange: Exchange, deciding: Promise<Decision>): Promise<Passage> {
@@ -93,6 +100,18 @@ export function createConduct<R extends object, S, F>(
     if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
     exchange.admission = decision.admission;
     return leave(exchange);
+  }
+
+  /** Whose response is over waits no longer, however it ended; afterwards, whoever has left sets off nothing more. */
+  function abortOnClose(response: S, decision: Promise<Decision>, leaving: AbortController): void {
+    let waits = true;
+    const decided = () => {
+      waits = false;
+    };
+    decision.then(decided, decided);
+    adapter.onClose(response, ({ finished }) => {
+      if (waits || !finished) leaving.abort(new Error(CLIENT_GONE));
+    });
   }
 
   /** Keeps what was decided, and tells the client how it stands. */
@@ -147,7 +166,7 @@ export function createConduct<R extends object, S, F>(
   /** Provisional, since the handler may know better and say so later. */
   function finish({ admission }: Exchange, end: ResponseEnd): void {
     if (!admission) return;
-    if (!end.finished) admission.abort(new Error('The client closed the connection.'));
+    if (!end.finished) admission.abort(new Error(CLIENT_GONE));
     try {
       const concluding = admission.conclude({ outcome: outcomeOf(end) });
       if (isPromise(concluding)) concluding.then(undefined, (error) => warnOfUnsettled(admission, error));

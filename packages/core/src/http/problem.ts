@@ -3,25 +3,46 @@ import { type LayerState, statesOf } from '../meters/layer-state.js';
 import type { Unit, Usage } from '../meters/meter.js';
 import { formatMoney } from '../money/nano-dollars.js';
 
-/** Why a request was refused. */
-export type RefusalReason = 'limit' | 'budget' | 'too-costly' | 'store-down';
+/**
+ * Why a request was refused. `shed`, `line-full`, `too-long-wait` (it could not begin in the time that it may wait) and
+ * `waited-too-long` are those of gates with a line.
+ */
+export type RefusalReason =
+  | 'limit'
+  | 'budget'
+  | 'too-costly'
+  | 'store-down'
+  | 'shed'
+  | 'line-full'
+  | 'too-long-wait'
+  | 'waited-too-long';
 
 /** The outcome of a request that was not admitted. Nothing was charged. */
 export interface Refusal {
   /** The id that the refused request would have been admitted under; the same in events and in `instance`. */
   readonly id: string;
   readonly reason: RefusalReason;
-  /** The limit or budget that refused; of several the one that takes longest. `undefined` if none did. */
+  /**
+   * The limit or budget that refused, or that the request would have had to wait for; of several the one that takes longest.
+   * `undefined` if none did.
+   */
   readonly layer: string | undefined;
   /** The HTTP status. */
   readonly status: number;
   readonly title: string;
   /** A sentence that a person can act on. */
   readonly detail: string;
-  /** Exact: a request that comes then, alone, is admitted. `undefined` if it never can be. */
+  /**
+   * Exact: a request that comes then, alone, is admitted. Of a line an estimate, by the pace of late. `undefined` if it never
+   * can be.
+   */
   readonly retryAfterMs: number | undefined;
   /** When the budget that refused has its next period, in milliseconds since 1970; `undefined` for other reasons. */
   readonly resetsAt: number | undefined;
+  /** Which the request would have been in the line, from 1, or was when it left it; `undefined` where that isn't known. */
+  readonly position?: number | undefined;
+  /** Milliseconds that it would have waited, about, or still would have; `undefined` where that isn't known. */
+  readonly expectedWaitMs?: number | undefined;
   /** The layers that refused, with all their figures: for logs and the app, not for clients. */
   readonly violated: readonly LayerState[];
   /** All layers that were asked. */
@@ -41,15 +62,24 @@ export interface ProblemBody {
   readonly retryAfter?: number;
   /** When the budget has its next period, such as `2026-12-01T00:00:00.000Z`. */
   readonly resetsAt?: string;
+  readonly position?: number;
+  /** Whole seconds. */
+  readonly expectedWait?: number;
 }
 
 const PROBLEM_TYPES = 'https://iana.org/assignments/http-problem-types';
 
-const KINDS: Record<RefusalReason, { status: number; type: string; title: string }> = {
+const REDUCED_CAPACITY = `${PROBLEM_TYPES}#temporary-reduced-capacity`;
+
+export const KINDS: Record<RefusalReason, { status: number; type: string; title: string }> = {
   limit: { status: 429, type: `${PROBLEM_TYPES}#quota-exceeded`, title: 'Limit reached' },
   budget: { status: 402, type: `${PROBLEM_TYPES}#quota-exceeded`, title: 'Budget exhausted' },
   'too-costly': { status: 422, type: 'about:blank', title: 'Unprocessable Content' },
-  'store-down': { status: 503, type: `${PROBLEM_TYPES}#temporary-reduced-capacity`, title: 'Temporarily unavailable' },
+  'store-down': { status: 503, type: REDUCED_CAPACITY, title: 'Temporarily unavailable' },
+  shed: { status: 503, type: REDUCED_CAPACITY, title: 'Too busy' },
+  'line-full': { status: 503, type: REDUCED_CAPACITY, title: 'Line full' },
+  'too-long-wait': { status: 503, type: REDUCED_CAPACITY, title: 'Wait too long' },
+  'waited-too-long': { status: 503, type: REDUCED_CAPACITY, title: 'Waited too long' },
 };
 
 /** Seconds. Above it SDKs that would sleep and retry by themselves are told not to. */
@@ -69,9 +99,18 @@ const WORDS: Record<Exclude<Unit, 'usd'>, string> = {
 
 const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
 
-/** Milliseconds until an alternative fits: the longest that one of its meters takes. */
+/** Milliseconds until an alternative fits: the longest that takes of what refuses it. */
 function waitOf(usages: readonly Usage[]): number {
-  return usages.reduce((longest, { charge, waitMs }) => (charge.shadow ? longest : Math.max(longest, waitMs)), 0);
+  return reasons(usages).reduce((longest, { waitMs }) => Math.max(longest, waitMs), 0);
+}
+
+/** What refuses: what a request would only have to wait for in the line is a reason where there is no other. */
+function reasons(usages: readonly Usage[]): readonly Usage[] {
+  const full = usages.filter(({ charge, waitMs }) => !charge.shadow && waitMs > 0);
+  const refusing = full.filter(
+    ({ charge, waitMs }) => charge.whenFull === 'refuse' || waitMs === Number.POSITIVE_INFINITY,
+  );
+  return refusing.length > 0 ? refusing : full;
 }
 
 /**
@@ -88,7 +127,7 @@ export function refusalOf(
 ): Refusal {
   const usages = alternatives.reduce((best, other) => (waitOf(other) <= waitOf(best) ? other : best));
   const layers = statesOf(usages);
-  const violated = layers.filter(({ mode, retryAfterMs }) => mode === 'enforce' && retryAfterMs !== 0);
+  const violated = statesOf(reasons(usages));
   const worst = longestOf(violated);
   const budgets = violated.filter(({ unit }) => unit === 'usd');
   const reason = worst.retryAfterMs === undefined ? 'too-costly' : budgets.length > 0 ? 'budget' : 'limit';
@@ -144,7 +183,8 @@ export function retryHeaders({ reason, retryAfterMs }: Refusal): [name: string, 
 }
 
 export function problemBody(refusal: Refusal): ProblemBody {
-  const { id, reason, title, status, detail, layer, retryAfterMs, resetsAt, violated } = refusal;
+  const { id, reason, title, status, detail, layer, retryAfterMs, resetsAt, violated, position, expectedWaitMs } =
+    refusal;
   return {
     type: KINDS[reason].type,
     title,
@@ -154,6 +194,8 @@ export function problemBody(refusal: Refusal): ProblemBody {
     ...(layer !== undefined && { layer, 'violated-policies': violated.map((one) => one.layer) }),
     ...(retryAfterMs !== undefined && reason !== 'budget' && { retryAfter: secondsUp(retryAfterMs) }),
     ...(resetsAt !== undefined && { resetsAt: new Date(resetsAt).toISOString() }),
+    ...(position !== undefined && { position }),
+    ...(expectedWaitMs !== undefined && { expectedWait: secondsUp(expectedWaitMs) }),
   };
 }
 
@@ -195,7 +237,7 @@ function limitDetail({ layer, unit: counted, own, cost, used, limit, retryAfterM
 }
 
 /** A length of time for a person, rounded up to two figures or so: whoever waits that long is not early. */
-function duration(ms: number): string {
+export function duration(ms: number): string {
   const seconds = secondsUp(ms);
   if (seconds < 120) return plural(seconds, 'second');
   if (seconds < 7200) return plural(Math.ceil(seconds / 60), 'minute');
@@ -204,7 +246,7 @@ function duration(ms: number): string {
 }
 
 /** Small whole numbers need no grouping, and a flood of refusals has little else to show. */
-function number(value: number): string {
+export function number(value: number): string {
   return Number.isInteger(value) && value < 1000 ? String(value) : GROUPED.format(value);
 }
 

@@ -6,7 +6,7 @@ import { type Money, parseMoney } from '../money/nano-dollars.js';
 import type { AdmitRequest, May, Priority, TokenCounts } from '../request.js';
 import { check, field, isRecord } from '../schema.js';
 import { isComplete, problemOf } from '../token-counts.js';
-import { A_COST, isCost } from '../units.js';
+import { A_COST, type Duration, isCost, parseWait } from '../units.js';
 
 /**
  * Filled in by the app, so that wrong names on its routes are compile errors:
@@ -35,7 +35,12 @@ export interface TollOptions<R> {
   feature?: Fact<R, FeatureName | undefined>;
   /** What limits by `route` count this as: its method and pattern unless given. */
   route?: Fact<R, string | undefined>;
+  /** How urgent it is, where the gate has a line. */
   priority?: Fact<R, Priority | undefined>;
+  /** How long it waits in the line at most, where that is less than its priority may. */
+  maxWait?: Fact<R, Duration | undefined>;
+  /** Where its priority is shed: refused, or delayed until it is served again. */
+  whenShed?: Fact<R, 'refuse' | 'delay' | undefined>;
   /** The model to be served by; `admission.model` says what became of it. What clients choose may be any string. */
   model?: ModelName | ((request: R) => May<string | undefined>);
   /** The cheapest model of its ladder that will do. */
@@ -54,7 +59,18 @@ export interface TollOptions<R> {
 export type TollFacts = Required<
   Pick<
     AdmitRequest,
-    'tier' | 'permits' | 'feature' | 'route' | 'priority' | 'model' | 'floor' | 'degrade' | 'estimate' | 'usd'
+    | 'tier'
+    | 'permits'
+    | 'feature'
+    | 'route'
+    | 'priority'
+    | 'maxWait'
+    | 'whenShed'
+    | 'model'
+    | 'floor'
+    | 'degrade'
+    | 'estimate'
+    | 'usd'
   >
 >;
 
@@ -89,6 +105,8 @@ const schema = z.strictObject({
   priority: optional("'interactive', 'standard', 'batch' or 'background'", (value) =>
     ['interactive', 'standard', 'batch', 'background'].includes(value as string),
   ),
+  maxWait: optional("a duration such as '10s', or '0s' for no wait", (value) => parseWait(value) !== undefined),
+  whenShed: optional("'refuse' or 'delay'", (value) => value === 'refuse' || value === 'delay'),
   model: optional('a name', isText),
   floor: optional('a name', isText),
   degrade: optional('true or false', (value) => typeof value === 'boolean'),
@@ -119,7 +137,7 @@ export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {
 
 /** Always the same fields in the same order, which is what the engine is quick with. */
 function factsOf(given: Record<string, unknown>): TollFacts {
-  const { tier, permits, feature, route, priority, model, floor, degrade, estimate, usd } =
+  const { tier, permits, feature, route, priority, maxWait, whenShed, model, floor, degrade, estimate, usd } =
     given as unknown as TollFacts;
-  return { tier, permits, feature, route, priority, model, floor, degrade, estimate, usd };
+  return { tier, permits, feature, route, priority, maxWait, whenShed, model, floor, degrade, estimate, usd };
 }

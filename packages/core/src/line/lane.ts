@@ -80,7 +80,28 @@ export function firstOf<T extends object>({ ring, head }: Lane<T>): T | undefine
 }
 
 /** The place of what has this ticket, in O(log n); `undefined`: it isn't here, or no longer. */
-export function placeOf<T extends object>({ head, tail, ring }: Lane<T>, ticket: Ticket): number | undefined {
+export function placeOf<T extends object>(lane: Lane<T>, ticket: Ticket): number | undefined {
+  const { values, arrivals } = lane.ring;
+  const mask = values.length - 1;
+  const place = placeFor(lane, ticket);
+  const isHere = place < lane.tail && arrivals[place & mask] === ticket.arrival && values[place & mask] !== undefined;
+  return isHere ? place : undefined;
+}
+
+/** How many go before a ticket, in O(log n) where the lane has no gaps. */
+export function countBefore<T extends object>(lane: Lane<T>, ticket: Ticket): number {
+  const { head, tail, size, ring } = lane;
+  const end = placeFor(lane, ticket);
+  if (tail - head === size) return end - head;
+  let count = 0;
+  for (let place = head; place < end; place++) {
+    if (ring.values[place & (ring.values.length - 1)] !== undefined) count++;
+  }
+  return count;
+}
+
+/** The first place that doesn't go before a ticket; `tail` where all do. */
+function placeFor<T extends object>({ head, tail, ring }: Lane<T>, ticket: Ticket): number {
   const { values, scores, arrivals } = ring;
   const mask = values.length - 1;
   let low = head;
@@ -91,7 +112,7 @@ export function placeOf<T extends object>({ head, tail, ring }: Lane<T>, ticket:
     if (goesBefore({ score: scores[at], arrival: arrivals[at] }, ticket)) low = middle + 1;
     else high = middle;
   }
-  return low < tail && arrivals[low & mask] === ticket.arrival && values[low & mask] !== undefined ? low : undefined;
+  return low;
 }
 
 /** Takes out what is at a place that is no gap, in O(1) amortised. */

@@ -11,7 +11,18 @@
  */
 import type { Priority } from '../request.js';
 import { add, first, type Heap, heapBy, settle, take } from './heap.js';
-import { emptyLane, firstOf, goesBefore, insert, type Lane, placeOf, type Ticket, takeAt, waitingIn } from './lane.js';
+import {
+  countBefore,
+  emptyLane,
+  firstOf,
+  goesBefore,
+  insert,
+  type Lane,
+  placeOf,
+  type Ticket,
+  takeAt,
+  waitingIn,
+} from './lane.js';
 
 export interface PriorityQueue<T extends object> {
   size: number;
@@ -92,6 +103,11 @@ export function remove<T extends object>(
 /** How many wait in a lane. */
 export function sizeOf<T extends object>({ lanes }: PriorityQueue<T>, { priority, key }: LaneName): number {
   return lanes[priority].get(key)?.size ?? 0;
+}
+
+/** How many go before a ticket, in O(log n) for each lane of n. */
+export function countAhead<T extends object>({ busy }: PriorityQueue<T>, ticket: Ticket): number {
+  return busy.entries.reduce((count, lane) => count + countBefore(lane, ticket), 0);
 }
 
 /** All of them in order, in O(n log n): for reports. */

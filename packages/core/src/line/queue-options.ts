@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Problem, TollgateError } from '../errors.js';
 import type { Dimension, Priority } from '../request.js';
 import { field, isRecord, optionalField, reading, readMap } from '../schema.js';
-import { type Duration, parseDuration, parseWhole } from '../units.js';
+import { type Duration, parseWait, parseWhole } from '../units.js';
 import {
   type AdaptiveLimit,
   type AdaptiveOptions,
@@ -160,11 +160,6 @@ export function incompleteFields(queue: unknown): Problem[] {
 /** What is given as `undefined` is left out. */
 function given(value: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined));
-}
-
-function parseWait(value: unknown): number | undefined {
-  const isNone = value === 0 || (typeof value === 'string' && /^0(ms|s|m|h|d|w)$/.test(value));
-  return isNone ? 0 : parseDuration(value);
 }
 
 function parseWeight(value: unknown): number | undefined {

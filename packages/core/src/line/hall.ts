@@ -1,0 +1,167 @@
+/** Everybody who waits, and the bookkeeping of who comes, moves and goes. Decides nothing. */
+import type { Clock } from '../clock.js';
+import type { Charge, Key, Usage } from '../meters/meter.js';
+import type { May, Priority } from '../request.js';
+import type { Alternative, NotTaken, Receipt, Taken } from '../store/store.js';
+import { type Alarm, createAlarm } from './alarm.js';
+import { type Crowd, count, nobody } from './crowd.js';
+import { add, first, type Heap, heapBy, settle, take } from './heap.js';
+import type { Peek } from './outlook.js';
+import { peek } from './priority-queue.js';
+import type { QueueTerms } from './queue-options.js';
+import { createShedder, type Shedder } from './shedder.js';
+import { join, leave as leaveStation, noStations, openStation, type Station, type Stations } from './station.js';
+import { isDueBefore, type Waiter } from './waiter.js';
+
+/** What the line needs of its gate. */
+export interface LineDesk<A extends Alternative> {
+  readonly clock: Clock;
+  /** The present ones. */
+  terms(): QueueTerms;
+  /** Charges the first alternative that fits as a whole, or nothing. `undefined` if the store failed; never rejects. */
+  take(alternatives: readonly A[], now: number): May<Taken | NotTaken | undefined>;
+  readonly peek: Peek;
+  /** Gives back what was charged for a request that has left meanwhile. */
+  giveBack(receipt: Receipt): void;
+  levelChanged(from: number, to: number): void;
+  /** What a request that waits is told of when the gate has been closed. */
+  closed(): unknown;
+}
+
+export interface Hall<A extends Alternative> {
+  readonly desk: LineDesk<A>;
+  readonly stations: Stations<Waiter<A>>;
+  readonly crowd: Crowd;
+  readonly deadlines: Heap<Waiter<A>>;
+  /** Of stations at which time is waited for. */
+  readonly openings: Heap<Station<Waiter<A>>>;
+  /** Shed, and not refused: by priority, as they came. */
+  readonly delayed: Set<Waiter<A>>;
+  readonly shedder: Shedder;
+  readonly alarm: Alarm;
+  /** Asks of the store for those who wait. */
+  readonly tries: Set<Promise<unknown>>;
+  /** How often room may have come: what was refused before the last time may fit now. */
+  rooms: number;
+  isClosed: boolean;
+}
+
+/** The longest that slots which rest are left alone for, in milliseconds. */
+const LONGEST_REST = 250;
+
+/**
+ * @param ring told when something is due
+ * @param levelChanged told when more is shed or less
+ */
+export function openHall<A extends Alternative>(
+  desk: LineDesk<A>,
+  ring: () => void,
+  levelChanged: (from: number, to: number) => void,
+): Hall<A> {
+  const stations = noStations<Waiter<A>>();
+  const crowd = nobody();
+  return {
+    desk,
+    stations,
+    crowd,
+    deadlines: heapBy<Waiter<A>>(isDueBefore),
+    openings: heapBy<Station<Waiter<A>>>((a, b) => a.openAt < b.openAt),
+    delayed: new Set(),
+    shedder: createShedder(desk.terms, crowd, stations, levelChanged),
+    alarm: createAlarm(desk.clock, ring),
+    tries: new Set(),
+    rooms: 0,
+    isClosed: false,
+  };
+}
+
+/** Looks around after anybody may have come or gone: how great the pressure is, and what is due first. */
+export function look<A extends Alternative>({ desk, alarm, deadlines, openings, shedder }: Hall<A>): void {
+  shedder.read(desk.clock.now());
+  const deadline = first(deadlines)?.deadline ?? Number.POSITIVE_INFINITY;
+  const openAt = first(openings)?.openAt ?? Number.POSITIVE_INFINITY;
+  alarm.set(Math.min(deadline, openAt, shedder.nextAt()));
+}
+
+/** Somebody waits from now on, as yet at no station. */
+export function arrive<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): void {
+  add(hall.deadlines, waiter);
+  count(hall.crowd, memberOf(waiter), 1);
+  if (waiter.isDelayed) hall.delayed.add(waiter);
+}
+
+/** Somebody waits for what the charge counts, too. Returns the station, and whether it is this one's turn there. */
+export function stand<A extends Alternative>(
+  hall: Hall<A>,
+  waiter: Waiter<A>,
+  charge: Charge,
+  key: Key,
+  now: number,
+): Station<Waiter<A>> {
+  const station = openStation(hall.stations, charge.meter, key);
+  if (waiter.at.has(station)) return station;
+  const { lane, score } = waiter;
+  waiter.at.set(station, join(hall.stations, station, { lane, score, cost: charge.cost, waiter, now }));
+  return station;
+}
+
+/** True where it is this one's turn. */
+export function isFirst<A extends Alternative>(waiter: Waiter<A>, { queue }: Station<Waiter<A>>): boolean {
+  return peek(queue) === waiter;
+}
+
+/** The first is refused: time may help. */
+export function waitForTime<A extends Alternative>(
+  hall: Hall<A>,
+  station: Station<Waiter<A>>,
+  usage: Usage,
+  now: number,
+): void {
+  const isSlots = usage.charge.rule.kind === 'slots';
+  // Slots that rest after an overload are asked for ever more seldom; others end when they end.
+  const waitMs = isSlots ? Math.max(usage.waitMs, station.restMs) : Math.max(1, usage.waitMs);
+  if (isSlots) station.restMs = Math.min(LONGEST_REST, 2 * station.restMs);
+  station.seen = usage;
+  setOpening(hall, station, now + waitMs);
+}
+
+/** @param at milliseconds since 1970; `Infinity`: nothing is waited for */
+export function setOpening<A extends Alternative>(hall: Hall<A>, station: Station<Waiter<A>>, at: number): void {
+  const isIn = station.openAt < Number.POSITIVE_INFINITY;
+  const isToBeIn = at < Number.POSITIVE_INFINITY;
+  if (isIn && !isToBeIn) take(hall.openings, station);
+  station.openAt = at;
+  if (!isToBeIn) return;
+  if (isIn) settle(hall.openings, station);
+  else add(hall.openings, station);
+}
+
+/** Stands there no longer. Returns true where it was this one's turn, and somebody else's now. */
+export function moveFrom<A extends Alternative>(
+  hall: Hall<A>,
+  waiter: Waiter<A>,
+  station: Station<Waiter<A>>,
+): boolean {
+  const stand = waiter.at.get(station);
+  if (stand === undefined) return false;
+  const wasFirst = isFirst(waiter, station);
+  waiter.at.delete(station);
+  leaveStation(hall.stations, station, waiter.lane, waiter.score, stand);
+  if (wasFirst) setOpening(hall, station, Number.POSITIVE_INFINITY);
+  return wasFirst && station.queue.size > 0;
+}
+
+/** Waits no longer. Returns the stations where it is somebody else's turn now. */
+export function leave<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): Station<Waiter<A>>[] {
+  waiter.hasLeft = true;
+  waiter.unlisten();
+  take(hall.deadlines, waiter);
+  hall.delayed.delete(waiter);
+  count(hall.crowd, memberOf(waiter), -1);
+  return [...waiter.at.keys()].filter((station) => moveFrom(hall, waiter, station));
+}
+
+function memberOf<A extends Alternative>({ entrant, isDelayed }: Waiter<A>) {
+  const { priority, fairKey } = entrant;
+  return { priority, fairKey, isDelayed } satisfies { priority: Priority; fairKey: unknown; isDelayed: boolean };
+}

@@ -1,0 +1,206 @@
+/** Whose turn it is, and what comes of it. A request is charged when it begins, and not before. */
+import type { Charge, Key, Usage } from '../meters/meter.js';
+import { isPromise, type May } from '../request.js';
+import type { Alternative, NotTaken, Taken } from '../store/store.js';
+import { goesBehind, type Passing, passings, waitsFor } from './blocked.js';
+import { type Hall, isFirst, leave, look, moveFrom, setOpening, stand, waitForTime } from './hall.js';
+import { peek } from './priority-queue.js';
+import { begins, type Station } from './station.js';
+import type { Judged, Waiter } from './waiter.js';
+
+/** Where somebody has to wait next, and what the meter said, if it was asked. */
+interface Next {
+  readonly charge: Charge;
+  readonly key: Key;
+  readonly usage: Usage | undefined;
+}
+
+/**
+ * Lets those begin at a station whose turn it is, as long as they fit. None is tried while another is, here or elsewhere:
+ * where room comes meanwhile, that is noted, and the first is tried once more.
+ */
+export function serve<A extends Alternative>(hall: Hall<A>, station: Station<Waiter<A>>): void {
+  if (station.isServed) {
+    station.isPoked = true;
+    return;
+  }
+  station.isServed = true;
+  for (;;) {
+    const waiter = peek(station.queue);
+    if (waiter === undefined) break;
+    station.isPoked = waiter.isTried;
+    if (waiter.isTried) break;
+    const trying = tryNow(hall, waiter, station);
+    if (isPromise(trying)) {
+      keep(hall, trying, () => {
+        station.isServed = false;
+        if (!isFirst(waiter, station) || station.isPoked) serve(hall, station);
+      });
+      return;
+    }
+    if (isFirst(waiter, station) && !station.isPoked) break;
+  }
+  station.isServed = false;
+}
+
+/** Tries one who has a turn, or whose priority is served again. */
+export function tryNow<A extends Alternative>(
+  hall: Hall<A>,
+  waiter: Waiter<A>,
+  at: Station<Waiter<A>> | undefined,
+): May<void> {
+  const { desk, stations } = hall;
+  const asked = hall.rooms;
+  const now = desk.clock.now();
+  try {
+    const ways = waiter.entrant.renewed(now).slice(waiter.skips);
+    const behind = ways.map((way) =>
+      passings(stations, way).find(({ station }) => goesBehind(station, waiter.score, waiter)),
+    );
+    const open = ways.filter((_, i) => behind[i] === undefined);
+    if (open.length === 0) return goOn(hall, waiter, at, behind.flatMap(nextBehind), asked);
+    waiter.isTried = true;
+    const taking = desk.take(open, now);
+    const done = (result: Taken | NotTaken | undefined) => tried(hall, waiter, at, { open, behind, result, asked });
+    return isPromise(taking) ? taking.then(done).catch((error) => fail(hall, waiter, error)) : done(taking);
+  } catch (error) {
+    fail(hall, waiter, error);
+  }
+}
+
+interface Try<A extends Alternative> {
+  readonly open: readonly A[];
+  /** Of each alternative, who goes first there; none of those that were asked for. */
+  readonly behind: readonly (Passing<A> | undefined)[];
+  readonly result: Taken | NotTaken | undefined;
+  readonly asked: number;
+}
+
+function tried<A extends Alternative>(
+  hall: Hall<A>,
+  waiter: Waiter<A>,
+  at: Station<Waiter<A>> | undefined,
+  { open, behind, result, asked }: Try<A>,
+): void {
+  waiter.isTried = false;
+  if (waiter.hasLeft) {
+    if (result !== undefined && 'receipt' in result) hall.desk.giveBack(result.receipt);
+    return;
+  }
+  if (result === undefined || 'receipt' in result) {
+    if (result) noteBegins(hall, waiter, open[result.taken]);
+    end(hall, waiter, at, { result, alternatives: open });
+    return;
+  }
+  const next = [...behind.flatMap(nextBehind), ...result.refused.flatMap((usages) => nextAfter(usages, at))];
+  if (next.length === 0) end(hall, waiter, at, { result, alternatives: open });
+  else goOn(hall, waiter, at, next, asked);
+}
+
+function nextBehind<A extends Alternative>(passing: Passing<A> | undefined): Next[] {
+  return passing === undefined ? [] : [{ charge: passing.charge, key: passing.key, usage: undefined }];
+}
+
+/** Stays where it is refused; else goes to where that takes longest. Of slots nobody knows, so they come last. */
+function nextAfter<A extends Alternative>(usages: readonly Usage[], at: Station<Waiter<A>> | undefined): Next[] {
+  const full = waitsFor(usages);
+  if (full === undefined || full.length === 0) return [];
+  const here = full.find(({ charge, key }) => at?.meter === charge.meter && isSame(at.key, key));
+  const usage = here ?? full.reduce((a, b) => (knownMs(b) > knownMs(a) ? b : a));
+  return [{ charge: usage.charge, key: usage.key, usage }];
+}
+
+function knownMs({ charge, waitMs }: Usage): number {
+  return charge.rule.kind === 'slots' ? 0 : waitMs;
+}
+
+function isSame(a: Key, b: Key): boolean {
+  return a.every((value, i) => value === b[i]);
+}
+
+/** Waits on: at these stations, and at others no longer. */
+function goOn<A extends Alternative>(
+  hall: Hall<A>,
+  waiter: Waiter<A>,
+  at: Station<Waiter<A>> | undefined,
+  next: readonly Next[],
+  asked: number,
+): void {
+  const now = hall.desk.clock.now();
+  const before = new Set(waiter.at.keys());
+  const usages = next.flatMap(({ usage }) => usage ?? []);
+  if (usages.length > 0) waiter.usages = usages;
+  const stations = next.map(({ charge, key, usage }) => {
+    const station = stand(hall, waiter, charge, key, now);
+    if (usage && isFirst(waiter, station)) waitForTime(hall, station, usage, now);
+    return station;
+  });
+  for (const station of before) {
+    if (!stations.includes(station) && moveFrom(hall, waiter, station) && station !== at) serve(hall, station);
+  }
+  for (const station of stations) {
+    if (station === at) continue;
+    // What was refused before room came may fit now.
+    if (before.has(station) ? station.isPoked : hall.rooms !== asked) serve(hall, station);
+  }
+}
+
+/** Leaves with what was said. */
+function end<A extends Alternative>(
+  hall: Hall<A>,
+  waiter: Waiter<A>,
+  at: Station<Waiter<A>> | undefined,
+  judged: Omit<Judged<A>, 'waitedMs'>,
+): void {
+  const waitedMs = Math.max(0, hall.desk.clock.now() - waiter.since);
+  const others = leave(hall, waiter);
+  waiter.resolve({ ...judged, waitedMs });
+  for (const station of others) if (station !== at) serve(hall, station);
+}
+
+function fail<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, error: unknown): void {
+  waiter.isTried = false;
+  if (waiter.hasLeft) return;
+  const others = leave(hall, waiter);
+  waiter.reject(error);
+  for (const station of others) serve(hall, station);
+}
+
+/** What it takes from those that wait is part of the pace at which they begin. */
+export function noteBegins<A extends Alternative>(
+  hall: Hall<A>,
+  { entrant: { priority }, turn }: Pick<Waiter<A>, 'entrant' | 'turn'>,
+  alternative: A,
+): void {
+  const now = hall.desk.clock.now();
+  for (const { station, charge } of passings(hall.stations, alternative)) {
+    begins(station, priority, charge.cost, now);
+    station.restMs = 1;
+  }
+  turn?.fairness.begin(turn.turn);
+}
+
+/** Goes on when the store has answered, and keeps account of that for when the line is closed. */
+function keep<A extends Alternative>(hall: Hall<A>, trying: Promise<void>, goesOn?: () => void): void {
+  const done: Promise<void> = trying.then(() => {
+    hall.tries.delete(done);
+    goesOn?.();
+    look(hall);
+  });
+  hall.tries.add(done);
+}
+
+/** Those come into the line, or begin, that were delayed and whose priority is served again. */
+export function release<A extends Alternative>(hall: Hall<A>): void {
+  for (const waiter of [...hall.delayed]) {
+    if (hall.shedder.isDropped(waiter.entrant.priority) || !hall.delayed.delete(waiter)) continue;
+    const trying = tryNow(hall, waiter, undefined);
+    if (isPromise(trying)) keep(hall, trying);
+  }
+}
+
+/** What is due by time at a station is looked at. */
+export function serveDue<A extends Alternative>(hall: Hall<A>, station: Station<Waiter<A>>): void {
+  setOpening(hall, station, Number.POSITIVE_INFINITY);
+  serve(hall, station);
+}

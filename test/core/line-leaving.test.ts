@@ -1,0 +1,293 @@
+/** How requests leave the line without having begun, and what they are told. */
+import { type AdmitRequest, concurrency, memoryStore, slidingWindow, tokenBucket } from '@tollgate/core';
+import { problemBody, retryHeaders } from '../../packages/core/src/http/problem.js';
+import { askers, flush, gateOf, MINUTE, SECOND } from './support.js';
+
+const one: AdmitRequest = { permits: 1 };
+const CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity';
+const perMinute = (limit: number) => slidingWindow({ name: 'w', limit, window: '1m', parts: 6, whenFull: 'wait' });
+
+/** A gate whose slots end, one each second, as fast as they begin. */
+async function paced(queue: object = {}) {
+  const bench = gateOf([], { queue: { concurrency: 1, shedding: false, ...queue } });
+  const asking = askers(bench.gate);
+  for (let i = 0; i < 12; i++) asking.ask(`early ${i}`, { ...one, priority: 'background' });
+  await flush();
+  for (let i = 0; i < 11; i++) {
+    bench.clock.advance(SECOND);
+    await asking.end(`early ${i}`);
+  }
+  return { ...bench, ...asking };
+}
+
+describe('a deadline', () => {
+  it('ends the wait of its priority, with nothing charged and what is known', async () => {
+    const { gate, clock, used } = gateOf([], { queue: { concurrency: 1, maxWait: { interactive: '10s' } } });
+    const { ask, refusals, end, began } = askers(gate);
+    ask('runs');
+    ask('waits', { ...one, priority: 'interactive' });
+    ask('waits longer');
+    await flush();
+    clock.advance(10 * SECOND - 1);
+    await flush();
+    expect(refusals.size).toBe(0);
+    clock.advance(1);
+    await flush();
+    const refusal = refusals.get('waits');
+    expect(refusal).toMatchObject({
+      reason: 'waited-too-long',
+      status: 503,
+      title: 'Waited too long',
+      layer: 'concurrency',
+      position: 1,
+      detail:
+        "This request has waited 10 seconds for 'concurrency', as long as it may; it was number 1 in the line. Try again in 1 second.",
+      retryAfterMs: 1000,
+      violated: [{ layer: 'concurrency' }],
+    });
+    if (refusal) {
+      expect(problemBody(refusal)).toMatchObject({ type: CAPACITY, status: 503, retryAfter: 1, position: 1 });
+      expect(retryHeaders(refusal)).toEqual([['Retry-After', '1']]);
+    }
+    await end('runs');
+    expect(began).toEqual(['runs', 'waits longer']);
+    expect(await used()).toEqual({ concurrency: 1 });
+  });
+
+  it('may be sooner for a request, and no later', async () => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, maxWait: '10s' } });
+    const { ask, refusals } = askers(gate);
+    ask('runs');
+    ask('sooner', { ...one, maxWait: '3s' });
+    ask('later', { ...one, maxWait: '1h' });
+    await flush();
+    clock.advance(3 * SECOND);
+    await flush();
+    expect([...refusals.keys()]).toEqual(['sooner']);
+    clock.advance(7 * SECOND);
+    await flush();
+    expect([...refusals.keys()]).toEqual(['sooner', 'later']);
+  });
+
+  it('lets begin what has room at the very end of it', async () => {
+    const { gate, clock, admission } = gateOf([perMinute(1)], { queue: { maxWait: '70s' } });
+    const { ask, of } = askers(gate);
+    await admission(one);
+    ask('waits');
+    clock.advance(70 * SECOND);
+    await flush();
+    expect(of('waits').waitedMs).toBe(70 * SECOND);
+  });
+
+  it('that a window or bucket can not meet is no reason to wait, all that wait before counted', async () => {
+    const { gate, clock, admission, refusal } = gateOf([perMinute(10)], { queue: { maxWait: '2m' } });
+    const { ask, began } = askers(gate);
+    await admission({ permits: 10 });
+    ask('first', { permits: 10 });
+    await flush();
+    expect(await refusal({ permits: 1 })).toMatchObject({
+      reason: 'too-long-wait',
+      status: 503,
+      layer: 'w',
+      position: 2,
+      expectedWaitMs: 140 * SECOND,
+      retryAfterMs: 20 * SECOND,
+      detail:
+        "This request would wait about 3 minutes for 'w' as number 2 in the line; it may wait 2 minutes. Try again in 20 seconds.",
+    });
+    clock.advance(20 * SECOND);
+    ask('second', { permits: 1 });
+    clock.advance(50 * SECOND);
+    await flush();
+    clock.advance(70 * SECOND);
+    await flush();
+    expect(began).toEqual(['first', 'second']);
+
+    const bucket = tokenBucket({ name: 'b', capacity: 10, refill: '1/s', whenFull: 'wait' });
+    const other = gateOf([bucket], { queue: { maxWait: '10s' } });
+    await (await other.admission({ permits: 10 })).settle();
+    askers(other.gate).ask('first', { permits: 8 });
+    expect(await other.refusal({ permits: 3 })).toMatchObject({ reason: 'too-long-wait', expectedWaitMs: 11 * SECOND });
+  });
+
+  it('that slots can not meet is told by the pace of late; where there is none, by trying', async () => {
+    const { ask, refusals, gate } = await paced({ maxWait: { standard: '3s' } });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) ask(name);
+    await flush();
+    const refusal = refusals.get('e');
+    expect([...refusals.keys()]).toEqual(['e']);
+    expect(refusal).toMatchObject({ reason: 'too-long-wait', position: 5, status: 503 });
+    expect(refusal?.expectedWaitMs).toBeGreaterThan(4 * SECOND);
+    expect(refusal?.expectedWaitMs).toBeLessThan(6 * SECOND);
+    ask('urgent', { ...one, priority: 'interactive' });
+    await flush();
+    expect((await gate.inspect({})).line?.priorities.interactive.waiting).toBe(1);
+  });
+});
+
+describe('depth', () => {
+  it('is bounded in all', async () => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, maxDepth: 2, shedding: false } });
+    const { ask, refusals, end } = askers(gate);
+    for (const name of ['runs', 'first', 'second', 'third']) ask(name);
+    await flush();
+    expect(refusals.get('third')).toMatchObject({
+      reason: 'line-full',
+      status: 503,
+      layer: undefined,
+      position: 3,
+      retryAfterMs: 1000,
+      detail: 'As many requests wait already as may wait at once. Try again in 1 second.',
+    });
+    clock.advance(SECOND);
+    await end('runs');
+    ask('fourth');
+    await flush();
+    expect(refusals.has('fourth')).toBe(false);
+    gate.update({ queue: { maxDepth: 3 } });
+    ask('fifth');
+    ask('sixth');
+    await flush();
+    expect([...refusals.keys()]).toEqual(['third', 'sixth']);
+  });
+
+  it('is bounded for each value of what is fair by', async () => {
+    const { gate } = gateOf([], {
+      queue: { concurrency: 1, maxDepth: 5, maxDepthEach: 1, fairBy: 'tenant', shedding: false },
+    });
+    const { ask, refusals } = askers(gate);
+    const of = (tenant: string): AdmitRequest => ({ ...one, subject: { tenant } });
+    ask('runs', of('a'));
+    for (const tenant of ['a', 'b']) for (const i of [1, 2]) ask(`${tenant}${i}`, of(tenant));
+    await flush();
+    expect([...refusals.keys()]).toEqual(['a2', 'b2']);
+    expect(refusals.get('a2')?.detail).toBe(
+      'As many requests of your tenant wait already as may wait at once. Try again in 1 second.',
+    );
+    gate.update({ queue: { maxDepthEach: 2 } });
+    ask('a3', of('a'));
+    await flush();
+    expect(refusals.has('a3')).toBe(false);
+  });
+});
+
+describe('who gives up', () => {
+  it('leaves at once, charged nothing, with the reason', async () => {
+    const { gate, used, clock } = gateOf([perMinute(5)], { queue: { concurrency: 1 } });
+    const heard: unknown[] = [];
+    gate.on('withdrawn', (event) => heard.push(event));
+    const { ask, errors, end, began } = askers(gate);
+    const leaving = new AbortController();
+    ask('runs');
+    ask('leaves', one, { signal: leaving.signal });
+    ask('stays');
+    await flush();
+    clock.advance(SECOND);
+    leaving.abort('gone');
+    await flush();
+    expect(errors.get('leaves')).toBe('gone');
+    expect(heard).toEqual([expect.objectContaining({ gate: 'default', request: one, waitedMs: SECOND })]);
+    expect((await gate.inspect({})).line?.waiting).toBe(1);
+    await end('runs');
+    expect(began).toEqual(['runs', 'stays']);
+    expect(await used()).toEqual({ w: 2, concurrency: 1 });
+    leaving.abort('again');
+    await flush();
+  });
+
+  it('while it waits for the store gives back what it is charged then', async () => {
+    const inner = memoryStore();
+    const pending: (() => void)[] = [];
+    let isSlow = false;
+    const take: typeof inner.take = (request, now) =>
+      isSlow
+        ? new Promise((resolve) => pending.push(() => resolve(inner.take(request, now))))
+        : inner.take(request, now);
+    const { gate, used } = gateOf([perMinute(5)], { queue: { concurrency: 1 }, store: { ...inner, take } });
+    const { ask, errors, end, began } = askers(gate);
+    const leaving = new AbortController();
+    ask('runs');
+    ask('leaves', one, { signal: leaving.signal });
+    ask('stays');
+    await flush();
+    isSlow = true;
+    await end('runs');
+    expect(pending).toHaveLength(1);
+    leaving.abort('gone');
+    await flush();
+    expect(errors.get('leaves')).toBe('gone');
+    pending[0]();
+    await flush();
+    // What it had taken is back, so that the next can begin.
+    expect(await used()).toEqual({ w: 1, concurrency: 0 });
+    expect(pending).toHaveLength(2);
+    pending[1]();
+    await flush();
+    expect(began).toEqual(['runs', 'stays']);
+    expect(await used()).toEqual({ w: 2, concurrency: 1 });
+  });
+});
+
+describe('a gate that closes', () => {
+  it('turns all away, leaves no timer and gives back what was under way', async () => {
+    const inner = memoryStore();
+    const pending: (() => void)[] = [];
+    const order: string[] = [];
+    let isSlow = false;
+    const { gate, clock } = gateOf([perMinute(1), concurrency({ name: 'c', limit: 1 })], {
+      queue: { maxWait: '1h' },
+      store: {
+        ...inner,
+        take: (request, now) =>
+          isSlow
+            ? new Promise((resolve) => pending.push(() => resolve(inner.take(request, now))))
+            : inner.take(request, now),
+        settle: (...asked) => {
+          order.push('settle');
+          return inner.settle(...asked);
+        },
+        close: () => {
+          order.push('close');
+        },
+      },
+    });
+    let timers = 0;
+    const after = clock.after;
+    clock.after = (ms, task) => {
+      timers++;
+      const cancel = after(ms, () => {
+        timers--;
+        task();
+      });
+      let isOver = false;
+      return () => {
+        if (!isOver) timers--;
+        isOver = true;
+        cancel();
+      };
+    };
+    const { ask, of, errors } = askers(gate);
+    ask('runs');
+    ask('first');
+    ask('second');
+    await flush();
+    expect(timers).toBe(1);
+    await of('runs').settle({ outcome: 'ignored' });
+    await flush();
+    const first = of('first');
+    await first.settle();
+    isSlow = true;
+    clock.advance(70 * SECOND);
+    expect(pending).toHaveLength(1);
+    const closing = gate.close();
+    await flush();
+    expect(errors.get('second')).toMatchObject({ code: 'TOLLGATE_CLOSED' });
+    order.length = 0;
+    pending[0]();
+    await closing;
+    expect(order).toEqual(['settle', 'close']);
+    expect(timers).toBe(0);
+    clock.advance(60 * MINUTE);
+    await flush();
+  });
+});
