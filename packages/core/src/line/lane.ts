@@ -101,15 +101,16 @@ export function countBefore<T extends object>(lane: Lane<T>, ticket: Ticket): nu
 }
 
 /** The first place that doesn't go before a ticket; `tail` where all do. */
-function placeFor<T extends object>({ head, tail, ring }: Lane<T>, ticket: Ticket): number {
-  const { values, scores, arrivals } = ring;
-  const mask = values.length - 1;
+function placeFor<T extends object>({ head, tail, ring }: Lane<T>, { score, arrival }: Ticket): number {
+  const { scores, arrivals } = ring;
+  const mask = scores.length - 1;
   let low = head;
   let high = tail;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const at = middle & mask;
-    if (goesBefore({ score: scores[at], arrival: arrivals[at] }, ticket)) low = middle + 1;
+    const isBefore = scores[at] < score || (scores[at] === score && arrivals[at] < arrival);
+    if (isBefore) low = middle + 1;
     else high = middle;
   }
   return low;
