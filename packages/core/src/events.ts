@@ -84,7 +84,7 @@ export function createEmitter(): Emitter {
       listeners.set(event, added.add(own));
       return () => void added.delete(own);
     },
-    hears: (event) => (listeners.get(event)?.size ?? 0) > 0,
+    hears: (event) => listeners.size > 0 && (listeners.get(event)?.size ?? 0) > 0,
     emit(event, payload) {
       for (const listener of listeners.get(event) ?? []) {
         // The request that the event tells of is not to blame for a listener, and goes on.

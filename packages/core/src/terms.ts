@@ -3,7 +3,7 @@ import type { GateAdmission } from './admission.js';
 import { type Costing, type Quote, type QuoteFor, quoteMore, quotesBy } from './costs.js';
 import { type Ladders, rungsOf } from './ladders.js';
 import type { Rung } from './meters/asked.js';
-import { billsOf, makePlan, type Plan, whoOf, withoutZeros } from './meters/charges.js';
+import { billsOf, fixedBillsOf, makePlan, type Plan, whoOf, withoutZeros } from './meters/charges.js';
 import { type BodyEstimate, estimateOf } from './money/body.js';
 import type { Learned } from './money/learned.js';
 import type { AdmitRequest, Estimate, Subject } from './request.js';
@@ -59,9 +59,11 @@ function offerOf(
 ): Offer {
   const { model } = rung;
   const quote = quoteFor(request, model, said, now);
-  const asked = { request, subject: request.subject ?? NO_SUBJECT, rung, cost: quote.cost, now };
-  const who = whoOf(plan, asked);
-  return { name: model ?? 'only', model, quote, costing, at: now, who, bills: billsOf(plan, who, asked) };
+  const { cost } = quote;
+  const subject = request.subject ?? NO_SUBJECT;
+  const who = whoOf(plan, subject, request, model);
+  const bills = fixedBillsOf(plan, rung, cost) ?? billsOf(plan, who, { request, subject, rung, cost, now });
+  return { name: model ?? 'only', model, quote, costing, at: now, who, bills };
 }
 
 /** More of what an admission has: by the same model, which may use budgets as a whole. */
