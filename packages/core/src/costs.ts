@@ -72,8 +72,7 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
     // Who gives an estimate without an answer expects none, as of embeddings.
     const outputTokens = told ?? (usd === undefined && estimate === undefined ? assumedOutput(costing, model) : 0);
     const most = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, fallback ?? 0);
-    const { cachedInputTokens, cacheWriteTokens, reasoningTokens } = estimate ?? {};
-    const tokens = { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens };
+    const tokens = countsOf(inputTokens, outputTokens, estimate, estimate);
     const expected = usdOf(costing, model, tokens, usd, now);
     return {
       cost: {
@@ -87,6 +86,22 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
       tokens,
       isUsdGiven: usd !== undefined,
     };
+  };
+}
+
+/** Wholes with the parts that are told: a copy, since apps may go on with what they gave. Field by field, which is quick. */
+function countsOf(
+  inputTokens: number,
+  outputTokens: number,
+  input: TokenCounts | undefined,
+  output: TokenCounts | undefined,
+): TokenCounts {
+  return {
+    inputTokens,
+    cachedInputTokens: input?.cachedInputTokens,
+    cacheWriteTokens: input?.cacheWriteTokens,
+    outputTokens,
+    reasoningTokens: output?.reasoningTokens,
   };
 }
 
@@ -116,7 +131,7 @@ export function quoteMore({ costing, model, at }: Offer, estimate: Estimate): Qu
   const { usd, ...counts } = estimate;
   checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', counts);
   const { inputTokens = 0, outputTokens = 0 } = counts;
-  const tokens = { ...counts, inputTokens, outputTokens };
+  const tokens = countsOf(inputTokens, outputTokens, counts, counts);
   const dollars = usdOf(costing, model, tokens, usd, at);
   const cost = { requests: 0, permits: 0, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
   return { cost, tokens, isUsdGiven: usd !== undefined };
@@ -150,20 +165,26 @@ export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome)
   const { inputTokens: input, outputTokens: output } = usage ?? {};
   if (usd === undefined && input === undefined && output === undefined && served === model) return quote.cost;
   // Parts belong to their whole: both are as estimated, or both as told.
-  const { inputTokens = 0, cachedInputTokens, cacheWriteTokens } = input === undefined ? quote.tokens : (usage ?? {});
-  const { outputTokens = 0, reasoningTokens } = output === undefined ? quote.tokens : (usage ?? {});
-  const tokens = { inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens };
+  const inputs = input === undefined ? quote.tokens : usage;
+  const outputs = output === undefined ? quote.tokens : usage;
+  const inputTokens = inputs?.inputTokens ?? 0;
+  const outputTokens = outputs?.outputTokens ?? 0;
+  const tokens = countsOf(inputTokens, outputTokens, inputs, outputs);
   if (usd !== undefined) {
     const dollars = moneyOf('TOLLGATE_USAGE_INVALID', 'outcome.usd', usd);
-    return { ...quote.cost, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
+    return costOf(quote, inputTokens, outputTokens, dollars);
   }
   const isAnswerUnknown = output === undefined && served === model;
   // Dollars that were given stand until the answer is known, or who gave it, and where that has no price.
   if (quote.isUsdGiven && (isAnswerUnknown || costing.prices?.costOf(served, tokens, at) === undefined)) {
     return { ...quote.cost, inputTokens, outputTokens };
   }
-  const dollars = priceOf(costing, served, tokens, at);
-  return { ...quote.cost, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
+  return costOf(quote, inputTokens, outputTokens, priceOf(costing, served, tokens, at));
+}
+
+function costOf({ cost }: Quote, inputTokens: number, outputTokens: number, usd: number): Cost {
+  const { requests, permits } = cost;
+  return { requests, permits, inputTokens, outputTokens, usd, worstUsd: usd };
 }
 
 function usdOf(costing: Costing, model: string | undefined, tokens: TokenCounts, usd: unknown, at: number): number {

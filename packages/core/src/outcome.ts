@@ -40,19 +40,24 @@ const FIELDS = ['outcome', 'usage', 'model', 'usd', 'overloaded'];
  * @param total what it comes to: `undefined` where all is given back, `estimated` itself where nothing is known
  */
 export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined, outcome: Outcome): number[] {
-  if (total === undefined) return receipt.map(() => 0);
-  if (total === estimated) return receipt.map(({ charge }) => (charge.meter.unit === 'slots' ? 0 : charge.cost));
-  const isAnswerKnown = outcome.usd !== undefined || outcome.usage?.outputTokens !== undefined;
-  const totalOf = (meter: Meter) =>
-    meter.unit === 'usd' && !isAnswerKnown
-      ? Math.max(total.usd, chargedTo(meter, receipt) + total.usd - estimated.usd)
-      : costIn(meter.unit, total);
-  return receipt.map(({ charge: { meter, cost } }, i) => {
-    if (meter.unit === 'slots') return 0;
-    if (meter.unit === 'requests' || meter.unit === 'permits') return cost;
-    const left = Math.max(0, totalOf(meter) - chargedTo(meter, receipt, i));
-    return isLast(meter, receipt, i) ? left : Math.min(left, cost);
-  });
+  const actual: number[] = new Array(receipt.length);
+  for (let i = 0; i < receipt.length; i++) {
+    const { meter, cost } = receipt[i].charge;
+    if (total === undefined || meter.unit === 'slots') actual[i] = 0;
+    else if (total === estimated || meter.unit === 'requests' || meter.unit === 'permits') actual[i] = cost;
+    else {
+      const left = Math.max(0, totalOf(meter, receipt, estimated, total, outcome) - chargedTo(meter, receipt, i));
+      actual[i] = isLast(meter, receipt, i) ? left : Math.min(left, cost);
+    }
+  }
+  return actual;
+}
+
+/** What all entries of a meter come to together. */
+function totalOf(meter: Meter, receipt: Receipt, estimated: Cost, total: Cost, { usd, usage }: Outcome): number {
+  const isAnswerKnown = usd !== undefined || usage?.outputTokens !== undefined;
+  if (meter.unit !== 'usd' || isAnswerKnown) return costIn(meter.unit, total);
+  return Math.max(total.usd, chargedTo(meter, receipt) + total.usd - estimated.usd);
 }
 
 /** What a meter was charged at first, in the entries before `end`. */

@@ -4,10 +4,11 @@ import { type Costing, type Quote, type QuoteFor, quoteMore, quotesBy } from './
 import { type Ladders, rungsOf } from './ladders.js';
 import type { QueueTerms } from './line/queue-options.js';
 import type { Rung } from './meters/asked.js';
-import { billsOf, makePlan, type Plan, whoOf, withoutZeros } from './meters/charges.js';
+import { billsOf, fixedBillsOf, makePlan, type Plan, whoOf, withoutZeros } from './meters/charges.js';
+import type { Bill, Who } from './meters/meter.js';
 import { type BodyEstimate, estimateOf } from './money/body.js';
 import type { Learned } from './money/learned.js';
-import type { AdmitRequest, Estimate, Subject } from './request.js';
+import type { AdmitRequest, Cost, Estimate, Subject } from './request.js';
 import type { Alternative } from './store/store.js';
 import { isComplete } from './token-counts.js';
 import type { CheckedConfig } from './validate.js';
@@ -63,9 +64,23 @@ function offerOf(
 ): Offer {
   const { model } = rung;
   const quote = quoteFor(request, model, said, now);
-  const asked = { request, subject: request.subject ?? NO_SUBJECT, rung, cost: quote.cost, now };
-  const who = whoOf(plan, asked);
-  return { name: model ?? 'only', model, rung, quote, costing, at: now, who, bills: billsOf(plan, who, asked) };
+  const { cost } = quote;
+  const who = whoOf(plan, request.subject ?? NO_SUBJECT, request, model);
+  return {
+    name: model ?? 'only',
+    model,
+    rung,
+    quote,
+    costing,
+    at: now,
+    who,
+    bills: billsBy(plan, who, request, rung, cost, now),
+  };
+}
+
+function billsBy(plan: Plan, who: Who, request: AdmitRequest, rung: Rung, cost: Cost, now: number): readonly Bill[] {
+  const subject = request.subject ?? NO_SUBJECT;
+  return fixedBillsOf(plan, rung, cost) ?? billsOf(plan, who, { request, subject, rung, cost, now });
 }
 
 /** The same ways at the same quotes, with what they are charged by the limits as they are now. */
@@ -75,11 +90,9 @@ export function renewed(
   offers: readonly Offer[],
   now: number,
 ): readonly Offer[] {
-  const subject = request.subject ?? NO_SUBJECT;
   return offers.map((offer) => {
-    const asked = { request, subject, rung: offer.rung, cost: offer.quote.cost, now };
-    const who = whoOf(plan, asked);
-    return { ...offer, who, bills: billsOf(plan, who, asked) };
+    const { who, rung, quote } = offer;
+    return { ...offer, bills: billsBy(plan, who, request, rung, quote.cost, now) };
   });
 }
 

@@ -68,7 +68,7 @@ export function createTollgate<
       ? amendments.amend(extending as GateAdmission, request, offers, signal)
       : line === undefined
         ? charge(request, offers, now, signal)
-        : enter(line, request, offers, now, signal);
+        : enter(line, request, offers, signal);
   }
 
   function assertOpen(): void {
@@ -84,12 +84,11 @@ export function createTollgate<
     line: Line<Offer>,
     request: AdmitRequest,
     offers: readonly Offer[],
-    now: number,
     signal: AbortSignal | undefined,
   ): May<Decision> {
     const sequence = count++;
     const id = idPrefix + sequence.toString(36);
-    const entrant = entrantOf(() => terms, request, offers, now, signal, {
+    const entrant = entrantOf(() => terms, request, offers, signal, {
       queued: (outlook) => emitter.emit('queued', { gate: name, id, request, ...queuedAt(outlook) }),
       withdrawn: (waitedMs) => emitter.emit('withdrawn', { gate: name, id, request, waitedMs }),
     });
@@ -242,7 +241,7 @@ export function createTollgate<
       const now = clock.now();
       const offers = offersOf(terms, request, body, now);
       const usages = await peekAll(ledger, offers);
-      const entrant = line && entrantOf(() => terms, request, offers, now, undefined, TELLS_NOBODY);
+      const entrant = line && entrantOf(() => terms, request, offers, undefined, TELLS_NOBODY);
       return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant)));
     },
     topUp: async (budget, whom, amount) =>

@@ -17,7 +17,6 @@ export function entrantOf(
   terms: () => Terms,
   request: AdmitRequest,
   offers: readonly Offer[],
-  now: number,
   signal: AbortSignal | undefined,
   told: Pick<Entrant<Offer>, 'queued' | 'withdrawn'>,
 ): Entrant<Offer> {
@@ -32,7 +31,7 @@ export function entrantOf(
   }
   return {
     priority,
-    fairKey: fairKeyOf(terms(), request, offers[0], now),
+    fairKey: fairKeyOf(terms(), request, offers[0]),
     whenShed,
     maxWaitMs,
     signal,
@@ -42,12 +41,10 @@ export function entrantOf(
   };
 }
 
-function fairKeyOf({ queue, plan }: Terms, request: AdmitRequest, { rung, quote }: Offer, now: number): FairKey {
+function fairKeyOf({ queue, plan }: Terms, request: AdmitRequest, { model }: Offer): FairKey {
   const dimension: Dimension | undefined = queue?.fairBy;
   if (dimension === undefined) return undefined;
-  const subject = request.subject ?? NO_SUBJECT;
-  const asked = { request, subject, rung, cost: quote.cost, now };
-  return whoAsks([dimension], [readerOf(dimension)], asked, plan.warned)[0];
+  return whoAsks([dimension], [readerOf(dimension)], request.subject ?? NO_SUBJECT, request, model, plan.warned)[0];
 }
 
 function wrong(field: string, value: unknown, expected: string) {

@@ -1,6 +1,6 @@
 /** From limits and a request to bills: what each limit is charged for it, and how much is allowed. */
 import { showThrown, warnOnce } from '../errors.js';
-import type { Cost, Dimension } from '../request.js';
+import type { AdmitRequest, Cost, Dimension, Subject } from '../request.js';
 import type { Asked, Rung } from './asked.js';
 import { type Credits, withCredit } from './credits.js';
 import { type Read, readerOf, whoAsks } from './keys.js';
@@ -177,9 +177,19 @@ export function costIn(unit: Unit, cost: Cost): number {
   }
 }
 
-/** Who is to be charged for a request. */
-export function whoOf({ dimensions, read, warned }: Plan, asked: Asked): Who {
-  return whoAsks(dimensions, read, asked, warned);
+/** Who is to be charged for a request where a model serves it. */
+export function whoOf(
+  { dimensions, read, warned }: Plan,
+  subject: Subject,
+  request: AdmitRequest,
+  model: string | undefined,
+): Who {
+  return whoAsks(dimensions, read, subject, request, model, warned);
+}
+
+/** What everybody is charged for what costs this much, where that is known. */
+export function fixedBillsOf({ isFixed, last }: Plan, { index }: Rung, cost: Cost): readonly Bill[] | undefined {
+  return isFixed && last[index]?.cost === cost ? last[index].bills : undefined;
 }
 
 /** What a request would be charged. */
@@ -187,7 +197,6 @@ export function billsOf(plan: Plan, who: Who, asked: Asked): readonly Bill[] {
   const { groups, warned } = plan;
   const { index } = asked.rung;
   const last = plan.last[index];
-  if (plan.isFixed && last?.cost === asked.cost) return last.bills;
   let bills = last?.bills ?? [];
   for (let i = 0; i < groups.length; i++) {
     const charges = chargesOf(groups[i], who, asked, warned);
@@ -201,13 +210,13 @@ export function billsOf(plan: Plan, who: Who, asked: Asked): readonly Bill[] {
 
 /** Who is meant, and what a request would be charged by the layers of some groups alone. */
 export function someBillsOf(plan: Plan, groups: readonly Group[], asked: Asked): { who: Who; bills: readonly Bill[] } {
-  const who = whoAsks(plan.dimensions, plan.read, asked);
+  const who = whoAsks(plan.dimensions, plan.read, asked.subject, asked.request, asked.rung.model);
   return { who, bills: billsOf({ ...plan, groups, last: [] }, who, asked) };
 }
 
 /** Who is meant, and what a request would be charged by one layer alone. */
 export function billOf({ dimensions, read }: Plan, layer: MeteredLayer, asked: Asked): { who: Who; bill: Bill } {
-  const who = whoAsks(dimensions, read, asked);
+  const who = whoAsks(dimensions, read, asked.subject, asked.request, asked.rung.model);
   return { who, bill: { scope: layer.meter.scope, charges: [chargeOf(layer, undefined, who, asked)] } };
 }
 

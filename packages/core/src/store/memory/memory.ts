@@ -115,12 +115,16 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   /** Brings the entries up to date. A record that has been forgotten has nothing to give back, but can be charged more. */
   function correct(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): void {
     let first = 0;
+    let records = 0;
+    let spot = atHand[0];
     for (let i = 0; i < receipt.length; i++) {
       const entry = receipt[i];
       const { charge, who, cost, place } = entry;
       const { rule } = charge;
-      if (!isBeside(entry, receipt[first])) first = i;
-      const spot = spotOf(charge.meter.scope);
+      if (i === 0 || !isBeside(entry, receipt[first])) {
+        first = i;
+        spot = spotOf(charge.meter.scope, atHand[records++]);
+      }
       const column = columnOf(spot.table, charge, i - first);
       pointTo(spot, first === i ? foundAgain(spot.table, entry, now) : spot.slot);
       if (spot.slot === NONE && actual[i] > cost) pointTo(spot, insert(spot.table, who, now));
@@ -156,10 +160,11 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     bills = wanted;
   }
 
-  function spotOf(scope: Scope): Spot {
-    const known = spots.get(scope);
+  /** @param probable where it may be: receipts mostly are of such bills as are at hand */
+  function spotOf(scope: Scope, probable?: Spot): Spot {
+    const known = probable?.scope === scope ? probable : spots.get(scope);
     if (known !== undefined) return known;
-    const spot = createSpot(newTable(scope));
+    const spot = createSpot(scope, newTable(scope));
     spots.set(scope, spot);
     return spot;
   }

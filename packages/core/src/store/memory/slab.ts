@@ -11,18 +11,19 @@ export interface Slab {
   readonly free: number[];
 }
 
-/** Two views of the same memory. */
+/** Views of the same memory. */
 export interface Chunk {
   readonly doubles: Float64Array;
   readonly numbers: Int32Array;
+  readonly bytes: Uint8Array;
 }
 
 const CHUNK_BITS = 8;
 const CHUNK_SLOTS = 2 ** CHUNK_BITS;
 
-/** @param ids numbers that identify a record */
-export function createSlab(ids: number): Slab {
-  return { width: Math.ceil(ids / 2), chunks: [], slots: 0, free: [] };
+/** @param width doubles in a slot; none is no slot, until it is widened */
+export function createSlab(width: number): Slab {
+  return { width, chunks: [], slots: 0, free: [] };
 }
 
 /** The chunk that holds a slot. */
@@ -65,5 +66,5 @@ export function widen(slab: Slab, doubles: number): number {
 
 function createChunk(width: number): Chunk {
   const doubles = new Float64Array(CHUNK_SLOTS * width);
-  return { doubles, numbers: new Int32Array(doubles.buffer) };
+  return { doubles, numbers: new Int32Array(doubles.buffer), bytes: new Uint8Array(doubles.buffer) };
 }

@@ -1,10 +1,11 @@
 /** Where a bill is counted: the record of somebody's key, and in it the rows of its meters. */
-import type { Bill } from '../../meters/meter.js';
+import type { Bill, Scope } from '../../meters/meter.js';
 import { chunkOf, isLong, NONE, startOf } from './records.js';
 import { type Column, columnOf, type Table } from './table.js';
 
 /** One for each scope, and again for the next request. */
 export interface Spot {
+  readonly scope: Scope;
   readonly table: Table;
   /** Of each charge of the bill that of its meter. */
   readonly columns: Column[];
@@ -19,8 +20,8 @@ export interface Spot {
 /** The row of a key without a record: a short one of any rule. Never written to. */
 const INITIAL = new Float64Array(8);
 
-export function createSpot(table: Table): Spot {
-  return { table, columns: [], slot: NONE, chunk: INITIAL, start: 0, long: false };
+export function createSpot(scope: Scope, table: Table): Spot {
+  return { scope, table, columns: [], slot: NONE, chunk: INITIAL, start: 0, long: false };
 }
 
 /** Lets the meters of a bill count by their rules. Before a slot is looked for: a full table asks what has drained. */
