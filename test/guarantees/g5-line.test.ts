@@ -24,7 +24,6 @@ const TENANTS = ['a', 'b'] as const;
 function slowStore(inner: Store) {
   const pending: (() => void)[] = [];
   let isSlow = true;
-  let isClosed = false;
   /** @param isEarly the step is done as it is asked for, and its answer takes its time */
   function later<T>(step: () => T, isEarly: boolean): T | Promise<T> {
     if (!isSlow) return step();
@@ -57,10 +56,8 @@ function slowStore(inner: Store) {
         },
         early++ % 3 === 0,
       ),
-    peek: (bills, now) => later(() => inner.peek(bills, now) as never, false),
-    close() {
-      isClosed = true;
-    },
+    peek: (who, bills, now) => later(() => inner.peek(who, bills, now) as never, false),
+    close() {},
   };
   return {
     store,
