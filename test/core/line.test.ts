@@ -291,6 +291,50 @@ describe('who is next', () => {
     expect(began[4]).toBe('best or none');
   });
 
+  it('is next at each of the lines that somebody has left who began with another model', async () => {
+    const limit = slidingWindow({
+      name: 'model',
+      by: 'model',
+      unit: 'tokens',
+      limit: 10,
+      window: '1h',
+      whenFull: 'wait',
+    });
+    const { gate } = gateOf([limit], { ladders: [['best', 'cheap']], queue });
+    const { ask, of, began } = askers(gate);
+    const tokens = (model: string, inputTokens: number): AdmitRequest => {
+      return { permits: 1, model, estimate: { inputTokens, outputTokens: 0 } };
+    };
+    ask('best', tokens('best', 5));
+    ask('cheap', { ...tokens('cheap', 5), degrade: false });
+    ask('large', tokens('best', 8));
+    ask('small', tokens('cheap', 4));
+    await flush();
+    expect(began).toEqual(['best', 'cheap']);
+    await of('best').settle({ outcome: 'ignored' });
+    await flush();
+    expect(began).toEqual(['best', 'cheap', 'large', 'small']);
+    expect([of('large').model, of('small').model]).toEqual(['best', 'cheap']);
+  });
+
+  it('stays where it is refused, though something else refuses it for longer by then', async () => {
+    const limits = [
+      slidingWindow({ name: 'tokens', unit: 'tokens', limit: 10, window: '1m', whenFull: 'wait' }),
+      slidingWindow({ name: 'permits', limit: 10, window: '1h', whenFull: 'wait' }),
+    ];
+    const { gate, admission } = gateOf(limits, { queue });
+    const { ask, began } = askers(gate);
+    const of = (permits: number, inputTokens: number): AdmitRequest => ({ permits, estimate: { inputTokens } });
+    await admission(of(0, 10));
+    ask('waits', of(10, 10));
+    ask('urgent', of(1, 0));
+    await flush();
+    expect(began).toEqual(['urgent']);
+    gate.update({});
+    expect((await gate.explain(of(0, 1))).waits).toMatchObject({ position: 2 });
+    expect((await gate.explain(of(1, 0))).admitted).toBe(true);
+  });
+
   it('is next though the one before it gave up, or can never begin any more', async () => {
     const limit = slidingWindow({ name: 'w', limit: 10, window: '1m', whenFull: 'wait' });
     const { gate, refusal } = gateOf([limit], { queue });

@@ -34,18 +34,22 @@ function slowStore(inner: Store) {
     return new Promise((resolve) => pending.push(() => resolve(step())));
   }
   let early = 0;
+  let afterEnd = 0;
   const taken: Taken[] = [];
   const settled = new Set<unknown>();
   const store: Store = {
-    take: (request, now) =>
-      later(
+    take(request, now) {
+      // What is open by then may still be settled.
+      if (isClosed) afterEnd++;
+      return later(
         () => {
           const result = inner.take(request, now) as Taken | NotTaken;
           if ('receipt' in result) taken.push(result);
           return result;
         },
-        early++ % 3 === 0,
-      ),
+        early++ % 3 > 0,
+      );
+    },
     settle: (receipt, actual, now, goesOn) =>
       later(
         () => {
@@ -64,6 +68,7 @@ function slowStore(inner: Store) {
     taken,
     settled,
     pending: () => pending.length,
+    takenAfterEnd: () => afterEnd,
     answer: (nth: number) => pending.splice(nth % pending.length, 1)[0]?.(),
     async directly<T>(ask: () => Promise<T>): Promise<T> {
       isSlow = false;
@@ -79,21 +84,22 @@ function slowStore(inner: Store) {
 const moves = fc.array(
   fc.oneof(
     {
-      weight: 5,
+      weight: 9,
       arbitrary: fc.record({
         ask: fc.constantFrom('interactive' as const, 'standard' as const, 'batch' as const),
-        tenant: fc.constantFrom(...TENANTS),
-        maxWait: fc.constantFrom('5s' as const, '30s' as const, '10m' as const),
+        tenant: fc.constantFrom('a' as const, ...TENANTS),
+        model: fc.constantFrom('best' as const, 'best' as const, 'cheap' as const),
+        maxWait: fc.constantFrom('5s' as const, '10m' as const, '10m' as const),
       }),
     },
-    { weight: 8, arbitrary: fc.record({ answer: fc.nat(20) }) },
-    { weight: 4, arbitrary: fc.record({ settle: fc.nat(20), how: fc.constantFrom('succeeded', 'ignored') }) },
+    { weight: 14, arbitrary: fc.record({ answer: fc.nat(20) }) },
+    { weight: 6, arbitrary: fc.record({ settle: fc.nat(20), how: fc.constantFrom('succeeded', 'ignored') }) },
     { weight: 2, arbitrary: fc.record({ abort: fc.nat(20) }) },
     { weight: 2, arbitrary: fc.record({ ms: fc.constantFrom(1, 500, 5 * SECOND, 40 * SECOND) }) },
-    { weight: 1, arbitrary: fc.record({ slots: fc.integer({ min: 1, max: 4 }) }) },
+    { weight: 1, arbitrary: fc.record({ slots: fc.integer({ min: 2, max: 4 }) }) },
     { weight: 2, arbitrary: fc.constant('rest' as const) },
   ),
-  { maxLength: 60 },
+  { minLength: 20, maxLength: 150 },
 );
 type Moves = typeof moves extends fc.Arbitrary<infer S> ? S : never;
 
@@ -126,13 +132,18 @@ async function play(steps: Moves, closes: boolean): Promise<void> {
     limits: [
       slidingWindow({ name: 'w', limit: 10_000, window: '1d', unit: 'requests' }),
       concurrency({ name: 'tenant', by: 'tenant', limit: 2, lease: '1m' }),
+      concurrency({ name: 'model', by: 'model', limit: 2, lease: '1m' }),
     ],
-    queue: { concurrency: 2, lease: '1m', shedding: false, maxWait: '10m' },
+    ladders: [['best', 'cheap']],
+    queue: { concurrency: 3, lease: '1m', shedding: false, maxWait: '10m' },
     store: slow.store,
     clock,
   });
   const open: { readonly asked: number; readonly admission: Admission }[] = [];
-  const waiting = new Map<number, { readonly tenant: string; readonly leaving: AbortController }>();
+  const waiting = new Map<
+    number,
+    { readonly tenant: string; readonly model: string; readonly leaving: AbortController }
+  >();
   const admitted = new Set<Admission>();
   let asked = 0;
   let kept = 0;
@@ -149,8 +160,9 @@ async function play(steps: Moves, closes: boolean): Promise<void> {
   /** Nobody waits for what there is. */
   async function noneIsForgotten(): Promise<void> {
     await drain();
-    for (const { tenant } of waiting.values()) {
-      const ask = { permits: 1, subject: { tenant }, maxWait: 0 } as const;
+    for (const { tenant, model, leaving } of waiting.values()) {
+      expect(leaving.signal.aborted).toBe(false);
+      const ask = { permits: 1, subject: { tenant }, model, maxWait: 0 } as const;
       const { admitted } = await slow.directly(() => gate.explain(ask));
       expect(admitted).toBe(false);
     }
@@ -159,15 +171,15 @@ async function play(steps: Moves, closes: boolean): Promise<void> {
   for (const step of steps) {
     if (step === 'rest') await noneIsForgotten();
     else if ('ask' in step) {
-      const { ask: priority, tenant, maxWait } = step;
+      const { ask: priority, tenant, model, maxWait } = step;
       const number = asked++;
       const leaving = new AbortController();
-      waiting.set(number, { tenant, leaving });
+      waiting.set(number, { tenant, model, leaving });
       const answered = () => {
         answers++;
         expect(waiting.delete(number)).toBe(true);
       };
-      gate.admit({ permits: 1, priority, subject: { tenant }, maxWait }, { signal: leaving.signal }).then(
+      gate.admit({ permits: 1, priority, subject: { tenant }, model, maxWait }, { signal: leaving.signal }).then(
         (decision) => {
           answered();
           if (!decision.admitted) return;
@@ -208,14 +220,18 @@ async function play(steps: Moves, closes: boolean): Promise<void> {
   expect(slow.taken.length).toBeGreaterThanOrEqual(admitted.size);
   if (closing) {
     await closing;
+    expect(slow.takenAfterEnd()).toBe(0);
     expect(timers).toBe(0);
     return;
   }
   for (const tenant of TENANTS) {
-    const { limits } = await slow.directly(() => gate.inspect({ tenant }));
+    const { limits } = await slow.directly(() =>
+      gate.inspect({ tenant }, { model: tenant === 'a' ? 'best' : 'cheap' }),
+    );
     expect(limits.map(({ layer, used }) => [layer, used])).toEqual([
       ['w', kept],
       ['tenant', 0],
+      ['model', 0],
       ['concurrency', 0],
     ]);
   }
@@ -233,14 +249,14 @@ describe('G5 once, in the line', () => {
   it('charges what begins once, and what does not nothing, however it races, and loses no slot', async () => {
     await check(
       fc.asyncProperty(moves, (steps) => play(steps, false)),
-      2000,
+      1000,
     );
   }, 120_000);
 
   it('holds while the gate is closed', async () => {
     await check(
       fc.asyncProperty(moves, (steps) => play(steps, true)),
-      1000,
+      500,
     );
   }, 120_000);
 });

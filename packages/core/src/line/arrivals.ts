@@ -38,6 +38,8 @@ export function enter<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>)
 /** Begins at once where there is room that nobody waits for who goes first. */
 function approach<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, skips: number): May<Passed<A>> {
   const { desk, stations } = hall;
+  // The store may have taken its time since it came.
+  if (hall.isClosed) throw desk.closed();
   const asked = hall.rooms;
   const now = desk.clock.now();
   const ways = skips === 0 ? entrant.alternatives : entrant.alternatives.slice(skips);
@@ -156,7 +158,7 @@ function wait<A extends Alternative>(
   maxWaitMs: number,
 ): Promise<Passed<A>> {
   const { stations, desk } = hall;
-  // The store may have taken its time.
+  // As above.
   if (hall.isClosed) throw desk.closed();
   entrant.signal?.throwIfAborted();
   const now = desk.clock.now();
