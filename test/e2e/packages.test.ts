@@ -55,7 +55,7 @@ beforeAll(async () => {
   await packAll(packed);
   for (const name of PACKAGES) await writeFiles(projectOf(name), {});
   await Promise.all(PACKAGES.map((name) => install(projectOf(name), [...new Set(['core', name])], packed)));
-}, 60_000);
+}, 120_000);
 
 afterAll(() => rm(temp, { recursive: true, force: true }));
 
@@ -63,7 +63,7 @@ describe.each(PACKAGES)('@tollgate/%s', (name) => {
   let compiled: Ended;
   beforeAll(async () => {
     compiled = await compileApps(name);
-  }, 30_000);
+  }, 120_000);
 
   test('ships what was built, what it is and its license, and nothing else', async () => {
     const files = await filesIn(packageOf(name));
@@ -98,7 +98,7 @@ describe.each(PACKAGES)('@tollgate/%s', (name) => {
     async ({ folder }) => {
       expect(await succeeded(run(process.execPath, ['-e', RUN], join(projectOf(name), folder)))).toBe('[200,429]\n');
     },
-    30_000,
+    120_000,
   );
 
   test('runs under Jest in CommonJS without configuration', async () => {
@@ -106,17 +106,17 @@ describe.each(PACKAGES)('@tollgate/%s', (name) => {
     await writeFiles(folder, { 'app.test.js': JEST_TEST });
     const result = await succeeded(tool('jest', 'bin/jest.js', ['--ci', '--json', '--watchman=false'], folder));
     expect(JSON.parse(result)).toMatchObject({ success: true, numPassedTests: 1 });
-  }, 30_000);
+  }, 120_000);
 
   test('is clean to publint', async () => {
     const tarball = await tarballOf(name, packed);
     expect(await succeeded(tool('publint', 'src/cli.js', ['run', tarball, '--strict'], temp))).toContain('All good!');
-  }, 30_000);
+  }, 120_000);
 
   test('is clean to attw', async () => {
     const tarball = await tarballOf(name, packed);
     await succeeded(tool('@arethetypeswrong/cli', 'dist/index.js', [tarball, '--no-definitely-typed'], temp));
-  }, 30_000);
+  }, 120_000);
 });
 
 test('both builds in one process share gates, tolls and the current admission', async () => {
@@ -126,7 +126,7 @@ test('both builds in one process share gates, tolls and the current admission', 
   const answers = JSON.parse(await succeeded(run(process.execPath, ['app.cjs'], project)));
   const either = { cjs: [200, 429], esm: [200, 429] };
   expect(answers).toEqual(Object.fromEntries(PACKAGES.map((name) => [name, either])));
-}, 30_000);
+}, 120_000);
 
 /** One app, in as many projects as there are ways to compile it. */
 async function compileApps(name: string): Promise<Ended> {

@@ -16,7 +16,7 @@ declare global {
   }
 }
 declare const app: Express, router: ExpressRouter, gate: Tollgate, limits: Limit[];
-declare const ask: RequestHandler, chat: RequestHandler, embed: RequestHandler, handler: RequestHandler, health: RequestHandler;
+declare const ask: RequestHandler, chat: RequestHandler, embed: RequestHandler, handler: RequestHandler, health: RequestHandler, summarize: RequestHandler;
 declare const llm: {
   chat(body: unknown, options: { signal: AbortSignal | undefined }): Promise<{ usage: { input: number; output: number } }>;
 };

@@ -24,6 +24,7 @@ const TENANTS = ['a', 'b'] as const;
 function slowStore(inner: Store) {
   const pending: (() => void)[] = [];
   let isSlow = true;
+  let isClosed = false;
   /** @param isEarly the step is done as it is asked for, and its answer takes its time */
   function later<T>(step: () => T, isEarly: boolean): T | Promise<T> {
     if (!isSlow) return step();
@@ -61,7 +62,9 @@ function slowStore(inner: Store) {
         early++ % 3 === 0,
       ),
     peek: (who, bills, now) => later(() => inner.peek(who, bills, now) as never, false),
-    close() {},
+    close() {
+      isClosed = true;
+    },
   };
   return {
     store,
@@ -142,7 +145,7 @@ async function play(steps: Moves, closes: boolean): Promise<void> {
   const open: { readonly asked: number; readonly admission: Admission }[] = [];
   const waiting = new Map<
     number,
-    { readonly tenant: string; readonly model: string; readonly leaving: AbortController }
+    { readonly tenant: string; readonly model: 'best' | 'cheap'; readonly leaving: AbortController }
   >();
   const admitted = new Set<Admission>();
   let asked = 0;
