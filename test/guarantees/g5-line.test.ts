@@ -145,7 +145,7 @@ async function play(steps: Moves, closes: boolean): Promise<void> {
   const open: { readonly asked: number; readonly admission: Admission }[] = [];
   const waiting = new Map<
     number,
-    { readonly tenant: string; readonly model: string; readonly leaving: AbortController }
+    { readonly tenant: string; readonly model: 'best' | 'cheap'; readonly leaving: AbortController }
   >();
   const admitted = new Set<Admission>();
   let asked = 0;
