@@ -12,6 +12,7 @@ import { A_SUBJECT } from '../subject.js';
 import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
 import { type Conduct, type Exchange, exchangeOf, exchanges, type Passage } from './exchange.js';
+import { abortOnClose, clientGone } from './leaving.js';
 import { retryHeaders } from './problem.js';
 import { proxyWatch } from './proxy.js';
 import { type HeaderStyle, rateLimitHeaders } from './rate-limit-headers.js';
@@ -45,8 +46,6 @@ export interface ConductOptions<R, F = never> {
 }
 
 const NONE: readonly Exchange[] = [];
-
-const CLIENT_GONE = 'The client closed the connection.';
 
 const MODEL_HEADER = 'Tollgate-Model';
 
@@ -112,7 +111,7 @@ export function createConduct<R extends object, S, F>(
       { extending: admission, body, ...(leaving && { signal: leaving.signal }) },
     );
     if (!isPromise(decision)) return keep(response, exchange, decision);
-    if (leaving) abortOnClose(response, decision, leaving);
+    if (leaving) abortOnClose(adapter, response, decision, leaving);
     return decision.then(
       (decision) => {
         if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
@@ -125,18 +124,6 @@ export function createConduct<R extends object, S, F>(
         throw error;
       },
     );
-  }
-
-  /** Whose response is over waits no longer, however it ended; afterwards, whoever has left sets off nothing more. */
-  function abortOnClose(response: S, decision: Promise<Decision>, leaving: AbortController): void {
-    let waits = true;
-    const decided = () => {
-      waits = false;
-    };
-    decision.then(decided, decided);
-    adapter.onClose(response, ({ finished }) => {
-      if (waits || !finished) leaving.abort(new Error(CLIENT_GONE));
-    });
   }
 
   /** Keeps what was decided, and tells the client how it stands. */
@@ -191,7 +178,7 @@ export function createConduct<R extends object, S, F>(
     if (!admission) return;
     const failed = (error: unknown) =>
       warn('TOLLGATE_SETTLE_FAILED', `Admission ${admission.id} could not be settled: ${showThrown(error)}`);
-    if (!end.finished) admission.abort(new Error(CLIENT_GONE));
+    if (!end.finished) admission.abort(clientGone());
     try {
       const concluding = admission.conclude({ outcome: outcomeOf(end) });
       if (isPromise(concluding)) concluding.then(undefined, failed);
