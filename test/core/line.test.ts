@@ -360,6 +360,75 @@ describe('who is next', () => {
   });
 });
 
+describe('adaptive slots', () => {
+  it('are more as they are used and borne, and those that wait begin', async () => {
+    const { gate, clock, used } = gateOf([], { queue: { ...queue, concurrency: { min: 1, max: 4 } } });
+    const { ask, end, began } = askers(gate);
+    for (let i = 0; i < 40; i++) ask(String(i));
+    await flush();
+    expect(began).toEqual(['0']);
+    let ended = 0;
+    for (let round = 0; round < 6; round++) {
+      clock.advance(SECOND);
+      for (const running of began.slice(ended)) {
+        await end(running);
+        ended++;
+      }
+    }
+    expect(await used()).toEqual({ concurrency: 4 });
+    expect(began).toEqual(Array.from(began, (_, i) => String(i)));
+  });
+
+  it('that rest after an overload let those that wait begin when the time is over, and none before', async () => {
+    const { gate, clock } = gateOf([], { queue: { ...queue, concurrency: { min: 1, max: 4, initial: 2 } } });
+    const { ask, end, began, of } = askers(gate);
+    for (const name of ['a', 'b', 'c', 'd']) ask(name);
+    await flush();
+    clock.advance(SECOND);
+    await end('a', { outcome: 'failed', overloaded: { retryAfterMs: 20 * SECOND } });
+    await end('b');
+    expect(began).toEqual(['a', 'b']);
+    clock.advance(20 * SECOND - 1);
+    await flush();
+    expect(began).toEqual(['a', 'b']);
+    clock.advance(251);
+    await flush();
+    expect(began.slice(0, 3)).toEqual(['a', 'b', 'c']);
+    expect(of('c').waitedMs).toBeLessThanOrEqual(21 * SECOND + 250);
+  });
+});
+
+describe('a line that changes', () => {
+  it('goes on with the weights that hold then', async () => {
+    const tenants = ['a', 'b'];
+    const { gate, clock } = gateOf([], {
+      queue: { ...queue, concurrency: 1, fairBy: 'tenant', maxWait: { standard: '1h' } },
+    });
+    const { ask, end, began } = askers(gate);
+    const fill = async (round: number) => {
+      for (let i = 0; i < 30; i++)
+        for (const tenant of tenants) ask(`${tenant}${round}-${i}`, { permits: 1, subject: { tenant } });
+      await flush();
+    };
+    const run = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        clock.advance(SECOND);
+        await end(began.at(-1) ?? '');
+      }
+    };
+    // At first the pace has to become known.
+    await fill(1);
+    await run(60);
+    gate.update({ queue: { weights: { a: 3 } } });
+    await fill(2);
+    const before = began.length;
+    await run(24);
+    const ofA = began.slice(before).filter((name) => name.startsWith('a')).length;
+    expect(ofA).toBeGreaterThanOrEqual(16);
+    expect(ofA).toBeLessThanOrEqual(20);
+  });
+});
+
 describe('where the store fails', () => {
   it.each(['open', 'closed'] as const)('says what the limits say: %s', async (onStoreError) => {
     const inner = memoryStore();

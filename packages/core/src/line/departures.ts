@@ -1,5 +1,5 @@
 /** How requests leave the line without having begun, or don't come in. */
-import type { Usage } from '../meters/meter.js';
+import type { Meter, Usage } from '../meters/meter.js';
 import type { Alternative } from '../store/store.js';
 import { type Hall, leave, look } from './hall.js';
 import type { Outlook } from './outlook.js';
@@ -24,8 +24,9 @@ export function withdraw<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>
 /** Has waited for as long as it may. */
 export function timeOut<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, now: number): void {
   const { entrant, usages, since, isDelayed } = waiter;
-  const [station, stand] = [...waiter.at][0] ?? [];
-  const usage = station && usages.find(({ charge }) => charge.meter === station.meter);
+  const usageAt = ({ meter }: { meter: Meter }) => usages.find(({ charge }) => charge.meter === meter);
+  const [station, stand] = [...waiter.at].find(([one]) => usageAt(one)) ?? [];
+  const usage = station && usageAt(station);
   const ahead = station && stand ? aheadOf(station, waiter.score, stand.arrival) : 0;
   // What meters say by now would have to be asked for; what is left to wait goes by the pace.
   const rate = station === undefined ? 0 : paceOf(station.pace, now);

@@ -49,7 +49,8 @@ export function wait<A extends Alternative>(
   share(hall, station, entrant.priority);
   const { score, turn } = rankAt(station, entrant, charge.cost, now, desk.terms());
   turn?.fairness.enter(turn.turn);
-  const facts = { since: now, deadline: now + maxWaitMs, score, turn, skips, isDelayed: false, usages: usages.flat() };
+  const told = usages.find((ofOne) => ofOne.includes(first.usage)) ?? [];
+  const facts = { since: now, deadline: now + maxWaitMs, score, turn, skips, isDelayed: false, usages: told };
   return comeIn(hall, entrant, facts, (waiter) => {
     for (const { usage } of stops) {
       const at = stand(hall, waiter, usage.charge, usage.key, now);
