@@ -380,7 +380,16 @@ describe('adaptive slots', () => {
   });
 
   it('that rest after an overload let those that wait begin when the time is over, and none before', async () => {
-    const { gate, clock } = gateOf([], { queue: { ...queue, concurrency: { min: 1, max: 4, initial: 2 } } });
+    const inner = memoryStore();
+    let takes = 0;
+    const take: typeof inner.take = (...asked) => {
+      takes++;
+      return inner.take(...asked);
+    };
+    const { gate, clock } = gateOf([], {
+      queue: { ...queue, concurrency: { min: 1, max: 4, initial: 2 } },
+      store: { ...inner, take },
+    });
     const { ask, end, began, of } = askers(gate);
     for (const name of ['a', 'b', 'c', 'd']) ask(name);
     await flush();
@@ -395,6 +404,8 @@ describe('adaptive slots', () => {
     await flush();
     expect(began.slice(0, 3)).toEqual(['a', 'b', 'c']);
     expect(of('c').waitedMs).toBeLessThanOrEqual(21 * SECOND + 250);
+    // It is not asked for over and over meanwhile.
+    expect(takes).toBeLessThan(120);
   });
 });
 
