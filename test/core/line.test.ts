@@ -317,6 +317,29 @@ describe('who is next', () => {
     expect([of('large').model, of('small').model]).toEqual(['best', 'cheap']);
   });
 
+  it('is next where somebody waits no longer, since that model is refused by something else by then', async () => {
+    const limits = [
+      slidingWindow({ name: 'tokens', by: 'model', unit: 'tokens', limit: 10, window: '1h', whenFull: 'wait' }),
+      slidingWindow({ name: 'permits', by: 'model', limit: 5, window: '1h' }),
+    ];
+    const { gate } = gateOf(limits, { ladders: [['best', 'cheap']], queue });
+    const { ask, of, began } = askers(gate);
+    const asking = (model: string, permits: number, inputTokens: number): AdmitRequest => {
+      return { permits, model, degrade: model === 'best', estimate: { inputTokens, outputTokens: 0 } };
+    };
+    ask('best', { ...asking('best', 0, 5), degrade: false });
+    ask('cheap', asking('cheap', 0, 5));
+    ask('large', asking('best', 1, 8));
+    ask('small', asking('cheap', 0, 4));
+    ask('permits', asking('cheap', 5, 0));
+    await flush();
+    expect(began).toEqual(['best', 'cheap', 'permits']);
+    await of('best').settle({ usage: { inputTokens: 4, outputTokens: 0 } });
+    await flush();
+    expect(began).toEqual(['best', 'cheap', 'permits', 'small']);
+    expect((await gate.inspect({})).line?.waiting).toBe(1);
+  });
+
   it('stays where it is refused, though something else refuses it for longer by then', async () => {
     const limits = [
       slidingWindow({ name: 'tokens', unit: 'tokens', limit: 10, window: '1m', whenFull: 'wait' }),
