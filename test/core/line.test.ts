@@ -317,6 +317,29 @@ describe('who is next', () => {
     expect([of('large').model, of('small').model]).toEqual(['best', 'cheap']);
   });
 
+  it('is next where somebody waits no longer, since that model is refused by something else by then', async () => {
+    const limits = [
+      slidingWindow({ name: 'tokens', by: 'model', unit: 'tokens', limit: 10, window: '1h', whenFull: 'wait' }),
+      slidingWindow({ name: 'permits', by: 'model', limit: 5, window: '1h' }),
+    ];
+    const { gate } = gateOf(limits, { ladders: [['best', 'cheap']], queue });
+    const { ask, of, began } = askers(gate);
+    const asking = (model: string, permits: number, inputTokens: number): AdmitRequest => {
+      return { permits, model, degrade: model === 'best', estimate: { inputTokens, outputTokens: 0 } };
+    };
+    ask('best', { ...asking('best', 0, 5), degrade: false });
+    ask('cheap', asking('cheap', 0, 5));
+    ask('large', asking('best', 1, 8));
+    ask('small', asking('cheap', 0, 4));
+    ask('permits', asking('cheap', 5, 0));
+    await flush();
+    expect(began).toEqual(['best', 'cheap', 'permits']);
+    await of('best').settle({ usage: { inputTokens: 4, outputTokens: 0 } });
+    await flush();
+    expect(began).toEqual(['best', 'cheap', 'permits', 'small']);
+    expect((await gate.inspect({})).line?.waiting).toBe(1);
+  });
+
   it('stays where it is refused, though something else refuses it for longer by then', async () => {
     const limits = [
       slidingWindow({ name: 'tokens', unit: 'tokens', limit: 10, window: '1m', whenFull: 'wait' }),
@@ -357,6 +380,86 @@ describe('who is next', () => {
     await flush();
     expect(began).toEqual(['half', 'small', 'after']);
     expect(await refusal({ permits: 11 })).toMatchObject({ reason: 'too-costly' });
+  });
+});
+
+describe('adaptive slots', () => {
+  it('are more as they are used and borne, and those that wait begin', async () => {
+    const { gate, clock, used } = gateOf([], { queue: { ...queue, concurrency: { min: 1, max: 4 } } });
+    const { ask, end, began } = askers(gate);
+    for (let i = 0; i < 40; i++) ask(String(i));
+    await flush();
+    expect(began).toEqual(['0']);
+    let ended = 0;
+    for (let round = 0; round < 6; round++) {
+      clock.advance(SECOND);
+      for (const running of began.slice(ended)) {
+        await end(running);
+        ended++;
+      }
+    }
+    expect(await used()).toEqual({ concurrency: 4 });
+    expect(began).toEqual(Array.from(began, (_, i) => String(i)));
+  });
+
+  it('that rest after an overload let those that wait begin when the time is over, and none before', async () => {
+    const inner = memoryStore();
+    let takes = 0;
+    const take: typeof inner.take = (...asked) => {
+      takes++;
+      return inner.take(...asked);
+    };
+    const { gate, clock } = gateOf([], {
+      queue: { ...queue, concurrency: { min: 1, max: 4, initial: 2 } },
+      store: { ...inner, take },
+    });
+    const { ask, end, began, of } = askers(gate);
+    for (const name of ['a', 'b', 'c', 'd']) ask(name);
+    await flush();
+    clock.advance(SECOND);
+    await end('a', { outcome: 'failed', overloaded: { retryAfterMs: 20 * SECOND } });
+    await end('b');
+    expect(began).toEqual(['a', 'b']);
+    clock.advance(20 * SECOND - 1);
+    await flush();
+    expect(began).toEqual(['a', 'b']);
+    clock.advance(251);
+    await flush();
+    expect(began.slice(0, 3)).toEqual(['a', 'b', 'c']);
+    expect(of('c').waitedMs).toBeLessThanOrEqual(21 * SECOND + 250);
+    // It is not asked for over and over meanwhile.
+    expect(takes).toBeLessThan(120);
+  });
+});
+
+describe('a line that changes', () => {
+  it('goes on with the weights that hold then', async () => {
+    const tenants = ['a', 'b'];
+    const { gate, clock } = gateOf([], {
+      queue: { ...queue, concurrency: 1, fairBy: 'tenant', maxWait: { standard: '1h' } },
+    });
+    const { ask, end, began } = askers(gate);
+    const fill = async (round: number) => {
+      for (let i = 0; i < 30; i++)
+        for (const tenant of tenants) ask(`${tenant}${round}-${i}`, { permits: 1, subject: { tenant } });
+      await flush();
+    };
+    const run = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        clock.advance(SECOND);
+        await end(began.at(-1) ?? '');
+      }
+    };
+    // At first the pace has to become known.
+    await fill(1);
+    await run(60);
+    gate.update({ queue: { weights: { a: 3 } } });
+    await fill(2);
+    const before = began.length;
+    await run(24);
+    const ofA = began.slice(before).filter((name) => name.startsWith('a')).length;
+    expect(ofA).toBeGreaterThanOrEqual(16);
+    expect(ofA).toBeLessThanOrEqual(20);
   });
 });
 

@@ -2,12 +2,13 @@
 import { budgetStateOf } from './budget-state.js';
 import type { Explanation, Inspection } from './gate.js';
 import { refusalOf } from './http/problem.js';
+import type { Ledger } from './ledger.js';
 import type { LineState } from './line/line.js';
 import { someBillsOf } from './meters/charges.js';
-import { ordered, statesOf } from './meters/layer-state.js';
-import type { Usage } from './meters/meter.js';
+import { type LayerState, ordered, statesOf } from './meters/layer-state.js';
+import type { Bill, Usage, Who } from './meters/meter.js';
 import type { EstimateState } from './money/learned.js';
-import { type Dimension, isGiven, NOTHING, type RequestFacts, type Subject } from './request.js';
+import { type Dimension, isGiven, isPromise, type May, NOTHING, type RequestFacts, type Subject } from './request.js';
 import type { Alternative } from './store/store.js';
 import { checkSubject } from './subject.js';
 import { NO_SUBJECT, type Offer, type Terms } from './terms.js';
@@ -28,6 +29,14 @@ export function billsFor(
   const groups = plan.groups.filter(({ scope }) => scope.by.every((dimension) => isGiven(given[dimension])));
   const rung = { model: facts.model, index: 0, last: true };
   return someBillsOf(plan, groups, { request: facts, subject: subject ?? NO_SUBJECT, rung, cost: NOTHING, now });
+}
+
+/** How the limits stand that bills are for; nothing if the store fails. */
+export function layersIn(ledger: Ledger): (who: Who, bills: readonly Bill[]) => May<readonly LayerState[]> {
+  return (who, bills) => {
+    const usages = ledger.tryPeek(who, bills);
+    return isPromise(usages) ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
+  };
 }
 
 export function inspection(

@@ -11,14 +11,11 @@ import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { lineRefusal } from './http/line-problem.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
-import { billsFor, explanation, inspection } from './insight.js';
+import { billsFor, explanation, inspection, layersIn } from './insight.js';
 import { createLedger, peekAll } from './ledger.js';
-import type { LineDesk } from './line/hall.js';
 import { createLine, type Line } from './line/line.js';
-import type { Outlook } from './line/outlook.js';
-import type { QueueTerms } from './line/queue-options.js';
-import { type LayerState, stateOf, statesOf } from './meters/layer-state.js';
-import type { Bill, Usage, Who } from './meters/meter.js';
+import { stateOf } from './meters/layer-state.js';
+import type { Usage } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
 import { endingOf, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
@@ -27,7 +24,7 @@ import { type Offer, offersOf, termsOf } from './terms.js';
 import { giveRoom } from './top-up.js';
 import { changed } from './update.js';
 import { validate } from './validate.js';
-import { entrantOf } from './waiting.js';
+import { entrantOf, lineDeskOf, TELLS_NOBODY, tellingOf } from './waiting.js';
 
 /**
  * Makes a gate.
@@ -52,12 +49,15 @@ export function createTollgate<
   let count = 0;
   const emitter = createEmitter();
   const alerts = createAlerts(name, emitter, clock, checked.alerts ?? {});
-  const line = checked.queue === undefined ? undefined : createLine<Offer>(lineDesk());
+  const present = () => terms;
+  const lineDesk = { gate: name, clock, emitter, ledger: () => ledger, terms: present, closed: closedError };
+  const line = checked.queue && createLine(lineDeskOf(lineDesk));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => terms.plan, line?.gaveBack);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
-  const desk: Desk = { terms: () => terms, ledger, clock, charge, isRefusal, admitted, refused };
+  const desk: Desk = { terms: present, ledger, clock, charge, isRefusal, admitted, refused };
   const amendments = createAmendments(desk);
-  const books: Books = { idPrefix, extend: amendments.extend, layers, settle: ledger.settle, settled };
+  const { extend } = amendments;
+  const books: Books = { idPrefix, extend, layers: layersIn(ledger), settle: ledger.settle, settled };
 
   function decide(request: AdmitRequest, { signal, extending, body }: AdmitOptions): May<Decision> {
     assertOpen();
@@ -88,27 +88,12 @@ export function createTollgate<
   ): May<Decision> {
     const sequence = count++;
     const id = idPrefix + sequence.toString(36);
-    const entrant = entrantOf(() => terms, request, offers, signal, {
-      queued: (outlook) => emitter.emit('queued', { gate: name, id, request, ...queuedAt(outlook) }),
-      withdrawn: (waitedMs) => emitter.emit('withdrawn', { gate: name, id, request, waitedMs }),
-    });
+    const entrant = entrantOf(present, request, offers, signal, tellingOf(emitter, name, id, request));
     return then(line.enter(entrant), (passed) =>
       'why' in passed
         ? refusedFor(request, lineRefusal(id, passed, terms.queue?.fairBy))
         : charged(passed.result, sequence, request, passed.alternatives, signal, passed.waitedMs),
     );
-  }
-
-  function lineDesk(): LineDesk<Offer> {
-    return {
-      clock,
-      terms: () => terms.queue as QueueTerms,
-      take: (offers, now) => ledger.take(offers, now),
-      peek: (who, bills) => ledger.tryPeek(who, bills),
-      giveBack: (receipt) => void ledger.attempt(() => ledger.giveBack(receipt)),
-      levelChanged: (from, to) => emitter.emit('shed.level', { gate: name, from, to }),
-      closed: closedError,
-    };
   }
 
   function charge(
@@ -192,12 +177,6 @@ export function createTollgate<
     emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
   }
 
-  /** How the limits stand; nothing if the store fails. */
-  function layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]> {
-    const usages = ledger.tryPeek(who, bills);
-    return isPromise(usages) ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
-  }
-
   async function giveBudgetRoom(
     by: 'topUp' | 'resetBudget',
     budget: string,
@@ -241,7 +220,7 @@ export function createTollgate<
       const now = clock.now();
       const offers = offersOf(terms, request, body, now);
       const usages = await peekAll(ledger, offers);
-      const entrant = line && entrantOf(() => terms, request, offers, undefined, TELLS_NOBODY);
+      const entrant = line && entrantOf(present, request, offers, undefined, TELLS_NOBODY);
       return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant)));
     },
     topUp: async (budget, whom, amount) =>
@@ -264,14 +243,6 @@ export function createTollgate<
   };
 }
 
-/** Where somebody waits, as events tell it. */
-function queuedAt(outlook: Outlook | undefined) {
-  const { usage, position, expectedMs } = outlook ?? {};
-  return { layer: usage?.charge.meter.name, position, expectedWaitMs: expectedMs };
-}
-
 const NO_OPTIONS: AdmitOptions = {};
-
-const TELLS_NOBODY = { queued() {}, withdrawn() {} };
 
 const NO_RECEIPT: Receipt = [];

@@ -1,11 +1,21 @@
-/** From a request to one that comes to the line: how urgent it is, how long it may wait, and whose share it counts for. */
+/**
+ * Between the gate and its line: what of a request matters to the line (how urgent it is, how long it may wait, whose share it
+ * counts for), what the line asks of the gate, and what is told of those who wait.
+ */
+import type { Clock } from './clock.js';
 import { wrongValue } from './errors.js';
+import type { Emitter } from './events.js';
+import type { Ledger } from './ledger.js';
 import type { FairKey } from './line/fairness.js';
+import type { LineDesk } from './line/hall.js';
+import type { QueueTerms } from './line/queue-options.js';
 import type { Entrant } from './line/waiter.js';
 import { readerOf, whoAsks } from './meters/keys.js';
 import type { AdmitRequest, Dimension, Priority } from './request.js';
 import { NO_SUBJECT, type Offer, renewed, type Terms } from './terms.js';
 import { parseWait } from './units.js';
+
+type Telling = Pick<Entrant<Offer>, 'queued' | 'withdrawn'>;
 
 const PRIORITIES: readonly unknown[] = ['interactive', 'standard', 'batch', 'background'] satisfies Priority[];
 
@@ -18,7 +28,7 @@ export function entrantOf(
   request: AdmitRequest,
   offers: readonly Offer[],
   signal: AbortSignal | undefined,
-  told: Pick<Entrant<Offer>, 'queued' | 'withdrawn'>,
+  telling: Telling,
 ): Entrant<Offer> {
   const { priority = 'standard', maxWait, whenShed = 'refuse' } = request;
   if (!PRIORITIES.includes(priority)) {
@@ -37,7 +47,7 @@ export function entrantOf(
     signal,
     alternatives: offers,
     renewed: (at) => renewed(terms(), request, offers, at),
-    ...told,
+    ...telling,
   };
 }
 
@@ -50,3 +60,40 @@ function fairKeyOf({ queue, plan }: Terms, request: AdmitRequest, { model }: Off
 function wrong(field: string, value: unknown, expected: string) {
   return wrongValue('TOLLGATE_REQUEST_INVALID', field, value, expected);
 }
+
+interface Gate {
+  readonly gate: string;
+  readonly clock: Clock;
+  readonly emitter: Emitter;
+  /** It is made after the line. */
+  ledger(): Ledger;
+  /** The present ones. A gate that has a line has a queue configured, for good. */
+  terms(): Terms;
+  /** The error of a gate that has been closed. */
+  closed(): unknown;
+}
+
+export function lineDeskOf({ gate, clock, emitter, ledger, terms, closed }: Gate): LineDesk<Offer> {
+  return {
+    clock,
+    terms: () => terms().queue as QueueTerms,
+    take: (offers, now) => ledger().take(offers, now),
+    peek: (bills) => ledger().attempt(() => ledger().peek(bills)),
+    giveBack: (receipt) => void ledger().attempt(() => ledger().giveBack(receipt)),
+    levelChanged: (from, to) => emitter.emit('shed.level', { gate, from, to }),
+    closed,
+  };
+}
+
+/** Tells those who listen that a request waits, or has left without a decision. */
+export function tellingOf(emitter: Emitter, gate: string, id: string, request: AdmitRequest): Telling {
+  return {
+    queued(outlook) {
+      const { usage, position, expectedMs: expectedWaitMs } = outlook ?? {};
+      emitter.emit('queued', { gate, id, request, layer: usage?.charge.meter.name, position, expectedWaitMs });
+    },
+    withdrawn: (waitedMs) => emitter.emit('withdrawn', { gate, id, request, waitedMs }),
+  };
+}
+
+export const TELLS_NOBODY: Telling = { queued() {}, withdrawn() {} };

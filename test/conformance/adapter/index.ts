@@ -17,6 +17,7 @@ import { proxyContract } from './proxies.js';
 import { refusalContract } from './refusals.js';
 import { retryAfterContract } from './retry-after.js';
 import { storeDownContract } from './store-down.js';
+import { waitingContract } from './waiting.js';
 import { workbench } from './workbench.js';
 
 export function adapterContract(name: string, harness: Harness): void {
@@ -32,6 +33,7 @@ export function adapterContract(name: string, harness: Harness): void {
     describe('the end of a response', () => endingContract(open));
     describe('extending in the handler', () => extendingContract(open));
     describe('a client that leaves', () => leavingContract(open));
+    describe('requests that wait', () => waitingContract(open));
     describe('the current admission', () => currentAdmissionContract(open));
     describe('addresses and proxies', () => proxyContract(open));
     describe('hostile input', () => hostileInputContract(open));

@@ -13,12 +13,11 @@ import type { Adapter, ResponseEnd } from './adapter.js';
 import { addressKey } from './address.js';
 import { type ConductOptions, checkOptions } from './conduct-options.js';
 import { type Conduct, type Exchange, enterGate, exchangeOf, type Passage } from './exchange.js';
+import { abortOnClose, clientGone } from './leaving.js';
 import { retryHeaders } from './problem.js';
 import { proxyWatch } from './proxy.js';
 import { rateLimitHeaders } from './rate-limit-headers.js';
 import { makeToll, type Toll, type TollFacts } from './toll.js';
-
-const CLIENT_GONE = 'The client closed the connection.';
 
 const MODEL_HEADER = 'tollgate-model';
 
@@ -84,7 +83,7 @@ export function createConduct<R extends object, S, F>(
     const asked = requestOf(facts, subject, route);
     const decision = gate.decide(asked, { extending: admission, body, signal: leaving?.signal });
     if (!isPromise(decision)) return keep(response, exchange, decision);
-    if (leaving !== undefined) abortOnClose(response, decision, leaving);
+    if (leaving !== undefined) abortOnClose(adapter, response, decision, leaving);
     return keepLater(response, exchange, decision);
   }
 
@@ -100,18 +99,6 @@ export function createConduct<R extends object, S, F>(
     if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
     exchange.admission = decision.admission;
     return leave(exchange);
-  }
-
-  /** Whose response is over waits no longer, however it ended; afterwards, whoever has left sets off nothing more. */
-  function abortOnClose(response: S, decision: Promise<Decision>, leaving: AbortController): void {
-    let waits = true;
-    const decided = () => {
-      waits = false;
-    };
-    decision.then(decided, decided);
-    adapter.onClose(response, ({ finished }) => {
-      if (waits || !finished) leaving.abort(new Error(CLIENT_GONE));
-    });
   }
 
   /** Keeps what was decided, and tells the client how it stands. */
@@ -166,7 +153,7 @@ export function createConduct<R extends object, S, F>(
   /** Provisional, since the handler may know better and say so later. */
   function finish({ admission }: Exchange, end: ResponseEnd): void {
     if (!admission) return;
-    if (!end.finished) admission.abort(new Error(CLIENT_GONE));
+    if (!end.finished) admission.abort(clientGone());
     try {
       const concluding = admission.conclude({ outcome: outcomeOf(end) });
       if (isPromise(concluding)) concluding.then(undefined, (error) => warnOfUnsettled(admission, error));

@@ -2,6 +2,7 @@
 import { type LayerState, statesOf } from '../meters/layer-state.js';
 import type { Unit, Usage } from '../meters/meter.js';
 import { formatMoney } from '../money/nano-dollars.js';
+import { reasons, waitOf } from './reasons.js';
 
 /**
  * Why a request was refused. `shed`, `line-full`, `too-long-wait` (it could not begin in the time that it may wait) and
@@ -98,20 +99,6 @@ const WORDS: Record<Exclude<Unit, 'usd'>, string> = {
 };
 
 const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
-
-/** Milliseconds until an alternative fits: the longest that takes of what refuses it. */
-function waitOf(usages: readonly Usage[]): number {
-  return reasons(usages).reduce((longest, { waitMs }) => Math.max(longest, waitMs), 0);
-}
-
-/** What refuses: what a request would only have to wait for in the line is a reason where there is no other. */
-function reasons(usages: readonly Usage[]): readonly Usage[] {
-  const full = usages.filter(({ charge, waitMs }) => !charge.shadow && waitMs > 0);
-  const refusing = full.filter(
-    ({ charge, waitMs }) => charge.whenFull === 'refuse' || waitMs === Number.POSITIVE_INFINITY,
-  );
-  return refusing.length > 0 ? refusing : full;
-}
 
 /**
  * The refusal of a request of which no alternative fits. What can never be comes before a budget, and that before a limit.

@@ -1,23 +1,16 @@
 /** What becomes of a request that comes to the line: it passes, waits, or is turned away. */
 import type { Usage } from '../meters/meter.js';
-import { type May, type Priority, then } from '../request.js';
+import { type May, then } from '../request.js';
 import type { Alternative } from '../store/store.js';
-import { goesBehind, isFull, passings, type Rank, rankAt, waitsFor } from './blocked.js';
+import { goesBehind, isFull, passings, rankAt, waitsFor } from './blocked.js';
 import { fullFor } from './crowd.js';
-import { createFairness } from './fairness.js';
-import { arrive, type Hall, isFirst, leave, look, stand, waitForTime } from './hall.js';
-import { type Outlook, outlookAt, together } from './outlook.js';
-import { paceOf } from './pace.js';
-import { scoreOf } from './score.js';
-import { aheadOf, costOf, openStation, type Station, stationOf } from './station.js';
-import { noteBegins, serve } from './turns.js';
-import type { Entrant, Passed, TurnedAway, TurnedAwayFor, Waiter } from './waiter.js';
-
-/** Where somebody would have to wait. */
-export interface Stop extends Outlook, Rank {}
-
-/** Milliseconds. A client that comes back sooner finds what it has found. */
-const LEAST_RETRY = 1000;
+import { mayWaitMs, turnedAway } from './departures.js';
+import type { Hall } from './hall.js';
+import { outlookAt, together } from './outlook.js';
+import { aheadOf, stationOf } from './station.js';
+import { delay, type Held, type Stop, wait } from './stays.js';
+import { noteBegins } from './turns.js';
+import type { Entrant, Passed } from './waiter.js';
 
 const NO_STOPS: readonly Stop[] = [];
 
@@ -76,17 +69,6 @@ function pass<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, way: A,
   noteBegins(hall, { entrant, turn: undefined }, way);
 }
 
-/** One that can't begin now, and what the meters said to it. */
-interface Held<A extends Alternative> {
-  readonly entrant: Entrant<A>;
-  readonly skips: number;
-  readonly ways: readonly A[];
-  /** Of each alternative. */
-  readonly usages: readonly (readonly Usage[])[];
-  /** The hall's count of rooms when the meters were asked. */
-  readonly asked: number;
-}
-
 function hold<A extends Alternative>(hall: Hall<A>, held: Held<A>): May<Passed<A>> {
   const { entrant, ways, usages } = held;
   const maxWaitMs = mayWaitMs(hall, entrant);
@@ -103,7 +85,7 @@ function hold<A extends Alternative>(hall: Hall<A>, held: Held<A>): May<Passed<A
       const retryAfterMs = Math.max(expectedMs, leastMsAt(stop)) - maxWaitMs;
       return turnedAway(hall, entrant, 'too-long-wait', { outlook: stop, usages, retryAfterMs });
     }
-    return wait(hall, held, stops, stop, maxWaitMs);
+    return wait(hall, { ...held, stops, first: stop, maxWaitMs });
   });
 }
 
@@ -150,138 +132,6 @@ function leastMsAt({ leastMs, turn }: Stop): number {
   return Math.max(leastMs, turn?.turn.waitMs ?? 0);
 }
 
-function wait<A extends Alternative>(
-  hall: Hall<A>,
-  { entrant, skips, usages, asked }: Held<A>,
-  stops: readonly Stop[],
-  first: Stop,
-  maxWaitMs: number,
-): Promise<Passed<A>> {
-  const { stations, desk } = hall;
-  // As above.
-  if (hall.isClosed) throw desk.closed();
-  entrant.signal?.throwIfAborted();
-  const now = desk.clock.now();
-  const { charge, key } = first.usage;
-  const station = openStation(stations, charge.meter, key);
-  share(hall, station, entrant.priority);
-  const { score, turn } = rankAt(station, entrant, charge.cost, now, desk.terms());
-  turn?.fairness.enter(turn.turn);
-  const facts = { since: now, deadline: now + maxWaitMs, score, turn, skips, isDelayed: false, usages: usages.flat() };
-  return comeIn(hall, entrant, facts, (waiter) => {
-    for (const { usage } of stops) {
-      const at = stand(hall, waiter, usage.charge, usage.key, now);
-      if (isFirst(waiter, at)) waitForTime(hall, at, usage, now);
-    }
-    entrant.queued(first);
-    // What was refused before room came may fit now.
-    if (hall.rooms !== asked) for (const at of [...waiter.at.keys()]) serve(hall, at);
-  });
-}
-
-/** Waits until its priority is served again, and then as all do, by the time at which it came. */
-function delay<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, now: number): May<Passed<A>> {
-  const { shedder, desk, crowd } = hall;
-  const { priority, fairKey } = entrant;
-  const full = fullFor(crowd, { fairKey, isDelayed: true }, desk.terms());
-  if (full) return turnedAway(hall, entrant, 'line-full', { full, retryAfterMs: shedder.waitMs(priority, now) });
-  const score = scoreOf(desk.terms().ageing, priority, now);
-  const deadline = now + mayWaitMs(hall, entrant);
-  const facts = { since: now, deadline, score, turn: undefined, skips: 0, isDelayed: true, usages: [] };
-  return comeIn(hall, entrant, facts, () => entrant.queued(undefined));
-}
-
-type Facts<A extends Alternative> = Pick<
-  Waiter<A>,
-  'since' | 'deadline' | 'score' | 'turn' | 'skips' | 'isDelayed' | 'usages'
->;
-
-/** @param begin what it does first: its promise is made by then */
-function comeIn<A extends Alternative>(
-  hall: Hall<A>,
-  entrant: Entrant<A>,
-  facts: Facts<A>,
-  begin: (waiter: Waiter<A>) => void,
-): Promise<Passed<A>> {
-  const { priority, fairKey, signal } = entrant;
-  return new Promise((resolve, reject) => {
-    const aborted = () => withdraw(hall, waiter, signal?.reason);
-    const waiter: Waiter<A> = {
-      ...facts,
-      entrant,
-      lane: { priority, key: fairKey },
-      at: new Map(),
-      isTried: false,
-      hasLeft: false,
-      resolve,
-      reject,
-      unlisten: () => signal?.removeEventListener('abort', aborted),
-      place: 0,
-    };
-    signal?.addEventListener('abort', aborted);
-    arrive(hall, waiter);
-    begin(waiter);
-    look(hall);
-  });
-}
-
-/** Leaves without an answer. */
-export function withdraw<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, reason: unknown): void {
-  const now = hall.desk.clock.now();
-  const others = leave(hall, waiter);
-  waiter.reject(reason);
-  waiter.entrant.withdrawn(Math.max(0, now - waiter.since));
-  for (const station of others) serve(hall, station);
-  look(hall);
-}
-
-/** Has waited for as long as it may. */
-export function timeOut<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, now: number): void {
-  const { entrant, usages, since, isDelayed } = waiter;
-  const [station, stand] = [...waiter.at][0] ?? [];
-  const usage = station && usages.find(({ charge }) => charge.meter === station.meter);
-  const ahead = station && stand ? aheadOf(station, waiter.score, stand.arrival) : 0;
-  // What meters say by now would have to be asked for; what is left to wait goes by the pace.
-  const rate = station === undefined ? 0 : paceOf(station.pace, now);
-  const expectedMs = station && rate > 0 ? (costOf(station, ahead) + (stand?.cost ?? 0)) / rate : undefined;
-  const outlook = usage && { usage, position: ahead + 1, leastMs: 0, expectedMs };
-  const retryAfterMs = isDelayed ? hall.shedder.waitMs(entrant.priority, now) : (expectedMs ?? 0);
-  const others = leave(hall, waiter);
-  const waitedMs = Math.max(0, now - since);
-  const why = hall.shedder.isDropped(entrant.priority) && isDelayed ? 'shed' : 'waited-too-long';
-  waiter.resolve(turnedAway(hall, entrant, why, { outlook, usages: [usages], retryAfterMs, waitedMs }));
-  for (const other of others) serve(hall, other);
-}
-
-interface TurnedAwayFacts {
-  readonly full?: 'all' | 'each';
-  readonly outlook?: Outlook | undefined;
-  /** Of each alternative. */
-  readonly usages?: readonly (readonly Usage[])[];
-  readonly retryAfterMs: number;
-  readonly waitedMs?: number;
-}
-
-function turnedAway<A extends Alternative>(
-  hall: Hall<A>,
-  entrant: Entrant<A>,
-  why: TurnedAwayFor,
-  { full, outlook, usages = [], retryAfterMs, waitedMs = 0 }: TurnedAwayFacts,
-): TurnedAway {
-  const { priority } = entrant;
-  const told = usages.find((ofOne) => outlook === undefined || ofOne.includes(outlook.usage)) ?? [];
-  return {
-    why,
-    priority,
-    full,
-    outlook,
-    usages: told,
-    maxWaitMs: mayWaitMs(hall, entrant),
-    waitedMs,
-    retryAfterMs: Math.max(LEAST_RETRY, Math.ceil(retryAfterMs)),
-  };
-}
-
 /** What the alternatives' meters say; `undefined` if the store failed. */
 export function peekAll<A extends Alternative>(
   { desk }: Hall<A>,
@@ -290,16 +140,4 @@ export function peekAll<A extends Alternative>(
   return then(together(ways.map(({ who, bills }) => desk.peek(who, bills))), (usages) =>
     usages.every((ofOne) => ofOne !== undefined) ? usages : undefined,
   );
-}
-
-/** Milliseconds that it waits at most. */
-export function mayWaitMs<A extends Alternative>({ desk }: Hall<A>, { priority, maxWaitMs }: Entrant<A>): number {
-  return Math.min(desk.terms().maxWaitMs[priority], maxWaitMs ?? Number.POSITIVE_INFINITY);
-}
-
-/** Between those that wait there for it, if anybody has a share. */
-function share<A extends Alternative>({ desk }: Hall<A>, station: Station<Waiter<A>>, priority: Priority): void {
-  const { fairBy, weights, maxWaitMs } = desk.terms();
-  if (fairBy === undefined || station.fairness[priority] !== undefined) return;
-  station.fairness[priority] = createFairness({ allowanceMs: maxWaitMs[priority], weights });
 }

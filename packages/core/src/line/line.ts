@@ -17,7 +17,8 @@
 import { keyIn } from '../meters/meter.js';
 import type { May, Priority } from '../request.js';
 import type { Alternative, Receipt } from '../store/store.js';
-import { enter, mayWaitMs, peekAll, stopsOf, timeOut, withdraw } from './arrivals.js';
+import { enter, peekAll, stopsOf } from './arrivals.js';
+import { mayWaitMs, timeOut, withdraw } from './departures.js';
 import type { FairKey } from './fairness.js';
 import { type Hall, type LineDesk, look, openHall } from './hall.js';
 import { first } from './heap.js';

@@ -24,13 +24,13 @@ export interface QueueOptions {
   lease?: Duration;
   /** After how long each priority has caught up with `interactive`. `'5m'` unless given. */
   ageing?: AgeingInput;
-  /** The most that wait. 1000 unless given. */
+  /** The most that wait; of those that are delayed for being shed as many again. 1000 unless given. */
   maxDepth?: number;
   /** The most that wait of one value of `fairBy`. `maxDepth` unless given. */
   maxDepthEach?: number;
   /**
    * How long a request waits at most, for all priorities or by priority; `'0s'` is not at all. 10 s for `interactive`,
-   * 30 s for `standard`, 10 min for `batch` and 1 h for `background` unless given.
+   * 30 s for `standard`, 10 min for `batch` and 1 h for `background` unless given. A request may ask for less.
    */
   maxWait?: Duration | { readonly [P in Priority]?: Duration };
   /** Each value of it, such as each tenant, gets its share of what is admitted. Nobody has a share unless given. */

@@ -8,12 +8,16 @@ import { peek } from './priority-queue.js';
 import { begins, type Station } from './station.js';
 import type { Judged, Waiter } from './waiter.js';
 
-/** Where somebody has to wait next, and what the meter said, if it was asked. */
+/** Where somebody has to wait next, and what the meters said, if they were asked. */
 interface Next {
   readonly charge: Charge;
   readonly key: Key;
   readonly usage: Usage | undefined;
+  /** Of all meters of the alternative. */
+  readonly usages: readonly Usage[];
 }
+
+const NOT_ASKED: readonly Usage[] = [];
 
 /**
  * Lets those begin at a station whose turn it is, as long as they fit. None is tried while another is, here or elsewhere:
@@ -98,7 +102,9 @@ function tried<A extends Alternative>(
 }
 
 function nextBehind<A extends Alternative>(passing: Passing<A> | undefined): Next[] {
-  return passing === undefined ? [] : [{ charge: passing.charge, key: passing.key, usage: undefined }];
+  return passing === undefined
+    ? []
+    : [{ charge: passing.charge, key: passing.key, usage: undefined, usages: NOT_ASKED }];
 }
 
 /** Stays where it is refused; else goes to where that takes longest. Of slots nobody knows, so they come last. */
@@ -107,7 +113,7 @@ function nextAfter<A extends Alternative>(usages: readonly Usage[], at: Station<
   if (full === undefined || full.length === 0) return [];
   const here = full.find(({ charge, key }) => at?.meter === charge.meter && isSame(at.key, key));
   const usage = here ?? full.reduce((a, b) => (knownMs(b) > knownMs(a) ? b : a));
-  return [{ charge: usage.charge, key: usage.key, usage }];
+  return [{ charge: usage.charge, key: usage.key, usage, usages }];
 }
 
 function knownMs({ charge, waitMs }: Usage): number {
@@ -128,8 +134,7 @@ function goOn<A extends Alternative>(
 ): void {
   const now = hall.desk.clock.now();
   const before = new Set(waiter.at.keys());
-  const usages = next.flatMap(({ usage }) => usage ?? []);
-  if (usages.length > 0) waiter.usages = usages;
+  waiter.usages = next.find(({ usage }) => usage !== undefined)?.usages ?? waiter.usages;
   const stations = next.map(({ charge, key, usage }) => {
     const station = stand(hall, waiter, charge, key, now);
     if (usage && isFirst(waiter, station)) waitForTime(hall, station, usage, now);

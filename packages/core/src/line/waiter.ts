@@ -73,7 +73,7 @@ export interface Waiter<A extends Alternative> extends Entry {
   /** Where it waits: for each alternative that waiting may help, one. */
   readonly at: Map<Station<Waiter<A>>, Stand>;
   readonly turn: { readonly fairness: Fairness; readonly turn: Turn } | undefined;
-  /** What the meters said last. */
+  /** What the meters of one of its alternatives said last. */
   usages: readonly Usage[];
   isTried: boolean;
   hasLeft: boolean;

@@ -1,0 +1,75 @@
+/** How requests leave the line without having begun, or don't come in. */
+import type { Meter, Usage } from '../meters/meter.js';
+import type { Alternative } from '../store/store.js';
+import { type Hall, leave, look } from './hall.js';
+import type { Outlook } from './outlook.js';
+import { paceOf } from './pace.js';
+import { aheadOf, costOf } from './station.js';
+import { serve } from './turns.js';
+import type { Entrant, TurnedAway, TurnedAwayFor, Waiter } from './waiter.js';
+
+/** Milliseconds. A client that comes back sooner finds what it has found. */
+const LEAST_RETRY = 1000;
+
+/** Leaves without an answer. */
+export function withdraw<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, reason: unknown): void {
+  const now = hall.desk.clock.now();
+  const others = leave(hall, waiter);
+  waiter.reject(reason);
+  waiter.entrant.withdrawn(Math.max(0, now - waiter.since));
+  for (const station of others) serve(hall, station);
+  look(hall);
+}
+
+/** Has waited for as long as it may. */
+export function timeOut<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, now: number): void {
+  const { entrant, usages, since, isDelayed } = waiter;
+  const usageAt = ({ meter }: { meter: Meter }) => usages.find(({ charge }) => charge.meter === meter);
+  const [station, stand] = [...waiter.at].find(([one]) => usageAt(one)) ?? [];
+  const usage = station && usageAt(station);
+  const ahead = station && stand ? aheadOf(station, waiter.score, stand.arrival) : 0;
+  // What meters say by now would have to be asked for; what is left to wait goes by the pace.
+  const rate = station === undefined ? 0 : paceOf(station.pace, now);
+  const expectedMs = station && rate > 0 ? (costOf(station, ahead) + (stand?.cost ?? 0)) / rate : undefined;
+  const outlook = usage && { usage, position: ahead + 1, leastMs: 0, expectedMs };
+  const retryAfterMs = isDelayed ? hall.shedder.waitMs(entrant.priority, now) : (expectedMs ?? 0);
+  const others = leave(hall, waiter);
+  const waitedMs = Math.max(0, now - since);
+  const why = hall.shedder.isDropped(entrant.priority) && isDelayed ? 'shed' : 'waited-too-long';
+  waiter.resolve(turnedAway(hall, entrant, why, { outlook, usages: [usages], retryAfterMs, waitedMs }));
+  for (const other of others) serve(hall, other);
+}
+
+interface TurnedAwayFacts {
+  readonly full?: 'all' | 'each';
+  readonly outlook?: Outlook | undefined;
+  /** Of each alternative. */
+  readonly usages?: readonly (readonly Usage[])[];
+  readonly retryAfterMs: number;
+  readonly waitedMs?: number;
+}
+
+export function turnedAway<A extends Alternative>(
+  hall: Hall<A>,
+  entrant: Entrant<A>,
+  why: TurnedAwayFor,
+  { full, outlook, usages = [], retryAfterMs, waitedMs = 0 }: TurnedAwayFacts,
+): TurnedAway {
+  const { priority } = entrant;
+  const told = usages.find((ofOne) => outlook === undefined || ofOne.includes(outlook.usage)) ?? [];
+  return {
+    why,
+    priority,
+    full,
+    outlook,
+    usages: told,
+    maxWaitMs: mayWaitMs(hall, entrant),
+    waitedMs,
+    retryAfterMs: Math.max(LEAST_RETRY, Math.ceil(retryAfterMs)),
+  };
+}
+
+/** Milliseconds that it waits at most. */
+export function mayWaitMs<A extends Alternative>({ desk }: Hall<A>, { priority, maxWaitMs }: Entrant<A>): number {
+  return Math.min(desk.terms().maxWaitMs[priority], maxWaitMs ?? Number.POSITIVE_INFINITY);
+}
