@@ -11,7 +11,7 @@
  */
 import type { Who } from '../../meters/meter.js';
 import { type Chunk, chunkAt, createSlab, type Slab, startAt } from './slab.js';
-import { claimLink, isOf, linkOf, numberOf, setLink, UNKNOWN, type Values } from './values.js';
+import { claimLink, linkOf, numberOf, setLink, UNKNOWN, type Values } from './values.js';
 
 export interface Records {
   /** For each dimension; of keys without dimensions, of which there is one, for a value that nobody has. */
@@ -86,36 +86,17 @@ export function slotOf(records: Records, who: Who): number {
   const first = numberOf(values[0], valueIn(records, who, 0));
   if (first === UNKNOWN) return NONE;
   const last = linkOf(values[0], first, link) - 1;
-  if (values.length === 1 || last === NONE || isFor(records, last, first, who)) return last;
+  if (values.length === 1 || last === NONE) return last;
   sought[0] = first + 1;
   for (let i = 1; i < values.length; i++) {
     const number = numberOf(values[i], valueIn(records, who, i));
     if (number === UNKNOWN) return NONE;
     sought[i] = number + 1;
   }
+  if (isAt(records, last, sought, 0)) return last;
   const slot = records.index[cellFor(records, sought, 0)] - 1;
   if (slot !== NONE) setLink(values[0], first, link, slot + 1);
   return slot;
-}
-
-/** True where a slot holds somebody's record, also for a slot of records that are no more. */
-export function holds(records: Records, slot: number, who: Who): boolean {
-  const { values } = records;
-  if (slot >> 1 >= slabOf(records, slot).slots) return false;
-  const id = numbersOf(records, slot)[idsAt(records, slot)];
-  return id !== 0 && isOf(values[0], id - 1, valueIn(records, who, 0)) && isFor(records, slot, id - 1, who);
-}
-
-/** True where a slot holds somebody's record, whose first value has this number. */
-function isFor(records: Records, slot: number, first: number, who: Who): boolean {
-  const { values } = records;
-  const numbers = numbersOf(records, slot);
-  const ids = idsAt(records, slot);
-  if (numbers[ids] !== first + 1) return false;
-  for (let i = 1; i < values.length; i++) {
-    if (!isOf(values[i], numbers[ids + i] - 1, valueIn(records, who, i))) return false;
-  }
-  return true;
 }
 
 /** Lets a record be found, which is in its slot and in no other. */
