@@ -3,10 +3,10 @@
  * costs: here one is looked up once, however many limits count by it, and from there on records are found by numbers.
  *
  * A value is kept as characters in a slot, outside the garbage collector's sight: where a string would have to be fetched
- * from wherever the heap has it, the slot is one place in memory. A slot is `needs, length, hash, characters …, links …`:
- * how many records need the value, what it is, and for each kind of records that begin with it what leads to one.
+ * from wherever the heap has it, the slot is one place in memory. A slot is `needs, length, hash, characters …`: how many
+ * records need the value, and what it is.
  */
-import { chunkAt, createSlab, occupy, type Slab, startAt, vacate, widen } from './slab.js';
+import { chunkAt, createSlab, occupy, type Slab, startAt, vacate } from './slab.js';
 import { createSpelling, LONGEST, spell, UNSPELT, wordsIn } from './spelling.js';
 
 export interface Values {
@@ -14,8 +14,6 @@ export interface Values {
   readonly slots: Slab;
   /** Open addressing, two numbers to a cell: the hash of a value and its number + 1, or 0 where it is free. */
   index: Int32Array;
-  /** Links that slots have room for and nobody has claimed. */
-  spare: number;
   /** Values that have a number. */
   known: number;
   /** By number, those that can't be spelt. */
@@ -44,7 +42,6 @@ export function createValues(): Values {
   return {
     slots: createSlab((HEAD + LONGEST / 4) / 2),
     index: new Int32Array(32),
-    spare: 0,
     known: 0,
     others: new Map(),
     recent: new Array(RECENT).fill(undefined),
@@ -65,23 +62,6 @@ export function numberOf(values: Values, value: string | undefined): number {
 /** Such that values of a kind, as ids are, displace each other and no more. */
 function recentAt(value: string | undefined): number {
   return value === undefined ? 0 : (value.length + value.charCodeAt(0)) & (RECENT - 1);
-}
-
-/** One more link in every slot, 0 at first. Returns what to name it by. */
-export function claimLink(values: Values): number {
-  if (values.spare === 0) {
-    widen(values.slots, 1);
-    values.spare = 2;
-  }
-  return values.slots.width * 2 - values.spare--;
-}
-
-export function linkOf({ slots }: Values, number: number, link: number): number {
-  return chunkAt(slots, number).numbers[startOf(slots, number) + link];
-}
-
-export function setLink({ slots }: Values, number: number, link: number, to: number): void {
-  chunkAt(slots, number).numbers[startOf(slots, number) + link] = to;
 }
 
 /** The number of a value that one more record needs. */
