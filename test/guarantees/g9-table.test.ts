@@ -94,6 +94,16 @@ describe('G9 bounded: the table of one scope', () => {
     }
   });
 
+  it('forgets keys that moved to a longer record, too', () => {
+    const { table, charge } = setUp(1_000_000);
+    for (let i = 0; i < 10_000; i++) {
+      charge([`k${i}`], i * 100);
+      if (i >= 60) charge([`k${i - 60}`], i * 100);
+    }
+    expect(table.records.keys).toBeLessThan(3 * 720);
+    expect(table.records.long.slots).toBeLessThan(3 * 720);
+  });
+
   it('forgets drained keys on the way, long before the bound', () => {
     const { table, records, charge } = setUp(1_000_000);
     // Ten new keys a second, each live for 66 s: 660 at a time.
@@ -138,7 +148,17 @@ describe('G9 bounded: the table of one scope', () => {
       'constructor',
       'a\u0000b',
       'undefined',
+      'x'.repeat(36),
+      'x'.repeat(37),
       'x'.repeat(50),
+      'é',
+      'ab\u00ff',
+      'ab\u0101',
+      '\u0101\u0102',
+      '\ud800',
+      'ba',
+      'abcde',
+      'abcdf',
     ];
     const slots = values.flatMap((user) => values.map((feature) => charge([user, feature], 0)));
     expect(new Set(slots).size).toBe(values.length ** 2);
