@@ -30,8 +30,6 @@ export interface Entry {
   cost: number;
   /** Where in the row it is booked; meaningful to the rule alone. */
   place: number;
-  /** A note of the store's own: where it has found the record, and may find it again. */
-  found: number;
   /** Of a budget, what counted on it after this had been booked or settled: somebody may have to be told. */
   used: number | undefined;
 }

@@ -17,7 +17,7 @@ import {
 } from '../../meters/meter.js';
 import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from '../store.js';
-import { createRecords, holds, NONE } from './records.js';
+import { createRecords, NONE } from './records.js';
 import { createSpot, look, pointTo, rowOf, type Spot } from './spot.js';
 import { type Column, columnOf, createTable, find, insert, move, type Table } from './table.js';
 import { createValues, type Values } from './values.js';
@@ -105,7 +105,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
           place = book(spot.chunk, rowOf(spot, spot.columns[j]), rule, cost, now, spot.long);
         }
         const counted = rule.kind === 'calendar' ? amount + cost : undefined;
-        receipt[booked++] = { charge, who, cost, place, found: spot.slot, used: counted };
+        receipt[booked++] = { charge, who, cost, place, used: counted };
       }
     }
     if (booked < count) receipt.length = booked;
@@ -126,7 +126,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
         spot = spotOf(charge.meter.scope, atHand[records++]);
       }
       const column = columnOf(spot.table, charge, i - first);
-      pointTo(spot, first === i ? foundAgain(spot.table, entry, now) : spot.slot);
+      pointTo(spot, first === i ? find(spot.table, who, now) : spot.slot);
       if (spot.slot === NONE && actual[i] > cost) pointTo(spot, insert(spot.table, who, now));
       if (spot.slot !== NONE) {
         let to = settle(spot.chunk, rowOf(spot, column), rule, place, cost, actual[i], now, goesOn, spot.long);
@@ -136,7 +136,6 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
         }
         entry.place = to;
       }
-      entry.found = spot.slot;
       entry.cost = actual[i];
       if (rule.kind === 'calendar') entry.used = used(spot.chunk, rowOf(spot, column), rule, now, spot.long);
     }
@@ -201,11 +200,6 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       atHand = [];
     },
   };
-}
-
-/** Where an entry's record is, which is mostly where it was. */
-function foundAgain(table: Table, { found, who }: Entry, now: number): number {
-  return found !== NONE && holds(table.records, found, who) ? found : find(table, who, now);
 }
 
 /** True for entries that stand in one record. */

@@ -5,13 +5,13 @@
  * A record is in a short slot, where rows have room for what most keys ever need, or in a long one. A slot's last bit says
  * which, the others where in its slab it is.
  *
- * From a key's first value a link leads to the record that was used last with it. Where keys have one value there is no
+ * From the number of a key's first value `latest` leads to the record that was used last with it. Where keys have one value there is no
  * other. Where they have more an index leads to all of them, and is seldom needed: whoever is the first value, such as a
  * user, mostly does again what it did last.
  */
 import type { Who } from '../../meters/meter.js';
 import { type Chunk, chunkAt, createSlab, type Slab, startAt } from './slab.js';
-import { claimLink, isOf, linkOf, numberOf, setLink, UNKNOWN, type Values } from './values.js';
+import { numberOf, UNKNOWN, type Values } from './values.js';
 
 export interface Records {
   /** For each dimension; of keys without dimensions, of which there is one, for a value that nobody has. */
@@ -20,8 +20,8 @@ export interface Records {
   readonly at: readonly number[];
   readonly short: Slab;
   readonly long: Slab;
-  /** That of first values: to a slot + 1, or 0 where no record was ever used with the value. */
-  readonly link: number;
+  /** By number: a slot + 1, or 0 where no record was ever used with it. */
+  latest: Int32Array;
   /** Open addressing: a slot + 1 or, where it is free, 0. A power of 2 in length, at most two thirds full. */
   index: Int32Array;
   /** Keys that have a record. */
@@ -40,7 +40,7 @@ export function createRecords(values: readonly Values[], at: readonly number[]):
     at,
     short: createSlab(Math.ceil(values.length / 2)),
     long: createSlab(Math.ceil(values.length / 2)),
-    link: claimLink(values[0]),
+    latest: new Int32Array(16),
     index: new Int32Array(16),
     keys: 0,
     sought: new Int32Array(values.length),
@@ -82,47 +82,30 @@ export function valueIn({ at }: Records, who: Who, dimension: number): string | 
 
 /** The slot of somebody's record, or `NONE`. */
 export function slotOf(records: Records, who: Who): number {
-  const { values, link, sought } = records;
+  const { values, latest, sought } = records;
   const first = numberOf(values[0], valueIn(records, who, 0));
-  if (first === UNKNOWN) return NONE;
-  const last = linkOf(values[0], first, link) - 1;
-  if (values.length === 1 || last === NONE || isFor(records, last, first, who)) return last;
+  if (first === UNKNOWN || first >= latest.length) return NONE;
+  const last = latest[first] - 1;
+  if (values.length === 1 || last === NONE) return last;
   sought[0] = first + 1;
   for (let i = 1; i < values.length; i++) {
     const number = numberOf(values[i], valueIn(records, who, i));
     if (number === UNKNOWN) return NONE;
     sought[i] = number + 1;
   }
+  if (isAt(records, last, sought, 0)) return last;
   const slot = records.index[cellFor(records, sought, 0)] - 1;
-  if (slot !== NONE) setLink(values[0], first, link, slot + 1);
+  if (slot !== NONE) latest[first] = slot + 1;
   return slot;
-}
-
-/** True where a slot holds somebody's record, also for a slot of records that are no more. */
-export function holds(records: Records, slot: number, who: Who): boolean {
-  const { values } = records;
-  if (slot >> 1 >= slabOf(records, slot).slots) return false;
-  const id = numbersOf(records, slot)[idsAt(records, slot)];
-  return id !== 0 && isOf(values[0], id - 1, valueIn(records, who, 0)) && isFor(records, slot, id - 1, who);
-}
-
-/** True where a slot holds somebody's record, whose first value has this number. */
-function isFor(records: Records, slot: number, first: number, who: Who): boolean {
-  const { values } = records;
-  const numbers = numbersOf(records, slot);
-  const ids = idsAt(records, slot);
-  if (numbers[ids] !== first + 1) return false;
-  for (let i = 1; i < values.length; i++) {
-    if (!isOf(values[i], numbers[ids + i] - 1, valueIn(records, who, i))) return false;
-  }
-  return true;
 }
 
 /** Lets a record be found, which is in its slot and in no other. */
 export function link(records: Records, slot: number): void {
   const ids = idsAt(records, slot);
   const numbers = numbersOf(records, slot);
-  setLink(records.values[0], numbers[ids] - 1, records.link, slot + 1);
+  const first = numbers[ids] - 1;
+  if (first >= records.latest.length) records.latest = longer(records.latest, first + 1);
+  records.latest[first] = slot + 1;
   records.keys++;
   if (records.values.length === 1) return;
   if (records.keys * 3 > records.index.length * 2) growIndex(records);
@@ -134,8 +117,8 @@ export function unlink(records: Records, slot: number): void {
   const ids = idsAt(records, slot);
   const numbers = numbersOf(records, slot);
   records.keys--;
-  // Where keys have more values, the link goes on to say that the first one is known, and the index says the rest.
-  if (records.values.length === 1) setLink(records.values[0], numbers[ids] - 1, records.link, 0);
+  // Where keys have more values, `latest` goes on to say that the first one is known, and the index says the rest.
+  if (records.values.length === 1) records.latest[numbers[ids] - 1] = 0;
   else clear(records, cellFor(records, numbers, ids));
 }
 
@@ -187,4 +170,11 @@ function clear(records: Records, cell: number): void {
     hole = next;
   }
   index[hole] = 0;
+}
+
+/** A copy with room for so many numbers, and some more. */
+function longer(numbers: Int32Array, least: number): Int32Array {
+  const copy = new Int32Array(least + (least >> 2));
+  copy.set(numbers);
+  return copy;
 }

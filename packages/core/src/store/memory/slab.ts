@@ -11,11 +11,10 @@ export interface Slab {
   readonly free: number[];
 }
 
-/** Views of the same memory. */
+/** Two views of the same memory. */
 export interface Chunk {
   readonly doubles: Float64Array;
   readonly numbers: Int32Array;
-  readonly bytes: Uint8Array;
 }
 
 const CHUNK_BITS = 8;
@@ -66,5 +65,5 @@ export function widen(slab: Slab, doubles: number): number {
 
 function createChunk(width: number): Chunk {
   const doubles = new Float64Array(CHUNK_SLOTS * width);
-  return { doubles, numbers: new Int32Array(doubles.buffer), bytes: new Uint8Array(doubles.buffer) };
+  return { doubles, numbers: new Int32Array(doubles.buffer) };
 }

@@ -3,90 +3,79 @@
  * costs: here one is looked up once, however many limits count by it, and from there on records are found by numbers.
  *
  * A value is kept as characters in a slot, outside the garbage collector's sight: where a string would have to be fetched
- * from wherever the heap has it, the slot is one place in memory. A slot is `needs, length, hash, characters …, links …`:
- * how many records need the value, what it is, and for each kind of records that begin with it what leads to one.
+ * from wherever the heap has it, the slot is one place in memory. A slot is `needs, length, hash, characters …`: how many
+ * records need the value, and what it is.
  */
-import { hashOf } from './hash.js';
-import { chunkAt, createSlab, occupy, type Slab, startAt, vacate, widen } from './slab.js';
+import { chunkAt, createSlab, occupy, type Slab, startAt, vacate } from './slab.js';
+import { createSpelling, LONGEST, spell, UNSPELT, wordsIn } from './spelling.js';
 
 export interface Values {
   /** By number. */
   readonly slots: Slab;
   /** Open addressing, two numbers to a cell: the hash of a value and its number + 1, or 0 where it is free. */
   index: Int32Array;
-  /** Links that slots have room for and nobody has claimed. */
-  spare: number;
   /** Values that have a number. */
   known: number;
-  /** By number, those that a slot can't hold. */
+  /** By number, those that can't be spelt. */
   readonly others: Map<number, string>;
-  /** What was looked up last: limits with a dimension in common ask for the same value one after the other. */
-  last: string | undefined;
-  lastNumber: number;
+  /**
+   * What was looked up of late, and its numbers: limits with a dimension in common ask for the same value one after the
+   * other, and of dimensions such as features all requests do.
+   */
+  readonly recent: (string | undefined)[];
+  readonly recentNumbers: Int32Array;
 }
 
 /** The number of a value that no record needs. */
 export const UNKNOWN = -1;
 
-/** Characters that a slot holds, each of one byte: as many as a UUID has. */
-const LONGEST = 36;
-
 /** Numbers of a slot before its characters. */
 const HEAD = 3;
 
-/** In place of a length: there is no value, or it is among the others. */
-const ABSENT = -1;
-const ELSEWHERE = -2;
+/** A power of 2. */
+const RECENT = 16;
+
+/** The value that is looked for. */
+const sought = createSpelling();
 
 export function createValues(): Values {
   return {
     slots: createSlab((HEAD + LONGEST / 4) / 2),
     index: new Int32Array(32),
-    spare: 0,
     known: 0,
     others: new Map(),
-    last: undefined,
-    lastNumber: UNKNOWN,
+    recent: new Array(RECENT).fill(undefined),
+    recentNumbers: new Int32Array(RECENT).fill(UNKNOWN),
   };
 }
 
 export function numberOf(values: Values, value: string | undefined): number {
-  if (value !== values.last) {
-    values.last = value;
-    values.lastNumber = look(values, value, hashOf(value));
+  const { recent, recentNumbers } = values;
+  const at = recentAt(value);
+  if (recent[at] !== value) {
+    recent[at] = value;
+    recentNumbers[at] = look(values, value);
   }
-  return values.lastNumber;
+  return recentNumbers[at];
 }
 
-/** One more link in every slot, 0 at first. Returns what to name it by. */
-export function claimLink(values: Values): number {
-  if (values.spare === 0) {
-    widen(values.slots, 1);
-    values.spare = 2;
-  }
-  return values.slots.width * 2 - values.spare--;
-}
-
-export function linkOf({ slots }: Values, number: number, link: number): number {
-  return chunkAt(slots, number).numbers[startOf(slots, number) + link];
-}
-
-export function setLink({ slots }: Values, number: number, link: number, to: number): void {
-  chunkAt(slots, number).numbers[startOf(slots, number) + link] = to;
+/** Such that values of a kind, as ids are, displace each other and no more. */
+function recentAt(value: string | undefined): number {
+  return value === undefined ? 0 : (value.length + value.charCodeAt(0)) & (RECENT - 1);
 }
 
 /** The number of a value that one more record needs. */
 export function need(values: Values, value: string | undefined): number {
   const known = numberOf(values, value);
   const number = known === UNKNOWN ? add(values, value) : known;
-  values.lastNumber = number;
+  values.recentNumbers[recentAt(value)] = number;
   chunkAt(values.slots, number).numbers[startOf(values.slots, number)]++;
   return number;
 }
 
 /** One record less needs the value. */
 export function release(values: Values, number: number): void {
-  const { slots, others } = values;
+  const { slots, others, recentNumbers } = values;
   const { numbers } = chunkAt(slots, number);
   const start = startOf(slots, number);
   if (--numbers[start] > 0) return;
@@ -94,35 +83,22 @@ export function release(values: Values, number: number): void {
   others.delete(number);
   vacate(slots, number);
   values.known--;
-  if (values.lastNumber === number) values.lastNumber = UNKNOWN;
-}
-
-/** True where a number is that of a value. */
-export function isOf({ slots, others }: Values, number: number, value: string | undefined): boolean {
-  const { numbers, bytes } = chunkAt(slots, number);
-  const start = startOf(slots, number);
-  const length = numbers[start + 1];
-  if (value === undefined) return length === ABSENT;
-  if (length === ELSEWHERE) return others.get(number) === value;
-  if (length !== value.length) return false;
-  const from = (start + HEAD) * 4;
-  for (let i = 0; i < length; i++) if (bytes[from + i] !== value.charCodeAt(i)) return false;
-  return true;
+  for (let i = 0; i < RECENT; i++) if (recentNumbers[i] === number) recentNumbers[i] = UNKNOWN;
 }
 
 function add(values: Values, value: string | undefined): number {
   const { slots, others } = values;
   values.known++;
   if (values.known * 3 > values.index.length) grow(values);
+  spell(sought, value);
+  const { length, hash, words } = sought;
   const number = occupy(slots);
-  const { numbers, bytes } = chunkAt(slots, number);
+  const { numbers } = chunkAt(slots, number);
   const start = startOf(slots, number);
-  const hash = hashOf(value);
-  const fits = value !== undefined && value.length <= LONGEST && isOneByte(value);
-  numbers[start + 1] = fits ? value.length : value === undefined ? ABSENT : ELSEWHERE;
+  numbers[start + 1] = length;
   numbers[start + 2] = hash;
-  if (fits) for (let i = 0; i < value.length; i++) bytes[(start + HEAD) * 4 + i] = value.charCodeAt(i);
-  else if (value !== undefined) others.set(number, own(value));
+  for (let i = 0; i < wordsIn(length); i++) numbers[start + HEAD + i] = words[i];
+  if (length === UNSPELT) others.set(number, own(value));
   put(values.index, hash, number);
   return number;
 }
@@ -132,25 +108,31 @@ function startOf(slots: Slab, number: number): number {
   return startAt(slots, number) * 2;
 }
 
-function isOneByte(value: string): boolean {
-  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0xff) return false;
-  return true;
-}
-
 /** A string of its own: a slice of a long header would keep all of that header in memory. */
-function own(value: string): string {
+function own(value: string | undefined): string {
   return JSON.parse(JSON.stringify(value));
 }
 
-/** The number of the value with this hash, or `UNKNOWN`. */
-function look(values: Values, value: string | undefined, hash: number): number {
+/** The number of a value, or `UNKNOWN`. */
+function look(values: Values, value: string | undefined): number {
+  spell(sought, value);
   const { index } = values;
+  const { hash } = sought;
   const last = index.length - 1;
   for (let cell = (hash * 2) & last; index[cell + 1] !== 0; cell = (cell + 2) & last) {
     const number = index[cell + 1] - 1;
-    if (index[cell] === hash && isOf(values, number, value)) return number;
+    if (index[cell] === hash && isSought(values, number, value)) return number;
   }
   return UNKNOWN;
+}
+
+function isSought({ slots, others }: Values, number: number, value: string | undefined): boolean {
+  const { length, words } = sought;
+  const { numbers } = chunkAt(slots, number);
+  const start = startOf(slots, number);
+  if (numbers[start + 1] !== length) return false;
+  for (let i = 0; i < wordsIn(length); i++) if (numbers[start + HEAD + i] !== words[i]) return false;
+  return length !== UNSPELT || others.get(number) === value;
 }
 
 function put(index: Int32Array, hash: number, number: number): void {
