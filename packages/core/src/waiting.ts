@@ -78,7 +78,7 @@ export function lineDeskOf({ gate, clock, emitter, ledger, terms, closed }: Gate
     clock,
     terms: () => terms().queue as QueueTerms,
     take: (offers, now) => ledger().take(offers, now),
-    peek: (bills) => ledger().attempt(() => ledger().peek(bills)),
+    peek: (who, bills) => ledger().tryPeek(who, bills),
     giveBack: (receipt) => void ledger().attempt(() => ledger().giveBack(receipt)),
     levelChanged: (from, to) => emitter.emit('shed.level', { gate, from, to }),
     closed,
