@@ -217,8 +217,11 @@ function warnOfUnsettled({ id }: Admission, error: unknown): void {
   warn('TOLLGATE_SETTLE_FAILED', `Admission ${id} could not be settled: ${showThrown(error)}`);
 }
 
+/** All that a toll can say of a request, so that nothing new is forgotten here. */
+type Asked = { [F in Exclude<keyof Required<AdmitRequest>, 'provider'>]: AdmitRequest[F] };
+
 /** Field by field: of what is spread the engine makes a new shape for each request, and all that reads it is slow. */
-function requestOf(facts: TollFacts, subject: Subject | undefined, route: string | undefined): AdmitRequest {
-  const { tier, permits, feature, priority, model, floor, degrade, estimate, usd } = facts;
-  return { subject, tier, permits, feature, route, priority, model, floor, degrade, estimate, usd };
+function requestOf(facts: TollFacts, subject: Subject | undefined, route: string | undefined): Asked {
+  const { tier, permits, feature, priority, maxWait, whenShed, model, floor, degrade, estimate, usd } = facts;
+  return { subject, tier, permits, feature, route, priority, maxWait, whenShed, model, floor, degrade, estimate, usd };
 }
