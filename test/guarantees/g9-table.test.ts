@@ -150,6 +150,7 @@ describe('G9 bounded: the table of one scope', () => {
       'undefined',
       'x'.repeat(36),
       'x'.repeat(37),
+      `${'x'.repeat(36)}y`,
       'x'.repeat(50),
       'é',
       'ab\u00ff',
@@ -159,6 +160,8 @@ describe('G9 bounded: the table of one scope', () => {
       'ba',
       'abcde',
       'abcdf',
+      '\u0101a',
+      '\u0001a',
     ];
     const slots = values.flatMap((user) => values.map((feature) => charge([user, feature], 0)));
     expect(new Set(slots).size).toBe(values.length ** 2);

@@ -127,6 +127,7 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
         const second = await take(START, shadow(3), real(3));
         expect(second.shadowRefused).toMatchObject([{ ...shadow(3), used: 8, waitMs: 1_100 }]);
         expect(second.receipt).toMatchObject([{ charge: real(3).charge, cost: 3 }]);
+        expect(second.receipt).toHaveLength(1);
         expect(await used(START, shadow(0), real(0))).toEqual([8, 11]);
         expect(await take(START, shadow(2), real(0))).toMatchObject({ shadowRefused: [] });
       });
