@@ -1,10 +1,11 @@
-/** Starts provider, app and load; shows what the gate does until the time is up; sums up. */
+/** Starts provider, app and load; shows what the gate does until the time is up; plays an overload; sums up. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogUpdate } from 'log-update';
 import { createApp } from './app.js';
 import { createGate, FEATURES, LADDER, MODELS } from './gate.js';
 import { startLoad } from './load.js';
 import { HELP, type Options, readOptions } from './options.js';
+import { compareOverload } from './overload/compare.js';
 import { startProvider } from './provider.js';
 import { USERS } from './scenario.js';
 import { serve } from './serve.js';
@@ -45,7 +46,10 @@ async function run({ seconds, seed, json }: Options): Promise<void> {
   await app.idle();
 
   const summary = await summarise(demo);
-  stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : `\n${page(summary, screen())}\n`);
+  const overload = await compareOverload(seed);
+  stdout.write(
+    json ? `${JSON.stringify({ ...summary, overload }, null, 2)}\n` : `\n${page(summary, overload, screen())}\n`,
+  );
   if (!summary.agrees) {
     process.exitCode = 1;
     if (json) console.error(verdict(summary));

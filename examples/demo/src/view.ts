@@ -1,6 +1,8 @@
 /** How a summary looks: a frame of the live view, a line of the log, and the page at the end. Pure, but for colours. */
 import { pc } from './colours.js';
 import { LADDER } from './gate.js';
+import type { Overload } from './overload/compare.js';
+import { overloadLines } from './overload/view.js';
 import { books, exactMoney, features, layers, NUMBER, people, plans, shortName } from './sections.js';
 import type { Summary } from './summary.js';
 import { wrap } from './table.js';
@@ -28,7 +30,7 @@ export function logLine({ seconds, requests, admitted, refused, overBudget, mode
   return `${seconds.toFixed(0).padStart(3)} s  ${figures}${broke}: ${rungs.join(', ')}`;
 }
 
-export function page(summary: Summary, screen: Screen): string {
+export function page(summary: Summary, overload: Overload, screen: Screen): string {
   const { settled, provider, clients } = summary;
   const statuses = Object.entries(clients.statuses).map(([status, count]) => `${NUMBER.format(count)} × ${status}`);
   return [
@@ -49,6 +51,8 @@ export function page(summary: Summary, screen: Screen): string {
     ...plans(summary),
     '',
     ...refusals(summary, Number.POSITIVE_INFINITY, screen.columns),
+    '',
+    ...overloadLines(overload),
     '',
     ...books(summary),
     '',
