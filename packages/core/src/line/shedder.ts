@@ -66,26 +66,32 @@ export function createShedder<W extends object>(
     skips: (priority, alternatives) => skipsFirstRungs(state, priority, alternatives),
     waitMs(priority, now) {
       const ms = wait(state, priority, now, options);
-      return Number.isFinite(ms) ? ms : Math.max(options.holdMs, backlogOf(stations, priority, now));
+      return Number.isFinite(ms) ? ms : Math.max(options.holdMs, backlogOf(terms(), stations, priority, now));
     },
     nextAt: () => (state.floor < state.level ? state.since + options.holdMs : Number.POSITIVE_INFINITY),
   };
 }
 
 function signalsOf<W extends object>(
-  { maxDepth, maxWaitMs }: QueueTerms,
+  terms: QueueTerms,
   { waiting }: Crowd,
   stations: Stations<W>,
   now: number,
 ): OverloadSignals {
+  const { maxDepth, maxWaitMs } = terms;
   const predictedWaitMs = byPriority(() => 0);
-  for (const priority of PRIORITIES) predictedWaitMs[priority] = backlogOf(stations, priority, now);
+  for (const priority of PRIORITIES) predictedWaitMs[priority] = backlogOf(terms, stations, priority, now);
   return { waiting, maxDepth, predictedWaitMs, maxWaitMs, slots: mostOverrun(stations) };
 }
 
 /** The longest of the lines that all requests share; those of one tenant or model say nothing of the others'. */
-function backlogOf<W extends object>(stations: Stations<W>, priority: Priority, now: number): number {
-  return shared(stations).reduce((longest, station) => Math.max(longest, backlogMs(station, priority, now)), 0);
+function backlogOf<W extends object>(
+  { ageing }: QueueTerms,
+  stations: Stations<W>,
+  priority: Priority,
+  now: number,
+): number {
+  return shared(stations).reduce((longest, station) => Math.max(longest, backlogMs(station, priority, ageing, now)), 0);
 }
 
 /** Slots that have become fewer than are in use. Where all rest there is no telling how many there will be. */

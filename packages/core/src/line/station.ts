@@ -10,6 +10,7 @@ import type { Entry } from './heap.js';
 import { newPace, noteStart, type Pace, paceOf, resume } from './pace.js';
 import { byPriority, PRIORITIES } from './priorities.js';
 import { countAhead, type LaneName, type PriorityQueue, priorityQueue, push, remove } from './priority-queue.js';
+import { type Ageing, scoreOf } from './score.js';
 
 /** In the heap of the {@link Station.openAt}. */
 export interface Station<W extends object> extends Entry {
@@ -152,10 +153,16 @@ export function aheadOf<W extends object>({ queue }: Station<W>, score: number, 
   return queue.size === 0 ? 0 : countAhead(queue, { score, arrival });
 }
 
-/** How long all that wait, of this priority and those above it, take to begin, in milliseconds; 0 where it isn't known. */
-export function backlogMs<W extends object>({ pending, pace }: Station<W>, priority: Priority, now: number): number {
-  const rate = paceOf(pace, now);
-  if (rate === 0) return 0;
-  const upTo = PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);
-  return upTo.reduce((sum, one) => sum + pending[one].cost, 0) / rate;
+/**
+ * How long all that wait and go before one of this priority who comes now take to begin, in milliseconds: those above it,
+ * and those below that have waited for so long. 0 where it isn't known.
+ */
+export function backlogMs<W extends object>(
+  station: Station<W>,
+  priority: Priority,
+  ageing: Ageing,
+  now: number,
+): number {
+  const rate = paceOf(station.pace, now);
+  return rate === 0 ? 0 : costOf(station, aheadOf(station, scoreOf(ageing, priority, now))) / rate;
 }
