@@ -4,17 +4,7 @@ import type { Cost, Dimension } from '../request.js';
 import type { Asked, Rung } from './asked.js';
 import { type Credits, withCredit } from './credits.js';
 import { keyOf, type Read, readerOf } from './keys.js';
-import {
-  type Bill,
-  type Charge,
-  type Ending,
-  type Key,
-  type Meter,
-  NOT_FOUND,
-  type Rule,
-  type Scope,
-  type Unit,
-} from './meter.js';
+import { type Bill, type Charge, type Ending, type Key, type Meter, NOT_FOUND, type Rule, type Scope, type Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
 /** A limit or budget as it is configured, in numbers. */

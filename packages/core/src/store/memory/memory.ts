@@ -92,10 +92,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
         const charge = charges[j];
         const amount = amounts[at++];
         if (charge.shadow && !hasRoom(amount, charge)) {
-          shadowRefused = [
-            ...shadowRefused,
-            usage(spot.chunk, rowOf(spot, spot.columns[j]), charge, key, now, spot.long),
-          ];
+          shadowRefused = [...shadowRefused, usage(spot.chunk, rowOf(spot, spot.columns[j]), charge, key, now, spot.long)];
           continue;
         }
         if (spot.slot === NONE) pointTo(spot, bill, insert(spot.table, key, now));

@@ -109,7 +109,10 @@ export function move({ records, columns }: Table, from: number): number {
   const to = (occupy(records.long) << 1) | 1;
   const ids = idsAt(records, from);
   unlink(records, from);
-  numbersOf(records, to).set(numbersOf(records, from).subarray(ids, ids + records.values.length), idsAt(records, to));
+  numbersOf(records, to).set(
+    numbersOf(records, from).subarray(ids, ids + records.values.length),
+    idsAt(records, to),
+  );
   const [before, after] = [chunkOf(records, from), chunkOf(records, to)];
   for (const { inShort, inLong, rule } of columns) {
     lengthen(before, startOf(records, from) + inShort, after, startOf(records, to) + inLong, rule);
@@ -123,9 +126,7 @@ function isDrained({ records, columns }: Table, slot: number, now: number): bool
   const chunk = chunkOf(records, slot);
   const start = startOf(records, slot);
   const long = isLong(slot);
-  return columns.every(({ inShort, inLong, rule }) =>
-    drained(chunk, start + (long ? inLong : inShort), rule, now, long),
-  );
+  return columns.every(({ inShort, inLong, rule }) => drained(chunk, start + (long ? inLong : inShort), rule, now, long));
 }
 
 /** Looks at the next `count` slots and forgets the keys of those that have drained. */
