@@ -23,6 +23,7 @@ import {
   takeAt,
   waitingIn,
 } from './lane.js';
+import { PRIORITIES } from './priorities.js';
 
 export interface PriorityQueue<T extends object> {
   size: number;
@@ -105,9 +106,20 @@ export function sizeOf<T extends object>({ lanes }: PriorityQueue<T>, { priority
   return lanes[priority].get(key)?.size ?? 0;
 }
 
-/** How many go before a ticket, in O(log n) for each lane of n. */
-export function countAhead<T extends object>({ busy }: PriorityQueue<T>, ticket: Ticket): number {
-  return busy.entries.reduce((count, lane) => count + countBefore(lane, ticket), 0);
+/**
+ * How many go before a ticket, in O(log n) for each lane of n.
+ *
+ * @param among the priorities that are counted
+ */
+export function countAhead<T extends object>(
+  { busy }: PriorityQueue<T>,
+  ticket: Ticket,
+  among: readonly Priority[] = PRIORITIES,
+): number {
+  return busy.entries.reduce(
+    (count, lane) => count + (among.includes(lane.priority) ? countBefore(lane, ticket) : 0),
+    0,
+  );
 }
 
 /** All of them in order, in O(n log n): for reports. */

@@ -154,8 +154,8 @@ export function aheadOf<W extends object>({ queue }: Station<W>, score: number, 
 }
 
 /**
- * How long all that wait and go before one of this priority who comes now take to begin, in milliseconds: those above it,
- * and those below that have waited for so long. 0 where it isn't known.
+ * How long all that wait of this priority and those above it take to begin, and those below it that have waited for so
+ * long that they go before one who comes now: in milliseconds; 0 where it isn't known.
  */
 export function backlogMs<W extends object>(
   station: Station<W>,
@@ -163,6 +163,11 @@ export function backlogMs<W extends object>(
   ageing: Ageing,
   now: number,
 ): number {
-  const rate = paceOf(station.pace, now);
-  return rate === 0 ? 0 : costOf(station, aheadOf(station, scoreOf(ageing, priority, now))) / rate;
+  const { queue, pending, pace } = station;
+  const rate = paceOf(pace, now);
+  if (rate === 0) return 0;
+  const below = PRIORITIES.indexOf(priority) + 1;
+  const cost = PRIORITIES.slice(0, below).reduce((sum, one) => sum + pending[one].cost, 0);
+  const comesNow = { score: scoreOf(ageing, priority, now), arrival: Number.POSITIVE_INFINITY };
+  return (cost + costOf(station, countAhead(queue, comesNow, PRIORITIES.slice(below)))) / rate;
 }
