@@ -31,13 +31,13 @@ describe.each([1, 348])('four kinds of traffic at twice the capacity, seed %i', 
 
   beforeAll(async () => {
     overload = await overloadOf(seed);
-  }, 30_000);
+  }, 120_000);
 
   test('the same seed gives the same figures, and others belong to another', async () => {
     expect(overload.seed).toBe(seed);
     expect(await overloadOf(seed)).toEqual(overload);
     expect((await overloadOf(seed + 1)).tollgate).not.toEqual(overload.tollgate);
-  }, 30_000);
+  }, 120_000);
 
   test('both let in the same load, and each request is admitted, shed or too late', () => {
     const { tollgate, firstComeFirstServed } = overload;

@@ -60,7 +60,7 @@ describe('--json', () => {
     summary = JSON.parse(stdout);
     const { requests, admitted, refused, overBudget } = summary;
     all = { requests, admitted, refused, overBudget };
-  }, 30_000);
+  }, 120_000);
 
   test('says what was run', () => {
     expect(summary.seed).toBe(348);
@@ -152,7 +152,7 @@ test('where stdout is no terminal it writes plain lines, and sums up at the end'
   expect(stdout).toMatch(/agree to the nano-dollar\.\n$/);
   expect(stdout).not.toContain('\u001b');
   for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-}, 30_000);
+}, 120_000);
 
 test('ends and sums up when it is interrupted, also more than once', async () => {
   const child = spawnExample(ENTRY, []);
@@ -164,7 +164,7 @@ test('ends and sums up when it is interrupted, also more than once', async () =>
   const { code, stdout } = await end;
   expect(code).toBe(0);
   expect(stdout).toContain('Summary of');
-}, 30_000);
+}, 120_000);
 
 test.each([
   [['--help'], 0, 'stdout', '--seconds N'],
@@ -179,5 +179,5 @@ test.each([
     expect(end.code).toBe(code);
     expect(end[stream]).toContain(text);
   },
-  30_000,
+  120_000,
 );

@@ -17,7 +17,7 @@ export function exampleApp(name: string): ExampleApp {
   beforeAll(async () => {
     child = spawnExample(`${name}/app.ts`, [], { PORT: '0' });
     url = await listening(child);
-  }, 30_000);
+  }, 120_000);
 
   afterAll(async () => {
     child.kill();
