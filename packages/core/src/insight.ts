@@ -2,7 +2,7 @@
 import { budgetStateOf } from './budget-state.js';
 import type { Explanation, Inspection } from './gate.js';
 import { refusalOf } from './http/problem.js';
-import { someBillsOf } from './meters/charges.js';
+import { someBillsOf } from './meters/bills.js';
 import { ordered, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
 import type { EstimateState } from './money/learned.js';
