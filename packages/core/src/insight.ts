@@ -4,7 +4,7 @@ import type { Explanation, Inspection } from './gate.js';
 import { refusalOf } from './http/problem.js';
 import type { Ledger } from './ledger.js';
 import type { LineState } from './line/line.js';
-import { someBillsOf } from './meters/charges.js';
+import { someBillsOf } from './meters/bills.js';
 import { type LayerState, ordered, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage, Who } from './meters/meter.js';
 import type { EstimateState } from './money/learned.js';

@@ -4,7 +4,8 @@ import { type Costing, type Quote, type QuoteFor, quoteMore, quotesBy } from './
 import { type Ladders, rungsOf } from './ladders.js';
 import type { QueueTerms } from './line/queue-options.js';
 import type { Rung } from './meters/asked.js';
-import { billsOf, fixedBillsOf, makePlan, type Plan, whoOf, withoutZeros } from './meters/charges.js';
+import { billsOf, fixedBillsOf, whoOf, withoutZeros } from './meters/bills.js';
+import { makePlan, type Plan } from './meters/charges.js';
 import type { Bill, Who } from './meters/meter.js';
 import { type BodyEstimate, estimateOf } from './money/body.js';
 import type { Learned } from './money/learned.js';

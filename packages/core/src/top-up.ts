@@ -2,7 +2,8 @@
 import { type BudgetState, budgetStateOf } from './budget-state.js';
 import { wrongValue } from './errors.js';
 import type { Ledger } from './ledger.js';
-import { billOf, type MeteredLayer, type Plan } from './meters/charges.js';
+import { billOf } from './meters/bills.js';
+import type { MeteredLayer, Plan } from './meters/charges.js';
 import { addCredit } from './meters/credits.js';
 import { type Dimension, isGiven, NOTHING, type Whom } from './request.js';
 import { isRecord } from './schema.js';
