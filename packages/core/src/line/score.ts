@@ -1,7 +1,7 @@
 /**
  * The order of the line. A waiter's score is the time from which it counts as waiting and how far its priority is behind
  * `interactive`. Of two waiters that grow old together neither gains on the other, so a score never changes: it is worked
- * out once, and a heap keeps the order. The lowest score goes first, and among equal ones the first that came.
+ * out once, and the queue keeps the order. The lowest score goes first, and among equal ones the first that came.
  */
 import type { Priority } from '../request.js';
 import { isRecord, reading } from '../schema.js';
