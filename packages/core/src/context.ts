@@ -6,7 +6,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Admission } from './admission.js';
-import { runUnder, tracking } from './tracking.js';
+import { tracking } from './tracking.js';
 
 tracking.storage ??= new AsyncLocalStorage();
 const { storage } = tracking;
@@ -16,7 +16,4 @@ export function currentAdmission(): Admission | undefined {
   return storage.getStore();
 }
 
-/** Runs `work` under an admission, or under none, with all that it sets off. Adapters do so for handlers; jobs may too. */
-export function runWithAdmission<T>(admission: Admission | undefined, work: () => T): T {
-  return runUnder(admission, work);
-}
+export { runUnder as runWithAdmission } from './tracking.js';

@@ -9,7 +9,7 @@ shared[TRACKING] ??= { storage: undefined };
 
 export const tracking = shared[TRACKING];
 
-/** Runs `work` under an admission, or under none, with all that it sets off, where anybody can ask. */
+/** Runs `work` under an admission, or under none, with all that it sets off. Adapters do so for handlers; jobs may too. */
 export function runUnder<T>(admission: Admission | undefined, work: () => T): T {
   const { storage } = tracking;
   return storage === undefined || storage.getStore() === admission ? work() : storage.run(admission, work);

@@ -48,7 +48,7 @@ export function serve<A extends Alternative>(hall: Hall<A>, station: Station<Wai
 }
 
 /** Tries one who has a turn, or whose priority is served again. */
-export function tryNow<A extends Alternative>(
+function tryNow<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
   at: Station<Waiter<A>> | undefined,
