@@ -7,6 +7,8 @@ const one: AdmitRequest = { permits: 1 };
 const CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity';
 const perMinute = (limit: number) => slidingWindow({ name: 'w', limit, window: '1m', parts: 6, whenFull: 'wait' });
 
+const LOW = [0.01, 0.02, 0.03, 0.04] as const;
+
 /** A gate whose slots end, one each second, as fast as they begin. */
 async function paced(queue: object = {}) {
   const bench = gateOf([], { queue: { concurrency: 1, shedding: false, ...queue } });
@@ -168,6 +170,93 @@ describe('depth', () => {
     ask('a3', of('a'));
     await flush();
     expect(refusals.has('a3')).toBe(false);
+  });
+});
+
+describe('a full line', () => {
+  it('gives the place of the last in order to one that goes before it, and to no other', async () => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, maxDepth: 2, shedding: false } });
+    const { ask, refusals, end, began } = askers(gate);
+    const left: unknown[] = [];
+    gate.on('refused', ({ request: { priority }, refusal: { reason } }) => left.push([priority, reason]));
+    ask('runs');
+    ask('background', { ...one, priority: 'background' });
+    ask('batch', { ...one, priority: 'batch' });
+    await flush();
+    clock.advance(3 * SECOND);
+    ask('later background', { ...one, priority: 'background' });
+    await flush();
+    expect([...refusals.keys()]).toEqual(['later background']);
+    ask('chat', { ...one, priority: 'interactive' });
+    await flush();
+    expect([...refusals.keys()]).toEqual(['later background', 'background']);
+    expect(refusals.get('background')).toMatchObject({
+      reason: 'line-full',
+      status: 503,
+      position: 2,
+      retryAfterMs: 1000,
+      detail:
+        'This request has waited 3 seconds, and as many requests that go before it wait by now as may wait at once. Try again in 1 second.',
+    });
+    expect(left).toEqual([
+      ['background', 'line-full'],
+      ['background', 'line-full'],
+    ]);
+    await end('runs');
+    await end('chat');
+    expect(began).toEqual(['runs', 'chat', 'batch']);
+    expect((await gate.inspect({})).line?.waiting).toBe(0);
+  });
+
+  it('keeps who has become so old that it goes first', async () => {
+    const queue = { concurrency: 1, maxDepth: 1, ageing: '1m', shedding: false } as const;
+    const { gate, clock } = gateOf([], { queue });
+    const { ask, refusals } = askers(gate);
+    ask('runs');
+    ask('batch', { ...one, priority: 'batch' });
+    await flush();
+    clock.advance(MINUTE);
+    ask('as old', { ...one, priority: 'interactive' });
+    await flush();
+    expect(refusals.get('as old')).toMatchObject({ reason: 'line-full', position: 2 });
+  });
+
+  it.each([
+    ['of one value of what is fair by, of that value', { maxDepthEach: 1 }, ['a batch']],
+    ['of all, to one of another value', { maxDepth: 2 }, ['b batch']],
+  ])('gives a place %s', async (_, bound, gone) => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, fairBy: 'tenant', shedding: false, ...bound } });
+    const { ask, refusals } = askers(gate);
+    const of = (tenant: string, priority: 'interactive' | 'batch'): AdmitRequest => ({
+      ...one,
+      priority,
+      subject: { tenant },
+    });
+    ask('runs', of('c', 'interactive'));
+    ask('a batch', of('a', 'batch'));
+    await flush();
+    clock.advance(1);
+    ask('b batch', of('b', 'batch'));
+    await flush();
+    ask('a chat', of('a', 'interactive'));
+    await flush();
+    expect([...refusals.keys()]).toEqual(gone);
+  });
+
+  it('of those that are delayed gives a place from the bottom, too', async () => {
+    const queue = { concurrency: 1, maxDepth: 1, shedding: { raiseAt: [0.1, 0.2, 0.3, 5] as const, lowerAt: LOW } };
+    const { gate } = gateOf([], { queue });
+    const { ask, refusals } = askers(gate);
+    ask('runs');
+    ask('waits', { ...one, priority: 'interactive' });
+    await flush();
+    const delayed = (priority: 'batch' | 'background'): AdmitRequest => ({ ...one, priority, whenShed: 'delay' });
+    for (const name of ['background', 'batch'] as const) ask(name, delayed(name));
+    await flush();
+    ask('later', delayed('batch'));
+    await flush();
+    expect([...refusals.keys()]).toEqual(['background', 'later']);
+    expect((await gate.inspect({})).line).toMatchObject({ waiting: 1, delayed: 1 });
   });
 });
 

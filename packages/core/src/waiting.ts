@@ -41,7 +41,7 @@ export function entrantOf(
   }
   return {
     priority,
-    fairKey: fairKeyOf(terms(), request, offers[0]),
+    key: fairKeyOf(terms(), request, offers[0]),
     whenShed,
     maxWaitMs,
     signal,

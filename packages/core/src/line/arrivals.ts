@@ -1,16 +1,18 @@
 /** What becomes of a request that comes to the line: it passes, waits, or is turned away. */
 import type { Usage } from '../meters/meter.js';
-import { type May, then } from '../request.js';
+import { isPromise, type May, then } from '../request.js';
 import type { Alternative } from '../store/store.js';
 import { goesBehind, isFull, passings, rankAt, waitsFor } from './blocked.js';
-import { fullFor } from './crowd.js';
-import { mayWaitMs, turnedAway } from './departures.js';
-import type { Hall } from './hall.js';
+import { mayWaitMs, pushOut, turnedAway } from './departures.js';
+import { type Hall, leave, overflowFor } from './hall.js';
+import { noteAsked } from './load.js';
 import { outlookAt, together } from './outlook.js';
-import { aheadOf, stationOf } from './station.js';
+import { peek } from './priority-queue.js';
+import { isDropped, skipsFirstRungs } from './shedding.js';
+import { aheadOf, NOBODY, stationOf } from './station.js';
 import { delay, type Held, type Stop, wait } from './stays.js';
 import { noteBegins } from './turns.js';
-import type { Entrant, Passed } from './waiter.js';
+import type { Entrant, Passed, Waiter } from './waiter.js';
 
 const NO_STOPS: readonly Stop[] = [];
 
@@ -18,21 +20,65 @@ const NO_STOPS: readonly Stop[] = [];
 export function enter<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>): May<Passed<A>> {
   const { shedder, desk } = hall;
   const now = desk.clock.now();
+  noteAsked(hall.stations, entrant.priority, entrant.alternatives[0], now);
   shedder.read(now);
-  const { priority, whenShed, alternatives } = entrant;
-  const answer = shedder.answer(priority, whenShed);
-  if (answer === 'refused' || (answer === 'delayed' && mayWaitMs(hall, entrant) === 0)) {
-    return turnedAway(hall, entrant, 'shed', { retryAfterMs: shedder.waitMs(priority, now) });
+  const { priority, key, whenShed, alternatives } = entrant;
+  const level = shedder.level();
+  const isRefused = whenShed === 'refuse' || mayWaitMs(hall, entrant) === 0;
+  if (isDropped(level, priority)) {
+    if (!isRefused) return delay(hall, entrant, now);
+    return turnedAway(hall, entrant, 'shed', { bound: 'all', retryAfterMs: shedder.waitMs(priority, now) });
   }
-  if (answer === 'delayed') return delay(hall, entrant, now);
-  return approach(hall, entrant, shedder.skips(priority, alternatives.length));
+  const own = shedder.ownOf(key, now);
+  // Who had rather wait does so in the line: beyond its share it is behind all others.
+  if (isDropped(own.level, priority) && isRefused) {
+    return turnedAway(hall, entrant, 'shed', { bound: 'each', retryAfterMs: own.waitMs });
+  }
+  return approach(hall, entrant, skipsFirstRungs(Math.max(level, own.level), priority, alternatives.length));
+}
+
+/**
+ * Those come in, as if they came now, that were delayed and whose priority is served again: one after the other, as long as
+ * they begin at once and the pressure lets the level be. All together would hold up those for whom they were delayed.
+ */
+export function release<A extends Alternative>(hall: Hall<A>): void {
+  const { delayed, shedder } = hall;
+  for (let next = peek(delayed); next && shedder.releases(next.entrant.priority); next = peek(delayed)) {
+    leave(hall, next);
+    const coming = comeAgain(hall, next);
+    if (isPromise(coming)) {
+      void coming.then(() => release(hall));
+      return;
+    }
+  }
+}
+
+/** What it has waited counts, and its deadline stands. */
+function comeAgain<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): May<void> {
+  const { entrant, since, deadline, resolve, reject } = waiter;
+  const { priority } = entrant;
+  const now = hall.desk.clock.now();
+  const before = Math.max(0, now - since);
+  const alternatives = entrant.renewed(now);
+  const told = (passed: Passed<A>) => resolve({ ...passed, waitedMs: passed.waitedMs + before });
+  try {
+    const coming: Entrant<A> = {
+      ...entrant,
+      alternatives,
+      maxWaitMs: Math.max(0, deadline - now),
+      withdrawn: (waitedMs) => entrant.withdrawn(waitedMs + before),
+    };
+    const passing = approach(hall, coming, skipsFirstRungs(hall.shedder.level(), priority, alternatives.length));
+    return isPromise(passing) ? passing.then(told, reject) : told(passing);
+  } catch (error) {
+    reject(error);
+  }
 }
 
 /** Begins at once where there is room that nobody waits for who goes first. */
 function approach<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, skips: number): May<Passed<A>> {
   const { desk, stations } = hall;
-  // The store may have taken its time since it came.
-  if (hall.isClosed) throw desk.closed();
+  assertStays(hall, entrant);
   const asked = hall.rooms;
   const now = desk.clock.now();
   const ways = skips === 0 ? entrant.alternatives : entrant.alternatives.slice(skips);
@@ -49,6 +95,12 @@ function approach<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, ski
     if (result && stations.busy.size > 0) pass(hall, entrant, open[result.taken], now);
     return { result, alternatives: open, waitedMs: 0 };
   });
+}
+
+/** The store may have taken its time since it came. */
+function assertStays<A extends Alternative>({ isClosed, desk }: Hall<A>, { signal }: Entrant<A>): void {
+  if (isClosed) throw desk.closed();
+  signal?.throwIfAborted();
 }
 
 /** True where somebody who waits goes first, though there may be room. */
@@ -77,14 +129,19 @@ function hold<A extends Alternative>(hall: Hall<A>, held: Held<A>): May<Passed<A
   return then(stopsOf(hall, entrant, ways, usages), (stops) => {
     if (stops === 'none') return approach(hall, entrant, held.skips);
     if (stops.length === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
+    assertStays(hall, entrant);
     const stop = stops.reduce((a, b) => (leastMsAt(b) < leastMsAt(a) ? b : a));
-    const full = fullFor(hall.crowd, { fairKey: entrant.fairKey, isDelayed: false }, hall.desk.terms());
+    const overflow = overflowFor(hall, { key: entrant.key, isDelayed: false, score: stop.score });
     const expectedMs = stop.expectedMs ?? leastMsAt(stop);
-    if (full) return turnedAway(hall, entrant, 'line-full', { full, outlook: stop, usages, retryAfterMs: expectedMs });
+    if (overflow && !overflow.last) {
+      const { bound } = overflow;
+      return turnedAway(hall, entrant, 'line-full', { bound, outlook: stop, usages, retryAfterMs: expectedMs });
+    }
     if (maxWaitMs === 0 || leastMsAt(stop) > maxWaitMs) {
       const retryAfterMs = Math.max(expectedMs, leastMsAt(stop)) - maxWaitMs;
       return turnedAway(hall, entrant, 'too-long-wait', { outlook: stop, usages, retryAfterMs });
     }
+    if (overflow?.last) pushOut(hall, overflow.last, overflow.bound, hall.desk.clock.now());
     return wait(hall, { ...held, stops, first: stop, maxWaitMs });
   });
 }
@@ -114,7 +171,7 @@ export function stopsOf<A extends Alternative>(
         const { charge, key } = usage;
         const station = stationOf(stations, charge.meter, key);
         const rank = rankAt(station, entrant, charge.cost, now, desk.terms());
-        const ahead = station === undefined ? 0 : aheadOf(station, rank.score);
+        const ahead = station === undefined ? NOBODY : aheadOf(station, rank.score);
         return then(outlookAt(station, usage, ahead, now, desk.peek), (outlook): Stop => ({ ...outlook, ...rank }));
       }),
     );

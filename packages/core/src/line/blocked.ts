@@ -2,11 +2,10 @@
 import { type Charge, type Key, keyIn, type Usage } from '../meters/meter.js';
 import type { Alternative } from '../store/store.js';
 import type { Fairness, Turn } from './fairness.js';
-import { paceOf } from './pace.js';
 import { peek } from './priority-queue.js';
 import type { QueueTerms } from './queue-options.js';
 import { scoreOf } from './score.js';
-import { type Station, type Stations, stationOf } from './station.js';
+import { rateOf, type Station, type Stations, stationOf } from './station.js';
 import type { Entrant, Waiter } from './waiter.js';
 
 /** A station that an alternative has to pass, and what it costs there. */
@@ -42,7 +41,7 @@ export interface Rank {
 /** That of one who comes now. */
 export function rankAt<A extends Alternative>(
   station: Station<Waiter<A>> | undefined,
-  { priority, fairKey }: Pick<Entrant<A>, 'priority' | 'fairKey'>,
+  { priority, key }: Pick<Entrant<A>, 'priority' | 'key'>,
   cost: number,
   now: number,
   { ageing }: QueueTerms,
@@ -50,9 +49,7 @@ export function rankAt<A extends Alternative>(
   const fairness = station?.fairness[priority];
   if (station === undefined || fairness === undefined)
     return { score: scoreOf(ageing, priority, now), turn: undefined };
-  // While the pace isn't known nobody is held back: what is guessed too low would hold back who asks for a little too much.
-  const rate = paceOf(station.paces[priority], now) || Number.POSITIVE_INFINITY;
-  const turn = fairness.turnOf(fairKey, cost, now, rate);
+  const turn = fairness.turnOf(key, cost, now, rateOf(station, priority, now));
   return { score: scoreOf(ageing, priority, turn.since), turn: { fairness, turn } };
 }
 

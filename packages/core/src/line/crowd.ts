@@ -1,11 +1,8 @@
 /** How many wait, against how many may. */
-import type { Priority } from '../request.js';
 import type { FairKey } from './fairness.js';
-import { byPriority } from './priorities.js';
 
 /** Of all, and of each value that has shares. What is delayed for being shed is counted by itself. */
 export interface Crowd {
-  readonly waiting: Record<Priority, number>;
   readonly all: Headcount;
   readonly each: Map<FairKey, Headcount>;
 }
@@ -15,34 +12,36 @@ interface Headcount {
   delayed: number;
 }
 
-export interface Member {
-  readonly priority: Priority;
-  readonly fairKey: FairKey;
+interface Member {
+  readonly key: FairKey;
   readonly isDelayed: boolean;
 }
 
+/** Of all that wait together, or of those of each key. */
+export type Bound = 'all' | 'each';
+
 export function nobody(): Crowd {
-  return { waiting: byPriority(() => 0), all: { waiting: 0, delayed: 0 }, each: new Map() };
+  return { all: { waiting: 0, delayed: 0 }, each: new Map() };
 }
 
 /** Which of the bounds leaves no room for one more. */
 export function fullFor(
   { all, each }: Crowd,
-  { fairKey, isDelayed }: Omit<Member, 'priority'>,
+  { key, isDelayed }: Member,
   { maxDepth, maxDepthEach }: { readonly maxDepth: number; readonly maxDepthEach: number },
-): 'all' | 'each' | undefined {
+): Bound | undefined {
   const kind = isDelayed ? 'delayed' : 'waiting';
-  if (all[kind] >= maxDepth) return 'all';
-  return (each.get(fairKey)?.[kind] ?? 0) >= maxDepthEach ? 'each' : undefined;
+  // The narrower one first: to make room in all would be in vain where there is none for its own.
+  if ((each.get(key)?.[kind] ?? 0) >= maxDepthEach) return 'each';
+  return all[kind] >= maxDepth ? 'all' : undefined;
 }
 
 /** @param by 1 for one who comes, -1 for one who leaves */
-export function count({ waiting, all, each }: Crowd, { priority, fairKey, isDelayed }: Member, by: 1 | -1): void {
+export function count({ all, each }: Crowd, { key, isDelayed }: Member, by: 1 | -1): void {
   const kind = isDelayed ? 'delayed' : 'waiting';
-  if (!isDelayed) waiting[priority] += by;
   all[kind] += by;
-  const own = each.get(fairKey) ?? { waiting: 0, delayed: 0 };
+  const own = each.get(key) ?? { waiting: 0, delayed: 0 };
   own[kind] += by;
-  if (own.waiting + own.delayed === 0) each.delete(fairKey);
-  else each.set(fairKey, own);
+  if (own.waiting + own.delayed === 0) each.delete(key);
+  else each.set(key, own);
 }

@@ -1,17 +1,17 @@
 /** Everybody who waits, and the bookkeeping of who comes, moves and goes. Decides nothing. */
 import type { Clock } from '../clock.js';
 import type { Charge, Key, Usage } from '../meters/meter.js';
-import type { May, Priority } from '../request.js';
+import type { May } from '../request.js';
 import type { Alternative, NotTaken, Receipt, Taken } from '../store/store.js';
 import { type Alarm, createAlarm } from './alarm.js';
-import { type Crowd, count, nobody } from './crowd.js';
+import { type Bound, type Crowd, count, fullFor, nobody } from './crowd.js';
 import { add, first, type Heap, heapBy, settle, take } from './heap.js';
 import type { Peek } from './outlook.js';
-import { peek } from './priority-queue.js';
+import { last, lastOf, type PriorityQueue, peek, priorityQueue, push, remove } from './priority-queue.js';
 import type { QueueTerms } from './queue-options.js';
 import { createShedder, type Shedder } from './shedder.js';
 import { join, leave as leaveStation, noStations, openStation, type Station, type Stations } from './station.js';
-import { isDueBefore, type Waiter } from './waiter.js';
+import { type Entrant, isDueBefore, type Waiter } from './waiter.js';
 
 /** What the line needs of its gate. */
 export interface LineDesk<A extends Alternative> {
@@ -35,8 +35,8 @@ export interface Hall<A extends Alternative> {
   readonly deadlines: Heap<Waiter<A>>;
   /** Of stations at which time is waited for. */
   readonly openings: Heap<Station<Waiter<A>>>;
-  /** Shed, and not refused: by priority, as they came. */
-  readonly delayed: Set<Waiter<A>>;
+  /** Shed, and not refused: they wait at no station. By priority, and in each as they came. */
+  readonly delayed: PriorityQueue<Waiter<A>>;
   readonly shedder: Shedder;
   readonly alarm: Alarm;
   /** Asks of the store for those who wait. */
@@ -51,13 +51,8 @@ const LONGEST_REST = 250;
 
 /**
  * @param ring told when something is due
- * @param levelChanged told when more is shed or less
  */
-export function openHall<A extends Alternative>(
-  desk: LineDesk<A>,
-  ring: () => void,
-  levelChanged: (from: number, to: number) => void,
-): Hall<A> {
+export function openHall<A extends Alternative>(desk: LineDesk<A>, ring: () => void): Hall<A> {
   const stations = noStations<Waiter<A>>();
   const crowd = nobody();
   return {
@@ -66,8 +61,8 @@ export function openHall<A extends Alternative>(
     crowd,
     deadlines: heapBy<Waiter<A>>(isDueBefore),
     openings: heapBy<Station<Waiter<A>>>((a, b) => a.openAt < b.openAt),
-    delayed: new Set(),
-    shedder: createShedder(desk.terms, crowd, stations, levelChanged),
+    delayed: priorityQueue(),
+    shedder: createShedder(desk.terms, crowd, stations, desk.levelChanged),
     alarm: createAlarm(desk.clock, ring),
     tries: new Set(),
     rooms: 0,
@@ -87,7 +82,29 @@ export function look<A extends Alternative>({ desk, alarm, deadlines, openings, 
 export function arrive<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): void {
   add(hall.deadlines, waiter);
   count(hall.crowd, memberOf(waiter), 1);
-  if (waiter.isDelayed) hall.delayed.add(waiter);
+  if (waiter.isDelayed) waiter.delayedAs = push(hall.delayed, waiter.entrant, waiter.score, waiter);
+}
+
+/** The bound that leaves no room for one more, and who gives way to it: the last in order, unless it would be that itself. */
+export interface Overflow<A extends Alternative> {
+  readonly bound: Bound;
+  readonly last: Waiter<A> | undefined;
+}
+
+/** `undefined` where there is room. */
+export function overflowFor<A extends Alternative>(
+  { delayed, stations, crowd, desk }: Hall<A>,
+  { key, isDelayed, score }: Pick<Entrant<A>, 'key'> & Pick<Waiter<A>, 'isDelayed' | 'score'>,
+): Overflow<A> | undefined {
+  const bound = fullFor(crowd, { key, isDelayed }, desk.terms());
+  if (bound === undefined) return undefined;
+  const queues = isDelayed ? [delayed] : [...stations.busy].map(({ queue }) => queue);
+  let found: Waiter<A> | undefined;
+  for (const queue of queues) {
+    const one = bound === 'all' ? last(queue) : lastOf(queue, key);
+    if (one && one.score > (found?.score ?? score)) found = one;
+  }
+  return { bound, last: found };
 }
 
 /** Somebody waits for what the charge counts, too. Returns the station, and whether it is this one's turn there. */
@@ -100,8 +117,8 @@ export function stand<A extends Alternative>(
 ): Station<Waiter<A>> {
   const station = openStation(hall.stations, charge.meter, key);
   if (waiter.at.has(station)) return station;
-  const { lane, score } = waiter;
-  waiter.at.set(station, join(hall.stations, station, { lane, score, cost: charge.cost, waiter, now }));
+  const { entrant, score } = waiter;
+  waiter.at.set(station, join(hall.stations, station, { lane: entrant, score, cost: charge.cost, waiter, now }));
   return station;
 }
 
@@ -146,7 +163,7 @@ export function moveFrom<A extends Alternative>(
   if (stand === undefined) return false;
   const wasFirst = isFirst(waiter, station);
   waiter.at.delete(station);
-  leaveStation(hall.stations, station, waiter.lane, waiter.score, stand);
+  leaveStation(hall.stations, station, waiter.entrant, waiter.score, stand);
   if (wasFirst) setOpening(hall, station, Number.POSITIVE_INFINITY);
   return wasFirst && station.queue.size > 0;
 }
@@ -156,12 +173,11 @@ export function leave<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): 
   waiter.hasLeft = true;
   waiter.unlisten();
   take(hall.deadlines, waiter);
-  hall.delayed.delete(waiter);
+  if (waiter.isDelayed) remove(hall.delayed, waiter.entrant, { score: waiter.score, arrival: waiter.delayedAs });
   count(hall.crowd, memberOf(waiter), -1);
   return [...waiter.at.keys()].filter((station) => moveFrom(hall, waiter, station));
 }
 
-function memberOf<A extends Alternative>({ entrant, isDelayed }: Waiter<A>) {
-  const { priority, fairKey } = entrant;
-  return { priority, fairKey, isDelayed } satisfies { priority: Priority; fairKey: unknown; isDelayed: boolean };
+function memberOf<A extends Alternative>({ entrant: { key }, isDelayed }: Waiter<A>) {
+  return { key, isDelayed };
 }

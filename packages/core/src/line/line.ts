@@ -17,14 +17,14 @@
 import { keyIn } from '../meters/meter.js';
 import type { May, Priority } from '../request.js';
 import type { Alternative, Receipt } from '../store/store.js';
-import { enter, peekAll, stopsOf } from './arrivals.js';
+import { enter, peekAll, release, stopsOf } from './arrivals.js';
 import { mayWaitMs, timeOut, withdraw } from './departures.js';
 import type { FairKey } from './fairness.js';
 import { type Hall, type LineDesk, look, openHall } from './hall.js';
 import { first } from './heap.js';
 import { byPriority } from './priorities.js';
 import { stationOf } from './station.js';
-import { release, serve, serveDue } from './turns.js';
+import { serve, serveDue } from './turns.js';
 import type { Entrant, Passed } from './waiter.js';
 
 /** How the line stands. */
@@ -63,18 +63,20 @@ export interface Line<A extends Alternative> {
 }
 
 export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
-  const hall: Hall<A> = openHall(desk, ring, (from, to) => {
-    desk.levelChanged(from, to);
-    if (to < from) release(hall);
-  });
+  const hall: Hall<A> = openHall(desk, ring);
   const { stations, shedder, deadlines, openings, crowd } = hall;
+
+  function lookAround(): void {
+    look(hall);
+    release(hall);
+  }
 
   /** Time comes to those at its very end. */
   function ring(): void {
     const now = desk.clock.now();
     for (let due = first(openings); due && due.openAt <= now; due = first(openings)) serveDue(hall, due);
     for (let due = first(deadlines); due && due.deadline <= now; due = first(deadlines)) timeOut(hall, due, now);
-    look(hall);
+    lookAround();
   }
 
   return {
@@ -87,12 +89,12 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
         const station = cost < charge.cost ? stationOf(stations, meter, keyIn(meter.scope, who)) : undefined;
         if (station) serve(hall, station);
       }
-      look(hall);
+      lookAround();
     },
     stir() {
       hall.rooms++;
       for (const station of [...stations.busy]) serve(hall, station);
-      look(hall);
+      lookAround();
     },
     renewed() {
       // Shares and the most that somebody is held back for them have changed: all are even again.
@@ -103,13 +105,13 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
       const priorities = byPriority(() => ({ waiting: 0, longestMs: 0 }));
       const values = new Map<FairKey, Record<Priority, number>>();
       for (const { entrant, since } of deadlines.entries) {
-        const { priority, fairKey } = entrant;
+        const { priority, key } = entrant;
         const ofPriority = priorities[priority];
         ofPriority.waiting++;
         ofPriority.longestMs = Math.max(ofPriority.longestMs, now - since);
-        const ofValue = values.get(fairKey) ?? byPriority(() => 0);
+        const ofValue = values.get(key) ?? byPriority(() => 0);
         ofValue[priority]++;
-        values.set(fairKey, ofValue);
+        values.set(key, ofValue);
       }
       return {
         waiting: crowd.all.waiting,

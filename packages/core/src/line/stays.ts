@@ -3,12 +3,11 @@ import type { Usage } from '../meters/meter.js';
 import type { May, Priority } from '../request.js';
 import type { Alternative } from '../store/store.js';
 import { type Rank, rankAt } from './blocked.js';
-import { fullFor } from './crowd.js';
-import { mayWaitMs, turnedAway, withdraw } from './departures.js';
+import { mayWaitMs, pushOut, turnedAway, withdraw } from './departures.js';
 import { createFairness } from './fairness.js';
-import { arrive, type Hall, isFirst, look, stand, waitForTime } from './hall.js';
+import { arrive, type Hall, isFirst, look, overflowFor, stand, waitForTime } from './hall.js';
 import type { Outlook } from './outlook.js';
-import { scoreOf } from './score.js';
+import { PRIORITIES } from './priorities.js';
 import { openStation, type Station } from './station.js';
 import { serve } from './turns.js';
 import type { Entrant, Passed, Waiter } from './waiter.js';
@@ -34,15 +33,11 @@ interface Staying<A extends Alternative> extends Held<A> {
   readonly maxWaitMs: number;
 }
 
-/** @throws where the line is closed or the entrant's signal has aborted meanwhile */
 export function wait<A extends Alternative>(
   hall: Hall<A>,
   { entrant, skips, usages, asked, stops, first, maxWaitMs }: Staying<A>,
 ): Promise<Passed<A>> {
   const { stations, desk } = hall;
-  // The store may have taken its time.
-  if (hall.isClosed) throw desk.closed();
-  entrant.signal?.throwIfAborted();
   const now = desk.clock.now();
   const { charge, key } = first.usage;
   const station = openStation(stations, charge.meter, key);
@@ -62,13 +57,19 @@ export function wait<A extends Alternative>(
   });
 }
 
-/** Waits until its priority is served again, and then as all do, by the time at which it came. */
+/** Waits until its priority is served again, and then comes in as all do. */
 export function delay<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, now: number): May<Passed<A>> {
-  const { shedder, desk, crowd } = hall;
-  const { priority, fairKey } = entrant;
-  const full = fullFor(crowd, { fairKey, isDelayed: true }, desk.terms());
-  if (full) return turnedAway(hall, entrant, 'line-full', { full, retryAfterMs: shedder.waitMs(priority, now) });
-  const score = scoreOf(desk.terms().ageing, priority, now);
+  const { shedder } = hall;
+  const { priority, key } = entrant;
+  const score = PRIORITIES.indexOf(priority);
+  const overflow = overflowFor(hall, { key, isDelayed: true, score });
+  if (overflow && !overflow.last) {
+    return turnedAway(hall, entrant, 'line-full', {
+      bound: overflow.bound,
+      retryAfterMs: shedder.waitMs(priority, now),
+    });
+  }
+  if (overflow?.last) pushOut(hall, overflow.last, overflow.bound, now);
   const deadline = now + mayWaitMs(hall, entrant);
   const facts = { since: now, deadline, score, turn: undefined, skips: 0, isDelayed: true, usages: [] };
   return comeIn(hall, entrant, facts, () => entrant.queued(undefined));
@@ -86,13 +87,13 @@ function comeIn<A extends Alternative>(
   facts: Facts<A>,
   begin: (waiter: Waiter<A>) => void,
 ): Promise<Passed<A>> {
-  const { priority, fairKey, signal } = entrant;
+  const { signal } = entrant;
   return new Promise((resolve, reject) => {
     const aborted = () => withdraw(hall, waiter, signal?.reason);
     const waiter: Waiter<A> = {
       ...facts,
       entrant,
-      lane: { priority, key: fairKey },
+      delayedAs: 0,
       at: new Map(),
       isTried: false,
       hasLeft: false,

@@ -47,12 +47,8 @@ export function serve<A extends Alternative>(hall: Hall<A>, station: Station<Wai
   station.isServed = false;
 }
 
-/** Tries one who has a turn, or whose priority is served again. */
-function tryNow<A extends Alternative>(
-  hall: Hall<A>,
-  waiter: Waiter<A>,
-  at: Station<Waiter<A>> | undefined,
-): May<void> {
+/** Tries one who has a turn. */
+function tryNow<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, at: Station<Waiter<A>>): May<void> {
   const { desk, stations } = hall;
   const asked = hall.rooms;
   const now = desk.clock.now();
@@ -83,7 +79,7 @@ interface Try<A extends Alternative> {
 function tried<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
-  at: Station<Waiter<A>> | undefined,
+  at: Station<Waiter<A>>,
   { open, behind, result, asked }: Try<A>,
 ): void {
   waiter.isTried = false;
@@ -108,10 +104,10 @@ function nextBehind<A extends Alternative>(passing: Passing<A> | undefined): Nex
 }
 
 /** Stays where it is refused; else goes to where that takes longest. Of slots nobody knows, so they come last. */
-function nextAfter<A extends Alternative>(usages: readonly Usage[], at: Station<Waiter<A>> | undefined): Next[] {
+function nextAfter<A extends Alternative>(usages: readonly Usage[], at: Station<Waiter<A>>): Next[] {
   const full = waitsFor(usages);
   if (full === undefined || full.length === 0) return [];
-  const here = full.find(({ charge, key }) => at?.meter === charge.meter && isSame(at.key, key));
+  const here = full.find(({ charge, key }) => at.meter === charge.meter && isSame(at.key, key));
   const usage = here ?? full.reduce((a, b) => (knownMs(b) > knownMs(a) ? b : a));
   return [{ charge: usage.charge, key: usage.key, usage, usages }];
 }
@@ -128,7 +124,7 @@ function isSame(a: Key, b: Key): boolean {
 function goOn<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
-  at: Station<Waiter<A>> | undefined,
+  at: Station<Waiter<A>>,
   next: readonly Next[],
   asked: number,
 ): void {
@@ -154,7 +150,7 @@ function goOn<A extends Alternative>(
 function end<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
-  at: Station<Waiter<A>> | undefined,
+  at: Station<Waiter<A>>,
   judged: Omit<Judged<A>, 'waitedMs'>,
 ): void {
   const waitedMs = Math.max(0, hall.desk.clock.now() - waiter.since);
@@ -193,15 +189,6 @@ function keep<A extends Alternative>(hall: Hall<A>, trying: Promise<void>, goesO
     look(hall);
   });
   hall.tries.add(done);
-}
-
-/** Those come into the line, or begin, that were delayed and whose priority is served again. */
-export function release<A extends Alternative>(hall: Hall<A>): void {
-  for (const waiter of [...hall.delayed]) {
-    if (hall.shedder.isDropped(waiter.entrant.priority) || !hall.delayed.delete(waiter)) continue;
-    const trying = tryNow(hall, waiter, undefined);
-    if (isPromise(trying)) keep(hall, trying);
-  }
 }
 
 /** What is due by time at a station is looked at. */
