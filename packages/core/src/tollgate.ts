@@ -24,7 +24,7 @@ import { type Offer, offersOf, termsOf } from './terms.js';
 import { giveRoom } from './top-up.js';
 import { changed } from './update.js';
 import { validate } from './validate.js';
-import { entrantOf, lineDeskOf, TELLS_NOBODY, tellingOf } from './waiting.js';
+import { LineRequest, lineDeskOf } from './waiting.js';
 
 /**
  * Makes a gate.
@@ -88,7 +88,7 @@ export function createTollgate<
   ): May<Decision> {
     const sequence = count++;
     const id = idPrefix + sequence.toString(36);
-    const entrant = entrantOf(present, request, offers, signal, tellingOf(emitter, name, id, request));
+    const entrant = new LineRequest(present, request, offers, signal, { emitter, gate: name, id });
     return then(line.enter(entrant), (passed) =>
       'why' in passed
         ? refusedFor(request, lineRefusal(id, passed, terms.queue?.fairBy))
@@ -220,7 +220,7 @@ export function createTollgate<
       const now = clock.now();
       const offers = offersOf(terms, request, body, now);
       const usages = await peekAll(ledger, offers);
-      const entrant = line && entrantOf(present, request, offers, undefined, TELLS_NOBODY);
+      const entrant = line && new LineRequest(present, request, offers);
       return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant)));
     },
     topUp: async (budget, whom, amount) =>

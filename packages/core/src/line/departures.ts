@@ -1,12 +1,12 @@
 /** How requests leave the line without having begun, or don't come in. */
-import type { Meter, Usage } from '../meters/meter.js';
+import type { Usage } from '../meters/meter.js';
 import type { Alternative } from '../store/store.js';
-import type { Bound } from './crowd.js';
+import type { Bound } from './depth.js';
 import { type Hall, leave, look } from './hall.js';
 import type { Outlook } from './outlook.js';
 import { paceOf } from './pace.js';
 import { isDropped } from './shedding.js';
-import { aheadOf, NOBODY } from './station.js';
+import { aheadOf, NOBODY, type Stand } from './station.js';
 import { serve } from './turns.js';
 import type { Entrant, TurnedAway, TurnedAwayFor, Waiter } from './waiter.js';
 
@@ -42,13 +42,13 @@ function dismiss<A extends Alternative>(
   now: number,
 ): void {
   const { entrant, usages, since, isDelayed } = waiter;
-  const usageAt = ({ meter }: { meter: Meter }) => usages.find(({ charge }) => charge.meter === meter);
-  const [station, stand] = [...waiter.at].find(([one]) => usageAt(one)) ?? [];
-  const usage = station && usageAt(station);
-  const ahead = station && stand ? aheadOf(station, waiter.score, stand.arrival) : NOBODY;
+  const usageAt = (at: Stand<Waiter<A>> | undefined) => usages.find(({ charge }) => charge.meter === at?.station.meter);
+  const stand = waiter.stands.find(usageAt);
+  const usage = usageAt(stand);
+  const ahead = stand ? aheadOf(stand.station, waiter.score, stand.arrival) : NOBODY;
   // What meters say by now would have to be asked for; what is left to wait goes by the pace.
-  const rate = station === undefined ? 0 : paceOf(station.pace, now);
-  const expectedMs = station && rate > 0 ? (ahead.cost + (stand?.cost ?? 0)) / rate : undefined;
+  const rate = stand ? paceOf(stand.station.pace, now) : 0;
+  const expectedMs = stand && rate > 0 ? (ahead.cost + stand.cost) / rate : undefined;
   const outlook = usage && { usage, position: ahead.count + 1, leastMs: 0, expectedMs };
   const retryAfterMs = isDelayed ? hall.shedder.waitMs(entrant.priority, now) : (expectedMs ?? 0);
   const others = leave(hall, waiter);

@@ -31,6 +31,8 @@ export interface FairnessOptions {
 
 /** A request's place in the order of its priority. */
 export interface Turn {
+  /** Where it is told that it enters, and that it begins. */
+  readonly of: Fairness;
   /** From when it counts as waiting, in milliseconds since 1970: its arrival, or up to the allowance after it. */
   readonly since: number;
   /**
@@ -106,14 +108,15 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
     return ahead.has(asking) || ahead.size < maxKeys ? asking : OVERFLOW;
   }
 
-  return {
+  const fairness: Fairness = {
     turnOf(asking, cost, now, rate) {
       const key = keyOf(asking);
       const start = ahead.get(key)?.finish ?? line;
-      if (start === line) return { key, cost, start, since: now, waitMs: 0 };
+      if (start === line) return { of: fairness, key, cost, start, since: now, waitMs: 0 };
       const msPerWeight = (start - line) / rate;
       const heldBack = msPerWeight * (totalWeight + weightOf(key));
-      return { key, cost, start, since: now + Math.min(allowanceMs, heldBack), waitMs: msPerWeight * totalWeight };
+      const since = now + Math.min(allowanceMs, heldBack);
+      return { of: fairness, key, cost, start, since, waitMs: msPerWeight * totalWeight };
     },
 
     waitMs(asking, rate) {
@@ -139,4 +142,5 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
 
     keys: () => ahead.size,
   };
+  return fairness;
 }

@@ -4,14 +4,15 @@ import type { Charge, Key, Usage } from '../meters/meter.js';
 import type { May } from '../request.js';
 import type { Alternative, NotTaken, Receipt, Taken } from '../store/store.js';
 import { type Alarm, createAlarm } from './alarm.js';
-import { type Bound, type Crowd, count, fullFor, nobody } from './crowd.js';
+import { type Bound, count, type Depth, fullFor, noDepth } from './depth.js';
+import type { FairKey } from './fairness.js';
 import { add, first, type Heap, heapBy, settle, take } from './heap.js';
 import type { Peek } from './outlook.js';
 import { last, lastOf, type PriorityQueue, peek, priorityQueue, push, remove } from './priority-queue.js';
 import type { QueueTerms } from './queue-options.js';
 import { createShedder, type Shedder } from './shedder.js';
 import { join, leave as leaveStation, noStations, openStation, type Station, type Stations } from './station.js';
-import { type Entrant, isDueBefore, type Waiter } from './waiter.js';
+import { isDueBefore, type Waiter } from './waiter.js';
 
 /** What the line needs of its gate. */
 export interface LineDesk<A extends Alternative> {
@@ -31,7 +32,7 @@ export interface LineDesk<A extends Alternative> {
 export interface Hall<A extends Alternative> {
   readonly desk: LineDesk<A>;
   readonly stations: Stations<Waiter<A>>;
-  readonly crowd: Crowd;
+  readonly depth: Depth;
   readonly deadlines: Heap<Waiter<A>>;
   /** Of stations at which time is waited for. */
   readonly openings: Heap<Station<Waiter<A>>>;
@@ -54,15 +55,15 @@ const LONGEST_REST = 250;
  */
 export function openHall<A extends Alternative>(desk: LineDesk<A>, ring: () => void): Hall<A> {
   const stations = noStations<Waiter<A>>();
-  const crowd = nobody();
+  const depth = noDepth();
   return {
     desk,
     stations,
-    crowd,
+    depth,
     deadlines: heapBy<Waiter<A>>(isDueBefore),
     openings: heapBy<Station<Waiter<A>>>((a, b) => a.openAt < b.openAt),
     delayed: priorityQueue(),
-    shedder: createShedder(desk.terms, crowd, stations, desk.levelChanged),
+    shedder: createShedder(desk.terms, depth, stations, desk.levelChanged),
     alarm: createAlarm(desk.clock, ring),
     tries: new Set(),
     rooms: 0,
@@ -81,7 +82,7 @@ export function look<A extends Alternative>({ desk, alarm, deadlines, openings, 
 /** Somebody waits from now on, as yet at no station. */
 export function arrive<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): void {
   add(hall.deadlines, waiter);
-  count(hall.crowd, memberOf(waiter), 1);
+  count(hall.depth, waiter.entrant.key, waiter.isDelayed, 1);
   if (waiter.isDelayed) waiter.delayedAs = push(hall.delayed, waiter.entrant, waiter.score, waiter);
 }
 
@@ -93,10 +94,12 @@ export interface Overflow<A extends Alternative> {
 
 /** `undefined` where there is room. */
 export function overflowFor<A extends Alternative>(
-  { delayed, stations, crowd, desk }: Hall<A>,
-  { key, isDelayed, score }: Pick<Entrant<A>, 'key'> & Pick<Waiter<A>, 'isDelayed' | 'score'>,
+  { delayed, stations, depth, desk }: Hall<A>,
+  key: FairKey,
+  isDelayed: boolean,
+  score: number,
 ): Overflow<A> | undefined {
-  const bound = fullFor(crowd, { key, isDelayed }, desk.terms());
+  const bound = fullFor(depth, key, isDelayed, desk.terms());
   if (bound === undefined) return undefined;
   const queues = isDelayed ? [delayed] : [...stations.busy].map(({ queue }) => queue);
   let found: Waiter<A> | undefined;
@@ -116,10 +119,13 @@ export function stand<A extends Alternative>(
   now: number,
 ): Station<Waiter<A>> {
   const station = openStation(hall.stations, charge.meter, key);
-  if (waiter.at.has(station)) return station;
-  const { entrant, score } = waiter;
-  waiter.at.set(station, join(hall.stations, station, { lane: entrant, score, cost: charge.cost, waiter, now }));
+  const { stands, entrant, score } = waiter;
+  if (!standsAt(waiter, station)) stands.push(join(hall.stations, station, entrant, score, charge.cost, waiter, now));
   return station;
+}
+
+export function standsAt<A extends Alternative>({ stands }: Waiter<A>, station: Station<Waiter<A>>): boolean {
+  return stands.some((stand) => stand.station === station);
 }
 
 /** True where it is this one's turn. */
@@ -159,11 +165,11 @@ export function moveFrom<A extends Alternative>(
   waiter: Waiter<A>,
   station: Station<Waiter<A>>,
 ): boolean {
-  const stand = waiter.at.get(station);
-  if (stand === undefined) return false;
+  const at = waiter.stands.findIndex((stand) => stand.station === station);
+  if (at < 0) return false;
   const wasFirst = isFirst(waiter, station);
-  waiter.at.delete(station);
-  leaveStation(hall.stations, station, waiter.entrant, waiter.score, stand);
+  const [stand] = waiter.stands.splice(at, 1);
+  leaveStation(hall.stations, stand, waiter.entrant, waiter.score);
   if (wasFirst) setOpening(hall, station, Number.POSITIVE_INFINITY);
   return wasFirst && station.queue.size > 0;
 }
@@ -171,13 +177,15 @@ export function moveFrom<A extends Alternative>(
 /** Waits no longer. Returns the stations where it is somebody else's turn now. */
 export function leave<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): Station<Waiter<A>>[] {
   waiter.hasLeft = true;
-  waiter.unlisten();
+  waiter.unlisten?.();
   take(hall.deadlines, waiter);
   if (waiter.isDelayed) remove(hall.delayed, waiter.entrant, { score: waiter.score, arrival: waiter.delayedAs });
-  count(hall.crowd, memberOf(waiter), -1);
-  return [...waiter.at.keys()].filter((station) => moveFrom(hall, waiter, station));
-}
-
-function memberOf<A extends Alternative>({ entrant: { key }, isDelayed }: Waiter<A>) {
-  return { key, isDelayed };
+  count(hall.depth, waiter.entrant.key, waiter.isDelayed, -1);
+  const others: Station<Waiter<A>>[] = [];
+  // From the last, for each is taken out.
+  for (let at = waiter.stands.length - 1; at >= 0; at--) {
+    const { station } = waiter.stands[at];
+    if (moveFrom(hall, waiter, station)) others.push(station);
+  }
+  return others;
 }

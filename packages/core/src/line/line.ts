@@ -14,16 +14,16 @@
  * Invariants: who waits and is not delayed or being tried stands at a station at least; no station and nobody is tried
  * twice at once; what is taken for one who has left meanwhile is given back at once.
  */
-import { keyIn } from '../meters/meter.js';
 import type { May, Priority } from '../request.js';
 import type { Alternative, Receipt } from '../store/store.js';
-import { enter, peekAll, release, stopsOf } from './arrivals.js';
+import { peekAll, stopsOf } from './approach.js';
+import { enter, release } from './arrivals.js';
 import { mayWaitMs, timeOut, withdraw } from './departures.js';
 import type { FairKey } from './fairness.js';
 import { type Hall, type LineDesk, look, openHall } from './hall.js';
 import { first } from './heap.js';
 import { byPriority } from './priorities.js';
-import { stationOf } from './station.js';
+import { stationFor } from './station.js';
 import { serve, serveDue } from './turns.js';
 import type { Entrant, Passed } from './waiter.js';
 
@@ -64,7 +64,7 @@ export interface Line<A extends Alternative> {
 
 export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
   const hall: Hall<A> = openHall(desk, ring);
-  const { stations, shedder, deadlines, openings, crowd } = hall;
+  const { stations, shedder, deadlines, openings, depth } = hall;
 
   function lookAround(): void {
     look(hall);
@@ -86,7 +86,7 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
       if (stations.busy.size === 0) return;
       for (const { charge, who, cost } of receipt) {
         const { meter } = charge;
-        const station = cost < charge.cost ? stationOf(stations, meter, keyIn(meter.scope, who)) : undefined;
+        const station = cost < charge.cost ? stationFor(stations, meter, meter.scope, who) : undefined;
         if (station) serve(hall, station);
       }
       lookAround();
@@ -114,8 +114,8 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
         values.set(key, ofValue);
       }
       return {
-        waiting: crowd.all.waiting,
-        delayed: crowd.all.delayed,
+        waiting: depth.all.waiting,
+        delayed: depth.all.delayed,
         level: shedder.level(),
         priorities,
         values: [...values].map(([value, counts]) => ({ value, ...counts })),

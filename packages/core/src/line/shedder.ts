@@ -1,6 +1,6 @@
 /** Sheds as the line's load says: reads the pressure as requests come and go, and tells of changed levels. */
 import type { Priority } from '../request.js';
-import type { Crowd } from './crowd.js';
+import type { Depth } from './depth.js';
 import type { FairKey } from './fairness.js';
 import { loadOf, ownLoadOf } from './load.js';
 import type { QueueTerms } from './queue-options.js';
@@ -49,7 +49,7 @@ const READ_PART = 1 / 128;
 /** @param changed told after the level has changed */
 export function createShedder<W extends object>(
   terms: () => QueueTerms,
-  crowd: Crowd,
+  depth: Depth,
   stations: Stations<W>,
   changed: (from: number, to: number) => void,
 ): Shedder {
@@ -63,7 +63,7 @@ export function createShedder<W extends object>(
   return {
     read(now) {
       const before = state.level;
-      const { waiting } = crowd.all;
+      const { waiting } = depth.all;
       // At rest nothing changes.
       if (before === 0 && waiting === 0) return;
       const isLately = now >= read.at && now - read.at < every && now < nextAt();
@@ -76,7 +76,7 @@ export function createShedder<W extends object>(
     releases: (priority) => !isDropped(Math.max(state.level, state.floor), priority),
     ownOf(key, now) {
       const present = terms();
-      if (present.fairBy === undefined || crowd.all.waiting === 0) return NOTHING_OWN;
+      if (present.fairBy === undefined || depth.all.waiting === 0) return NOTHING_OWN;
       const load = ownLoadOf(present, stations, key, now);
       return { level: levelAt(pressures(load), options), waitMs: Math.max(...Object.values(load.expectedWaitMs)) };
     },

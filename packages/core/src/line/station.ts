@@ -3,7 +3,7 @@
  *
  * Those at which nobody waits are kept while they are few, for what is known of their pace.
  */
-import type { Key, Meter, Usage } from '../meters/meter.js';
+import { type Key, keyIn, type Meter, type Scope, type Usage, type Who } from '../meters/meter.js';
 import type { Priority } from '../request.js';
 import type { Fairness } from './fairness.js';
 import type { Entry } from './heap.js';
@@ -55,7 +55,8 @@ export interface Stations<W extends object> {
 }
 
 /** Where somebody stands in a station's line. */
-export interface Stand {
+export interface Stand<W extends object> {
+  readonly station: Station<W>;
   readonly arrival: number;
   readonly cost: number;
 }
@@ -72,6 +73,17 @@ export function noStations<W extends object>(): Stations<W> {
 /** That of a meter and key, if there is one. */
 export function stationOf<W extends object>({ byMeter }: Stations<W>, meter: Meter, key: Key): Station<W> | undefined {
   return byMeter.get(meter)?.get(nameOf(key));
+}
+
+/** That at which somebody would wait for a meter of a scope, if there is one. */
+export function stationFor<W extends object>(
+  { byMeter }: Stations<W>,
+  meter: Meter,
+  scope: Scope,
+  who: Who,
+): Station<W> | undefined {
+  const { at } = scope;
+  return byMeter.get(meter)?.get(at.length < 2 ? who[at[0]] : nameOf(keyIn(scope, who)));
 }
 
 /** The same for all keys of a meter that are equal, and for no others. */
@@ -108,8 +120,12 @@ export function openStation<W extends object>(stations: Stations<W>, meter: Mete
 export function join<W extends object>(
   stations: Stations<W>,
   station: Station<W>,
-  { lane, score, cost, waiter, now }: { lane: LaneName; score: number; cost: number; waiter: W; now: number },
-): Stand {
+  lane: LaneName,
+  score: number,
+  cost: number,
+  waiter: W,
+  now: number,
+): Stand<W> {
   const { queue, pace, paces } = station;
   const { priority } = lane;
   const pending = station.pending[priority];
@@ -121,16 +137,15 @@ export function join<W extends object>(
   if (pending.count === 0) resume(paces[priority], now);
   pending.count++;
   pending.cost += cost;
-  return { arrival: push(queue, lane, score, waiter), cost };
+  return { station, arrival: push(queue, lane, score, waiter), cost };
 }
 
 /** Waits here no longer. */
 export function leave<W extends object>(
   stations: Stations<W>,
-  station: Station<W>,
+  { station, arrival, cost }: Stand<W>,
   lane: LaneName,
   score: number,
-  { arrival, cost }: Stand,
 ): void {
   const { queue } = station;
   const pending = station.pending[lane.priority];

@@ -2,12 +2,12 @@
 import type { Usage } from '../meters/meter.js';
 import type { Priority } from '../request.js';
 import type { Alternative, NotTaken, Taken } from '../store/store.js';
-import type { Bound } from './crowd.js';
-import type { FairKey, Fairness, Turn } from './fairness.js';
+import type { Bound } from './depth.js';
+import type { FairKey, Turn } from './fairness.js';
 import type { Entry } from './heap.js';
 import type { Outlook } from './outlook.js';
 import type { WhenShed } from './shedding.js';
-import type { Stand, Station } from './station.js';
+import type { Stand } from './station.js';
 
 /** A request that comes to the line. */
 export interface Entrant<A extends Alternative> {
@@ -72,8 +72,9 @@ export interface Waiter<A extends Alternative> extends Entry {
   /** Of its alternatives, how many are passed over, from the first. */
   readonly skips: number;
   /** Where it waits: for each alternative that waiting may help, one. */
-  readonly at: Map<Station<Waiter<A>>, Stand>;
-  readonly turn: { readonly fairness: Fairness; readonly turn: Turn } | undefined;
+  readonly stands: Stand<Waiter<A>>[];
+  /** Of those that have shares. */
+  readonly turn: Turn | undefined;
   /** What the meters of one of its alternatives said last. */
   usages: readonly Usage[];
   isTried: boolean;
@@ -81,7 +82,7 @@ export interface Waiter<A extends Alternative> extends Entry {
   resolve(passed: Passed<A>): void;
   reject(reason: unknown): void;
   /** Ends that its signal is listened to. */
-  unlisten(): void;
+  readonly unlisten: (() => void) | undefined;
 }
 
 /** In order of deadlines. */

@@ -1,8 +1,8 @@
-/** How many wait, against how many may. */
+/** How many wait, against how many may: of all, and of each value that has shares. */
 import type { FairKey } from './fairness.js';
 
-/** Of all, and of each value that has shares. What is delayed for being shed is counted by itself. */
-export interface Crowd {
+/** What is delayed for being shed is counted by itself. */
+export interface Depth {
   readonly all: Headcount;
   readonly each: Map<FairKey, Headcount>;
 }
@@ -12,22 +12,18 @@ interface Headcount {
   delayed: number;
 }
 
-interface Member {
-  readonly key: FairKey;
-  readonly isDelayed: boolean;
-}
-
 /** Of all that wait together, or of those of each key. */
 export type Bound = 'all' | 'each';
 
-export function nobody(): Crowd {
+export function noDepth(): Depth {
   return { all: { waiting: 0, delayed: 0 }, each: new Map() };
 }
 
 /** Which of the bounds leaves no room for one more. */
 export function fullFor(
-  { all, each }: Crowd,
-  { key, isDelayed }: Member,
+  { all, each }: Depth,
+  key: FairKey,
+  isDelayed: boolean,
   { maxDepth, maxDepthEach }: { readonly maxDepth: number; readonly maxDepthEach: number },
 ): Bound | undefined {
   const kind = isDelayed ? 'delayed' : 'waiting';
@@ -37,11 +33,11 @@ export function fullFor(
 }
 
 /** @param by 1 for one who comes, -1 for one who leaves */
-export function count({ all, each }: Crowd, { key, isDelayed }: Member, by: 1 | -1): void {
+export function count({ all, each }: Depth, key: FairKey, isDelayed: boolean, by: 1 | -1): void {
   const kind = isDelayed ? 'delayed' : 'waiting';
   all[kind] += by;
   const own = each.get(key) ?? { waiting: 0, delayed: 0 };
   own[kind] += by;
   if (own.waiting + own.delayed === 0) each.delete(key);
-  else each.set(key, own);
+  else if (own.waiting + own.delayed === by) each.set(key, own);
 }

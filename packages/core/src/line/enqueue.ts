@@ -15,27 +15,29 @@ import type { Entrant, Passed, Waiter } from './waiter.js';
 /** Where somebody would have to wait. */
 export interface Stop extends Outlook, Rank {}
 
-/** One that can't begin now, and what the meters said to it. */
-export interface Held<A extends Alternative> {
+/** One that would begin, and the ways that it has to. */
+export interface Coming<A extends Alternative> {
   readonly entrant: Entrant<A>;
-  readonly skips: number;
   readonly ways: readonly A[];
-  /** Of each alternative. */
-  readonly usages: readonly (readonly Usage[])[];
-  /** The hall's count of rooms when the meters were asked. */
+  /** Of its alternatives, how many are passed over, from the first. */
+  readonly skips: number;
+  /** The hall's count of rooms when the meters are asked. */
   readonly asked: number;
 }
 
-interface Staying<A extends Alternative> extends Held<A> {
-  readonly stops: readonly Stop[];
-  /** The one of them at which it has its turn first, about. */
-  readonly first: Stop;
-  readonly maxWaitMs: number;
-}
-
-export function wait<A extends Alternative>(
+/**
+ * It waits at all of the stops.
+ *
+ * @param first the one of them at which it has its turn first, about
+ * @param usages what the meters of that alternative said
+ */
+export function enqueue<A extends Alternative>(
   hall: Hall<A>,
-  { entrant, skips, usages, asked, stops, first, maxWaitMs }: Staying<A>,
+  { entrant, skips, asked }: Coming<A>,
+  stops: readonly Stop[],
+  first: Stop,
+  usages: readonly Usage[],
+  maxWaitMs: number,
 ): Promise<Passed<A>> {
   const { stations, desk } = hall;
   const now = desk.clock.now();
@@ -43,9 +45,8 @@ export function wait<A extends Alternative>(
   const station = openStation(stations, charge.meter, key);
   share(hall, station, entrant.priority);
   const { score, turn } = rankAt(station, entrant, charge.cost, now, desk.terms());
-  turn?.fairness.enter(turn.turn);
-  const told = usages.find((ofOne) => ofOne.includes(first.usage)) ?? [];
-  const facts = { since: now, deadline: now + maxWaitMs, score, turn, skips, isDelayed: false, usages: told };
+  turn?.of.enter(turn);
+  const facts = { since: now, deadline: now + maxWaitMs, score, turn, skips, usages, isDelayed: false };
   return comeIn(hall, entrant, facts, (waiter) => {
     for (const { usage } of stops) {
       const at = stand(hall, waiter, usage.charge, usage.key, now);
@@ -53,7 +54,7 @@ export function wait<A extends Alternative>(
     }
     entrant.queued(first);
     // What was refused before room came may fit now.
-    if (hall.rooms !== asked) for (const at of [...waiter.at.keys()]) serve(hall, at);
+    if (hall.rooms !== asked) for (const { station } of [...waiter.stands]) serve(hall, station);
   });
 }
 
@@ -61,48 +62,53 @@ export function wait<A extends Alternative>(
 export function delay<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, now: number): May<Passed<A>> {
   const { shedder } = hall;
   const { priority, key } = entrant;
+  // By priority, and in each as they come: none of them gains on another.
   const score = PRIORITIES.indexOf(priority);
-  const overflow = overflowFor(hall, { key, isDelayed: true, score });
+  const overflow = overflowFor(hall, key, true, score);
   if (overflow && !overflow.last) {
-    return turnedAway(hall, entrant, 'line-full', {
-      bound: overflow.bound,
-      retryAfterMs: shedder.waitMs(priority, now),
-    });
+    const { bound } = overflow;
+    return turnedAway(hall, entrant, 'line-full', { bound, retryAfterMs: shedder.waitMs(priority, now) });
   }
   if (overflow?.last) pushOut(hall, overflow.last, overflow.bound, now);
   const deadline = now + mayWaitMs(hall, entrant);
-  const facts = { since: now, deadline, score, turn: undefined, skips: 0, isDelayed: true, usages: [] };
+  const facts = { since: now, deadline, score, turn: undefined, skips: 0, usages: [], isDelayed: true };
   return comeIn(hall, entrant, facts, () => entrant.queued(undefined));
 }
 
 type Facts<A extends Alternative> = Pick<
   Waiter<A>,
-  'since' | 'deadline' | 'score' | 'turn' | 'skips' | 'isDelayed' | 'usages'
+  'since' | 'deadline' | 'score' | 'turn' | 'skips' | 'usages' | 'isDelayed'
 >;
 
 /** @param begin what it does first: its promise is made by then */
 function comeIn<A extends Alternative>(
   hall: Hall<A>,
   entrant: Entrant<A>,
-  facts: Facts<A>,
+  { since, deadline, score, turn, skips, usages, isDelayed }: Facts<A>,
   begin: (waiter: Waiter<A>) => void,
 ): Promise<Passed<A>> {
   const { signal } = entrant;
   return new Promise((resolve, reject) => {
-    const aborted = () => withdraw(hall, waiter, signal?.reason);
+    const leaves = signal && (() => withdraw(hall, waiter, signal.reason));
     const waiter: Waiter<A> = {
-      ...facts,
       entrant,
+      since,
+      deadline,
+      score,
+      isDelayed,
       delayedAs: 0,
-      at: new Map(),
+      skips,
+      stands: [],
+      turn,
+      usages,
       isTried: false,
       hasLeft: false,
       resolve,
       reject,
-      unlisten: () => signal?.removeEventListener('abort', aborted),
+      unlisten: leaves && (() => signal.removeEventListener('abort', leaves)),
       place: 0,
     };
-    signal?.addEventListener('abort', aborted);
+    if (leaves) signal.addEventListener('abort', leaves);
     arrive(hall, waiter);
     begin(waiter);
     look(hall);
