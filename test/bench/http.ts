@@ -31,7 +31,9 @@ const GOALS: Readonly<Record<Framework, number>> = { Express: 0.92, Koa: 0.92, F
 
 const CONNECTIONS = 20;
 
-const REQUESTS = callers(Array.from({ length: 1000 }, (_, i) => i)).map(({ user }) => wire('/chat', { 'x-user': user }));
+const REQUESTS = callers(Array.from({ length: 1000 }, (_, i) => i)).map(({ user }) =>
+  wire('/chat', { 'x-user': user }),
+);
 
 export async function measureHttp(options: HttpOptions): Promise<Line[]> {
   const lines: Line[] = [];
