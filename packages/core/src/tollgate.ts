@@ -19,6 +19,7 @@ import type { Usage } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
 import { endingOf, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
+import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { type Offer, offersOf, termsOf } from './terms.js';
 import { giveRoom } from './top-up.js';
@@ -41,8 +42,9 @@ export function createTollgate<
   input: TollgateConfig<Tier, LimitName, Feature, Model, Priced>,
 ): Tollgate<Tier, LimitName, Feature, KnownModel<Model | Priced>> {
   const checked = validate(input as TollgateConfig);
-  const { name, store, clock, ladders, budgetStatus } = checked;
-  let source: TollgateConfig = { ...(input as TollgateConfig), store, clock };
+  const { name, clock, ladders, budgetStatus } = checked;
+  const store = checked.layers.some(({ outside }) => outside) ? withOutside(checked.store) : checked.store;
+  let source: TollgateConfig = { ...(input as TollgateConfig), store: checked.store, clock };
   const learned = createLearned();
   let terms = termsOf(checked, learned);
   let closed = false;

@@ -2,7 +2,7 @@
 import type { Cost, Dimension } from '../request.js';
 import type { Credits } from './credits.js';
 import { type Read, readerOf } from './keys.js';
-import type { Bill, Charge, Ending, Key, Meter, Rule, Scope, Unit } from './meter.js';
+import type { Bill, Charge, Ending, Key, Meter, Outside, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
 /** What holds while the store can't be asked: nothing is counted, all is refused, or this process counts for itself. */
@@ -23,6 +23,8 @@ export interface Layer {
   readonly budget?: BudgetTerms | undefined;
   /** Of slots alone, in place of `limit`. */
   readonly adaptive?: AdaptiveSlots | undefined;
+  /** What counts it in place of the store. */
+  readonly outside?: Outside | undefined;
 }
 
 /** Where how many slots there are follows what is borne. Times are in milliseconds since 1970. */
@@ -112,7 +114,7 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
     const scope = scopes.get(id) ?? { by, at: by.map((dimension) => dimensions.indexOf(dimension)) };
     const group = groups.get(id) ?? { scope, layers: [], last: [] };
     const {
-      meter = { name, position, unit, scope: group.scope },
+      meter = { name, position, unit, scope: group.scope, outside: layer.outside },
       credits = new Map(),
       adaptive = layer.adaptive,
     } = known.get(name) ?? {};
