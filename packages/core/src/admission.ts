@@ -181,7 +181,7 @@ export class GateAdmission implements Admission {
     const restore = (error: unknown) => this.restore(before, after, error);
     let settling: May<void>;
     try {
-      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual, outcome));
+      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual));
     } catch (error) {
       return restore(error);
     }
