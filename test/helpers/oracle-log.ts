@@ -48,5 +48,9 @@ export function isHeldNoLonger({ time }: Lot, now: number): boolean {
 /** Checks a property with a fixed seed. `TEST_SEED` and `TEST_RUNS` (a factor) widen the search. */
 export async function check<T>(property: fc.IAsyncProperty<T> | fc.IProperty<T>, numRuns: number): Promise<void> {
   const { TEST_SEED = '20260101', TEST_RUNS = '1' } = process.env;
-  await fc.assert(property, { seed: Number(TEST_SEED), numRuns: Math.ceil(numRuns * Number(TEST_RUNS)) });
+  await fc.assert(property, {
+    seed: Number(TEST_SEED),
+
+    numRuns: Math.ceil(numRuns * Number(TEST_RUNS)),
+  });
 }
