@@ -10,8 +10,12 @@ import { isPromise, type May, then } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
 export interface Ledger {
-  /** Charges the first alternative that fits as a whole, or nothing. `undefined` if the store failed. */
-  take(alternatives: readonly Alternative[], now: number): May<Taken | NotTaken | undefined>;
+  /**
+   * Charges the first alternative that fits as a whole, or nothing. `undefined` if the store failed.
+   *
+   * @param tells what the meters say then is wanted too
+   */
+  take(alternatives: readonly Alternative[], now: number, tells?: boolean): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Fails as the store does. */
   settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
   /**
@@ -62,9 +66,9 @@ export function createLedger(
   const ledger: Ledger = {
     peek: (who, bills) => store.peek(who, bills, clock.now()),
     // As `attempt` does, without a closure for each request; `tryPeek` too.
-    take(alternatives, now) {
+    take(alternatives, now, tells = false) {
       try {
-        const answer = store.take({ sequence: sequence++, alternatives }, now);
+        const answer = store.take({ sequence: sequence++, alternatives, tells }, now);
         return isPromise(answer) ? answer.then((result) => taken(result, now), failed) : taken(answer, now);
       } catch (error) {
         return failed(error);

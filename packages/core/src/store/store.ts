@@ -18,6 +18,8 @@ export interface TakeRequest {
   readonly sequence: number;
   /** Best first. The first of which every charge fits is taken. */
   readonly alternatives: readonly Alternative[];
+  /** What its meters say once it is charged is wanted too. */
+  readonly tells?: boolean;
 }
 
 /**
@@ -41,6 +43,8 @@ export interface Taken {
   readonly receipt: Receipt;
   /** Shadow charges that did not fit, and so were not made. */
   readonly shadowRefused: readonly Usage[];
+  /** What the alternative's meters say now, where that was wanted. */
+  readonly usages?: readonly Usage[] | undefined;
 }
 
 /** Nothing was charged. */
