@@ -1,5 +1,5 @@
 /** From a request's tier, permits and what is known of its tokens to what it costs. */
-import { type ErrorCode, show, TollgateError, warnOnce, wrongValue } from './errors.js';
+import { type ErrorCode, oneOfNames, show, TollgateError, warnOnce, wrongValue } from './errors.js';
 import type { BodyEstimate } from './money/body.js';
 import type { Learned, Likely } from './money/learned.js';
 import { parseMoney } from './money/nano-dollars.js';
@@ -254,6 +254,5 @@ function permitsOf(value: unknown): number {
 }
 
 function unknown(code: ErrorCode, field: string, value: unknown, known: Iterable<string>): TollgateError {
-  const names = [...known].map((name) => `'${name}'`).join(', ');
-  return wrongValue(code, field, value, `one of ${names}`);
+  return wrongValue(code, field, value, oneOfNames(known));
 }

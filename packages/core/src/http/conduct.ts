@@ -27,7 +27,7 @@ export function createConduct<R extends object, S, F>(
   adapter: Adapter<R, S>,
   options: ConductOptions<R, F> = {},
 ): Conduct<R, S, F> {
-  checkOptions(options);
+  checkOptions(gate, options);
   const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56, refuse } = options;
   const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
   const countsIp = gate.dimensions.has('ip');
