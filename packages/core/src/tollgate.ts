@@ -124,9 +124,8 @@ export function createTollgate<
     return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal, waitedMs), result);
   }
 
-  /** Where the store fails, the limits say what holds. */
   function isRefusal(result: Taken | NotTaken | undefined): result is NotTaken | undefined {
-    return result === undefined ? !terms.plan.failsOpen : 'refused' in result;
+    return result === undefined || 'refused' in result;
   }
 
   /** @param from the model in whose place the admission's serves */

@@ -69,5 +69,7 @@ export interface Store {
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
+  /** How many processes share what this one keeps, as far as it knows; 1 or more. One, where it is left out. */
+  instances?(): number;
   close(): May<void>;
 }
