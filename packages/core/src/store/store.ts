@@ -1,4 +1,5 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
+import type { Booking } from '../meters/booking.js';
 import type { Bill, Charge, Usage, Who } from '../meters/meter.js';
 import type { May } from '../request.js';
 
@@ -25,13 +26,9 @@ export interface TakeRequest {
  * What one charge came to. A store that settles it brings it up to date; before that its owner gives the charge the rule
  * that holds then, where a period has ended meanwhile.
  */
-export interface Entry {
+export interface Entry extends Booking {
   charge: Charge;
   readonly who: Who;
-  /** What is booked now: at first the charge's cost. */
-  cost: number;
-  /** Where in the row it is booked; meaningful to the rule alone. */
-  place: number;
   /** Of a budget, what counted on it after this had been booked or settled: somebody may have to be told. */
   used: number | undefined;
 }
@@ -64,7 +61,8 @@ export interface Store {
   /** Charges the first alternative that fits as a whole, or nothing. */
   take(request: TakeRequest, now: number): May<Taken | NotTaken>;
   /**
-   * Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked.
+   * Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked. What can't
+   * be given back any more stays booked, and the entry's cost says so.
    *
    * @param goesOn the admission is not at its end: what it keeps can still be given back
    */
