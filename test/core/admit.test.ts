@@ -380,7 +380,6 @@ describe('dimensions', () => {
       ['undefined', { subject: { user: undefined } }],
       ['null', { subject: { user: null as unknown as undefined } }],
       ['an empty id', { subject: { user: '' } }],
-      ['no subject at all', { subject: null as unknown as undefined }],
     ])('%s shares one key with all the others without', async (_, request) => {
       warnings();
       const { admission, refusal, used } = gateOf(byUser);
@@ -459,6 +458,13 @@ describe('an admission', () => {
     expect(second.model).toBeUndefined();
     expect(first.id).not.toBe(second.id);
     expect(await first.layers()).toEqual([expect.objectContaining({ layer: 'w', used: 2, remaining: 8, cost: 1 })]);
+  });
+
+  test('tells in the decision how the limits stand after it, where that is asked for', async () => {
+    const { gate } = gateOf(one());
+    const admitted = await gate.admit({ permits: 3 }, { layers: true });
+    expect(admitted).toMatchObject({ layers: [{ layer: 'w', used: 3, remaining: 7, cost: 3 }] });
+    expect(await gate.admit({ permits: 3 })).toHaveProperty('layers', undefined);
   });
 
   test('ids of two gates differ', async () => {

@@ -45,7 +45,7 @@ test('eleven mistakes are told of at once, each with its path, the value and wha
   limits[1].by: got a list; expected a dimension such as 'user', or a list of different ones such as ['user', 'feature']
   limits[1].window: got '1 minute'; expected a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'
   limits[2].capacity.pro: got '5x'; expected a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity
-  limits[4]: got an object; expected what slidingWindow({ … }), tokenBucket({ … }) or concurrency({ … }) returns
+  limits[4]: got an object; expected what slidingWindow({ … }), tokenBucket({ … }), concurrency({ … }) or flexible(…) returns
   features: got 'chat'; expected a list of names
   budget: got a value that is not shown; expected no such field
   limits[2].name: got 'user'; expected a name of its own: limits[1] has this one
@@ -188,10 +188,10 @@ test.each([0, 0.5, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY, '200k'])('
   ).not.toThrow();
 });
 
-test("whenFull 'wait' and onStoreError 'local' are refused with the reason", () => {
-  expect(thrownBy(() => make(withWindow({ whenFull: 'wait', onStoreError: 'local' }))).message).toMatchInlineSnapshot(`
+test("whenFull 'wait' without a queue, and an unknown onStoreError, are refused with the reason", () => {
+  expect(thrownBy(() => make(withWindow({ whenFull: 'wait', onStoreError: 'ajar' }))).message).toMatchInlineSnapshot(`
 "Tollgate's configuration has 2 problems:
-  limits[0].onStoreError: got 'local'; expected 'closed' or 'open' ('local' needs a store that instances share; there is none yet)
+  limits[0].onStoreError: got 'ajar'; expected 'local' or 'closed' or 'open'
   limits[0].whenFull: got 'wait'; expected 'refuse', or a queue in the configuration, for requests to wait in"
 `);
 });

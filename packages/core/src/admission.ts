@@ -2,8 +2,8 @@
 import { actualOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
-import { isOwn, type LayerState } from './meters/layer-state.js';
-import { type Bill, keyIn, type Who } from './meters/meter.js';
+import type { LayerState } from './meters/layer-state.js';
+import type { Bill, Who } from './meters/meter.js';
 import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
 import type { Receipt } from './store/store.js';
@@ -22,8 +22,8 @@ export interface Admission {
   readonly signal: AbortSignal;
   /** The tokens, and their price in nano-dollars, that it is expected to use, extensions included. */
   readonly estimate: Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'>;
-  /** How the limits stand that it met: all, unless only those are asked for that count this caller alone. */
-  layers(which?: 'all' | 'own'): May<readonly LayerState[]>;
+  /** How the limits stand that it met. */
+  layers(): May<readonly LayerState[]>;
   /**
    * Charges for more work under the same admission, such as an agent's next call: all of it or, when refused, nothing.
    * What was admitted before stays so. Its price is that of the admission's model when it was admitted, unless `usd` is
@@ -52,7 +52,12 @@ export interface Admission {
 }
 
 export type Decision =
-  | { readonly admitted: true; readonly admission: Admission }
+  | {
+      readonly admitted: true;
+      readonly admission: Admission;
+      /** How the limits stand now, where that was asked for and is known at once. */
+      readonly layers: readonly LayerState[] | undefined;
+    }
   | { readonly admitted: false; readonly refusal: Refusal };
 
 /** What an admission needs of its gate. */
@@ -77,6 +82,8 @@ export class GateAdmission implements Admission {
   /** All that is booked: a meter stands here once for the admission and once for each extension. */
   receipt: Receipt;
   hasBeenExtended: boolean;
+  /** The last change that was asked for, settled or not. */
+  changing: Promise<Decision> | undefined;
   private readonly books: Books;
   private readonly caller: AbortSignal | undefined;
   private state: State;
@@ -98,6 +105,7 @@ export class GateAdmission implements Admission {
     this.offer = offer;
     this.receipt = receipt;
     this.hasBeenExtended = false;
+    this.changing = undefined;
     this.caller = caller;
     this.state = 'open';
     this.leaving = undefined;
@@ -126,10 +134,8 @@ export class GateAdmission implements Admission {
     return this.leaving.signal;
   }
 
-  layers(which: 'all' | 'own' = 'all'): May<readonly LayerState[]> {
-    const { who, bills } = this.offer;
-    const some = which === 'all' ? bills : bills.filter(({ scope }) => isOwn(scope, keyIn(scope, who)));
-    return this.books.layers(who, some);
+  layers(): May<readonly LayerState[]> {
+    return this.books.layers(this.offer.who, this.offer.bills);
   }
 
   abort(reason?: unknown): void {
@@ -141,8 +147,7 @@ export class GateAdmission implements Admission {
     if (this.state === 'open') this.state = 'kept open';
   }
 
-  async extend(estimate: Estimate): Promise<Decision> {
-    this.assertOpen();
+  extend(estimate: Estimate): Promise<Decision> {
     return this.books.extend(this, estimate);
   }
 
@@ -151,8 +156,11 @@ export class GateAdmission implements Admission {
   }
 
   assertOpen(): void {
-    if (this.isOpen) return;
-    throw new TollgateError(
+    if (!this.isOpen) throw this.tooLate();
+  }
+
+  tooLate(): TollgateError {
+    return new TollgateError(
       'TOLLGATE_ADMISSION_SETTLED',
       `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`,
     );
@@ -181,7 +189,7 @@ export class GateAdmission implements Admission {
     const restore = (error: unknown) => this.restore(before, after, error);
     let settling: May<void>;
     try {
-      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual, outcome));
+      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual));
     } catch (error) {
       return restore(error);
     }

@@ -2,7 +2,7 @@
 import type { Clock } from './clock.js';
 import type { AdaptiveLimit } from './line/concurrency-options.js';
 import type { QueueOptions } from './line/queue-options.js';
-import type { Unit } from './meters/meter.js';
+import type { Limiter, Unit } from './meters/meter.js';
 import type { Per } from './meters/periods.js';
 import type { Money } from './money/nano-dollars.js';
 import type { DatedPrice, ModelPrice, PriceTable } from './money/prices.js';
@@ -31,8 +31,6 @@ interface LayerOptions<Name extends string> {
   by?: Dimension | readonly Dimension[];
   /** `shadow` counts and reports without ever refusing. `enforce` unless given. */
   mode?: 'enforce' | 'shadow';
-  /** What holds while the store can't be asked: refuse everything or pass without counting. `closed` unless given. */
-  onStoreError?: 'open' | 'closed';
   /**
    * What becomes of a request that does not fit now: it is refused, or waits in the line, for which there has to be a
    * `queue`. `wait` of concurrency limits where there is one, else `refuse`, unless given.
@@ -40,7 +38,15 @@ interface LayerOptions<Name extends string> {
   whenFull?: 'refuse' | 'wait';
 }
 
-interface LimitOptions<Name extends string> extends LayerOptions<Name> {
+interface RateOptions<Name extends string> extends LayerOptions<Name> {
+  /**
+   * What holds while the store can't be asked: this process counts for itself, from empty, against its share of the limit
+   * (as many as share the store, so many shares); all is refused; or all passes uncounted. `local` unless given.
+   */
+  onStoreError?: 'local' | 'closed' | 'open';
+}
+
+interface LimitOptions<Name extends string> extends RateOptions<Name> {
   /** `permits` unless given. */
   unit?: Exclude<Unit, 'usd' | 'slots'>;
 }
@@ -64,7 +70,7 @@ export interface TokenBucketOptions<Name extends string = string> extends LimitO
   refill: PerPlan<Rate>;
 }
 
-export interface ConcurrencyOptions<Name extends string = string> extends LayerOptions<Name> {
+export interface ConcurrencyOptions<Name extends string = string> extends RateOptions<Name> {
   /** The most that run at once: a whole number from 1, or bounds between which it follows what is borne. */
   limit: PerPlan<number> | AdaptiveLimit;
   /**
@@ -86,7 +92,23 @@ export interface ConcurrencyLimit<Name extends string = string> extends Concurre
   readonly kind: 'concurrency';
 }
 
-export type Limit<Name extends string = string> = SlidingWindow<Name> | TokenBucket<Name> | ConcurrencyLimit<Name>;
+export interface FlexibleOptions<Name extends string = string> extends Omit<LayerOptions<Name>, 'whenFull'> {
+  /** `permits` unless given. */
+  unit?: Exclude<Unit, 'usd' | 'slots'>;
+  /** What holds where the limiter fails, or the store: all is refused, or passes uncounted. `closed` unless given. */
+  onStoreError?: 'closed' | 'open';
+}
+
+export interface FlexibleLimit<Name extends string = string> extends FlexibleOptions<Name> {
+  readonly kind: 'flexible';
+  readonly limiter: Limiter;
+}
+
+export type Limit<Name extends string = string> =
+  | SlidingWindow<Name>
+  | TokenBucket<Name>
+  | ConcurrencyLimit<Name>
+  | FlexibleLimit<Name>;
 
 export interface BudgetOptions<Name extends string = string> extends LayerOptions<Name> {
   /** The most that is spent in a period, such as `'$500'`; up to $9,007,199. */
@@ -95,6 +117,8 @@ export interface BudgetOptions<Name extends string = string> extends LayerOption
   per: Per;
   /** A name of the IANA database, such as `'Europe/Berlin'`. `UTC` unless given. */
   timeZone?: string;
+  /** What holds while the store can't be asked: what costs dollars is refused, or passes uncounted. `closed` unless given. */
+  onStoreError?: 'closed' | 'open';
   /**
    * Charges on admission what a request will likely cost (what was given, or learned: the 95th percentile, else the
    * most that it may), or in any case the most that it may. `likely` unless given; `worst` where the budget must not be passed.

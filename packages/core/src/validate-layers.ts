@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type AdaptiveOptions, isAdaptive, leaseField, readAdaptive } from './line/concurrency-options.js';
 import { createSlotsByKey } from './line/slots-by-key.js';
 import type { Layer } from './meters/charges.js';
-import type { Rule } from './meters/meter.js';
+import type { Limiter, Rule } from './meters/meter.js';
 import { byFunction, byPlan, type PerSubject } from './meters/per-subject.js';
 import { calendarRule, isTimeZone } from './meters/periods.js';
 import { windowRule } from './meters/window.js';
@@ -62,12 +62,14 @@ const layerFields = {
   name: field(A_NAME, parseName),
   by: field("a dimension such as 'user', or a list of different ones such as ['user', 'feature']", parseDimensions),
   mode: oneOf(['enforce', 'shadow']),
-  onStoreError: oneOf(['closed', 'open'], " ('local' needs a store that instances share; there is none yet)"),
   whenFull: optionalField("'refuse' or 'wait'", (value) => WHEN_FULL.find((word) => word === value)),
 };
 
+const onStoreError = oneOf(['local', 'closed', 'open']);
+
 const limitFields = {
   ...layerFields,
+  onStoreError,
   unit: oneOf(['permits', 'requests', 'tokens', 'inputTokens', 'outputTokens']),
 };
 
@@ -109,9 +111,30 @@ const concurrencyLimit = reading((value, context): AdaptiveOptions | Named<numbe
   return readPerSubject(value, A_NUMBER_OF_SLOTS, parseSlots, context, '; or { min, max } to adapt between');
 });
 
+const A_LIMITER =
+  'a limiter of rate-limiter-flexible, such as new RateLimiterRedis({ … }); those of a RateLimiterUnion each as a limit of its own';
+
+export const flexible = z
+  .strictObject({
+    name: layerFields.name,
+    by: layerFields.by,
+    mode: layerFields.mode,
+    unit: limitFields.unit,
+    onStoreError: oneOf(['closed', 'open']),
+    kind: z.literal('flexible'),
+    limiter: field(A_LIMITER, parseLimiter),
+  })
+  .transform(({ name, by, unit, mode, onStoreError, limiter }): ReadLayer => {
+    const { points: limit = Number.POSITIVE_INFINITY, duration = 0 } = limiter;
+    const rule = windowRule(duration > 0 ? duration * 1000 : LONGEST_WINDOW, 1);
+    const outside = { limiter, failsOpen: onStoreError === 'open' };
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull: 'refuse', limit, rule, outside };
+  });
+
 export const concurrency = z
   .strictObject({
     ...layerFields,
+    onStoreError,
     kind: z.literal('concurrency'),
     limit: concurrencyLimit,
     lease: leaseField,
@@ -135,6 +158,7 @@ export const budget = z
   .strictObject({
     ...layerFields,
     kind: z.literal('budget', { error: 'what budget({ … }) returns' }),
+    onStoreError: oneOf(['closed', 'open'], ' (a share of a budget can be spent anew by every process that starts)'),
     limit: perSubject(AN_AMOUNT, parseMoney),
     per: givenOneOf(['hour', 'day', 'week', 'month']),
     timeZone: field("a time zone such as 'UTC' or 'Europe/Berlin'", (value = 'UTC') =>
@@ -169,6 +193,11 @@ function parseDimensions(value: unknown = []): readonly Dimension[] | undefined 
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const valid = list.every((one) => typeof one === 'string' && one !== '') && new Set(list).size === list.length;
   return valid ? (list as readonly Dimension[]) : undefined;
+}
+
+function parseLimiter(value: unknown): Limiter | undefined {
+  const { consume, get } = (value ?? {}) as Partial<Limiter>;
+  return typeof consume === 'function' && typeof get === 'function' ? (value as Limiter) : undefined;
 }
 
 function parseSlots(value: unknown): number | undefined {

@@ -1,7 +1,8 @@
 /**
  * The header fields that tell a client how it stands: `RateLimit-Policy` and `RateLimit` of
  * draft-ietf-httpapi-ratelimit-headers-10, an item for each limit that counts this caller alone, or the older
- * `X-RateLimit-*`, which have room for one limit only: the one that is nearest to its end.
+ * `X-RateLimit-*`, which have room for one limit only: the one that is nearest to its end. Where several gates or other
+ * limiters stand before a route, the items of all stand in one list; of the older fields those of the last gate hold.
  */
 import type { LayerState } from '../meters/layer-state.js';
 import type { Unit } from '../meters/meter.js';
@@ -25,16 +26,43 @@ const QUOTA_UNITS: Record<Quota['unit'], string> = {
 /** The fields, by names in lower case: those go into a response as they are, where others have to be made so first. */
 export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderStyle): [name: string, value: string][] {
   if (style === false) return [];
-  const quotas = layers.filter(isShown).map((state) => (state.unit === 'usd' ? inMicrodollars(state) : state));
+  const quotas: Quota[] = [];
+  for (const state of layers) if (isShown(state)) quotas.push(state.unit === 'usd' ? inMicrodollars(state) : state);
   if (quotas.length === 0) return [];
-  const headers: [string, string][] = [];
-  if (style !== 'legacy') {
-    headers.push(['ratelimit-policy', policyOf(quotas)]);
-    headers.push(['ratelimit', quotas.map(limitItem).join(', ')]);
-  }
-  if (style !== 'draft') headers.push(...legacyHeaders(quotas.reduce((a, b) => (share(b) < share(a) ? b : a))));
-  return headers;
+  if (style === 'draft') return draftHeaders(quotas);
+  const legacy = legacyHeaders(quotas.reduce((a, b) => (share(b) < share(a) ? b : a)));
+  return style === 'legacy' ? legacy : [...draftHeaders(quotas), ...legacy];
 }
+
+function draftHeaders(quotas: readonly Quota[]): [name: string, value: string][] {
+  let limits = limitItem(quotas[0]);
+  for (let i = 1; i < quotas.length; i++) limits += `, ${limitItem(quotas[i])}`;
+  return [
+    ['ratelimit-policy', policyOf(quotas)],
+    ['ratelimit', limits],
+  ];
+}
+
+/** Header fields, by names in lower case. */
+export type Fields = readonly (readonly [name: string, value: string])[];
+
+/**
+ * A field's value where the response may have it already: items of others stay, and those that the gate has told before
+ * give way. What is no list of items, as by older drafts, gives way too: no client could read both as one.
+ *
+ * @param told what the gate has told before
+ */
+export function besideOthers(present: unknown, told: Fields, name: string, value: string): string {
+  if (present === undefined || !LISTS.has(name)) return value;
+  const items = String(present);
+  if (!items.startsWith('"')) return value;
+  const own = told.find((field) => field[0] === name)?.[1];
+  const list = `, ${items}, `;
+  if (own === undefined || !list.includes(`, ${own}, `)) return `${items}, ${value}`;
+  return list.replace(`, ${own}, `, () => `, ${value}, `).slice(2, -2);
+}
+
+const LISTS: ReadonlySet<string> = new Set(['ratelimit-policy', 'ratelimit']);
 
 function legacyHeaders(quota: Quota): [name: string, value: string][] {
   return [
@@ -62,7 +90,9 @@ let told: { readonly policies: readonly Policy[]; readonly text: string } = { po
 
 function policyOf(quotas: readonly Policy[]): string {
   const { policies } = told;
-  if (quotas.length !== policies.length || !quotas.every((quota, i) => isAlike(quota, policies[i]))) {
+  let isTold = quotas.length === policies.length;
+  for (let i = 0; isTold && i < quotas.length; i++) isTold = isAlike(quotas[i], policies[i]);
+  if (!isTold) {
     told = {
       policies: quotas.map(({ layer, unit, limit, windowMs }) => ({ layer, unit, limit, windowMs })),
       text: quotas.map(policyItem).join(', '),

@@ -2,8 +2,11 @@
 import type { Cost, Dimension } from '../request.js';
 import type { Credits } from './credits.js';
 import { type Read, readerOf } from './keys.js';
-import type { Bill, Charge, Ending, Key, Meter, Rule, Scope, Unit } from './meter.js';
+import type { Bill, Charge, Ending, Key, Meter, Outside, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
+
+/** What holds while the store can't be asked: nothing is counted, all is refused, or this process counts for itself. */
+export type OnStoreError = 'open' | 'closed' | 'local';
 
 /** A limit or budget as it is configured, in numbers. */
 export interface Layer {
@@ -11,7 +14,7 @@ export interface Layer {
   readonly by: readonly Dimension[];
   readonly unit: Unit;
   readonly shadow: boolean;
-  readonly onStoreError: 'open' | 'closed';
+  readonly onStoreError: OnStoreError;
   /** What becomes of a request that does not fit now; what is on trial never makes it wait. */
   readonly whenFull: 'refuse' | 'wait';
   readonly limit: number | PerSubject<number>;
@@ -20,6 +23,8 @@ export interface Layer {
   readonly budget?: BudgetTerms | undefined;
   /** Of slots alone, in place of `limit`. */
   readonly adaptive?: AdaptiveSlots | undefined;
+  /** What counts it in place of the store. */
+  readonly outside?: Outside | undefined;
 }
 
 /** Where how many slots there are follows what is borne. Times are in milliseconds since 1970. */
@@ -87,8 +92,6 @@ export interface Plan {
   readonly isFixed: boolean;
   /** By rung. */
   readonly last: (LastBills | undefined)[];
-  /** Every limit that enforces says so: while the store can't be asked, requests pass. */
-  readonly failsOpen: boolean;
   readonly hasBudgets: boolean;
   /** Of some slots, how many there are follows how admissions end. */
   readonly hasAdaptive: boolean;
@@ -111,7 +114,7 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
     const scope = scopes.get(id) ?? { by, at: by.map((dimension) => dimensions.indexOf(dimension)) };
     const group = groups.get(id) ?? { scope, layers: [], last: [] };
     const {
-      meter = { name, position, unit, scope: group.scope },
+      meter = { name, position, unit, scope: group.scope, outside: layer.outside },
       credits = new Map(),
       adaptive = layer.adaptive,
     } = known.get(name) ?? {};
@@ -125,7 +128,6 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
     groups: [...groups.values()],
     isFixed: layers.every(isFixed),
     last: [],
-    failsOpen: layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open'),
     hasBudgets: layers.some(({ budget }) => budget !== undefined),
     hasAdaptive: layers.some(({ adaptive }) => adaptive !== undefined),
     layerOf: new Map(metered.map((layer) => [layer.meter, layer])),

@@ -1,4 +1,5 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
+import type { Booking } from '../meters/booking.js';
 import type { Bill, Charge, Usage, Who } from '../meters/meter.js';
 import type { May } from '../request.js';
 
@@ -17,19 +18,17 @@ export interface TakeRequest {
   readonly sequence: number;
   /** Best first. The first of which every charge fits is taken. */
   readonly alternatives: readonly Alternative[];
+  /** What its meters say once it is charged is wanted too. */
+  readonly tells?: boolean;
 }
 
 /**
  * What one charge came to. A store that settles it brings it up to date; before that its owner gives the charge the rule
  * that holds then, where a period has ended meanwhile.
  */
-export interface Entry {
+export interface Entry extends Booking {
   charge: Charge;
   readonly who: Who;
-  /** What is booked now: at first the charge's cost. */
-  cost: number;
-  /** Where in the row it is booked; meaningful to the rule alone. */
-  place: number;
   /** Of a budget, what counted on it after this had been booked or settled: somebody may have to be told. */
   used: number | undefined;
 }
@@ -44,6 +43,8 @@ export interface Taken {
   readonly receipt: Receipt;
   /** Shadow charges that did not fit, and so were not made. */
   readonly shadowRefused: readonly Usage[];
+  /** What the alternative's meters say now, where that was wanted. */
+  readonly usages?: readonly Usage[] | undefined;
 }
 
 /** Nothing was charged. */
@@ -60,12 +61,15 @@ export interface Store {
   /** Charges the first alternative that fits as a whole, or nothing. */
   take(request: TakeRequest, now: number): May<Taken | NotTaken>;
   /**
-   * Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked.
+   * Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked. What can't
+   * be given back any more stays booked, and the entry's cost says so.
    *
    * @param goesOn the admission is not at its end: what it keeps can still be given back
    */
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
+  /** How many processes share what this one keeps, as far as it knows; 1 or more. One, where it is left out. */
+  instances?(): number;
   close(): May<void>;
 }
