@@ -222,9 +222,9 @@ export function createTollgate<
       assertOpen();
       const now = clock.now();
       const offers = offersOf(terms, request, body, now);
-      const usages = await peekAll(ledger, offers);
+      const usages = await peekAll(ledger.peek, offers);
       const entrant = line && new LineRequest(present, request, offers);
-      return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant)));
+      return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant, usages)));
     },
     topUp: async (budget, whom, amount) =>
       giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount)),

@@ -1,12 +1,12 @@
 /** A request begins, waits, or is turned away. */
 import type { Usage } from '../meters/meter.js';
-import { isPromise, type May, then } from '../request.js';
+import { isPromise, type May, then, together } from '../request.js';
 import type { Alternative, NotTaken, Taken } from '../store/store.js';
 import { goesBehind, isBehindAt, isFull, isHelpedByWaiting, passings, rankAt } from './blocked.js';
 import { mayWaitMs, pushOut, turnedAway } from './departures.js';
 import { type Coming, enqueue, type Stop } from './enqueue.js';
 import { type Hall, overflowFor } from './hall.js';
-import { outlookAt, together } from './outlook.js';
+import { outlookAt } from './outlook.js';
 import { aheadOf, NOBODY, stationOf } from './station.js';
 import { noteBegins } from './turns.js';
 import type { Entrant, Passed } from './waiter.js';
@@ -71,7 +71,7 @@ function pass<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, way: A)
 /** Asks what the meters of all ways say, and charges nothing. */
 function askedFor<A extends Alternative>(hall: Hall<A>, coming: Coming<A>): May<Passed<A>> {
   const { ways } = coming;
-  return then(peekAll(hall, ways), (usages) =>
+  return then(hall.desk.peekAll(ways), (usages) =>
     usages === undefined ? { result: undefined, alternatives: ways, waitedMs: 0 } : hold(hall, coming, usages),
   );
 }
@@ -168,14 +168,4 @@ function stopsFor<A extends Alternative>(
 /** What its key has asked before holds it back too. */
 function leastMsAt({ leastMs, turn }: Stop): number {
   return Math.max(leastMs, turn?.waitMs ?? 0);
-}
-
-/** What the alternatives' meters say; `undefined` if the store failed. */
-export function peekAll<A extends Alternative>(
-  { desk }: Hall<A>,
-  ways: readonly A[],
-): May<readonly (readonly Usage[])[] | undefined> {
-  return then(together(ways.map(({ who, bills }) => desk.peek(who, bills))), (usages) =>
-    usages.every((ofOne) => ofOne !== undefined) ? usages : undefined,
-  );
 }

@@ -22,6 +22,8 @@ export interface LineDesk<A extends Alternative> {
   /** Charges the first alternative that fits as a whole, or nothing. `undefined` if the store failed; never rejects. */
   take(alternatives: readonly A[], now: number): May<Taken | NotTaken | undefined>;
   readonly peek: Peek;
+  /** What the meters would say to each of several alternatives; `undefined` if that can't be told. */
+  peekAll(alternatives: readonly A[]): May<readonly (readonly Usage[])[] | undefined>;
   /** Gives back what was charged for a request that has left meanwhile. */
   giveBack(receipt: Receipt): void;
   levelChanged(from: number, to: number): void;

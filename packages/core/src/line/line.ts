@@ -14,9 +14,10 @@
  * Invariants: who waits and is not delayed or being tried stands at a station at least; no station and nobody is tried
  * twice at once; what is taken for one who has left meanwhile is given back at once.
  */
+import type { Usage } from '../meters/meter.js';
 import type { May, Priority } from '../request.js';
 import type { Alternative, Receipt } from '../store/store.js';
-import { peekAll, stopsOf } from './approach.js';
+import { stopsOf } from './approach.js';
 import { enter, release } from './arrivals.js';
 import { mayWaitMs, timeOut, withdraw } from './departures.js';
 import type { FairKey } from './fairness.js';
@@ -54,9 +55,14 @@ export interface Line<A extends Alternative> {
   /** The terms have changed. */
   renewed(): void;
   state(): LineState;
-  /** How long one would wait that comes now; `undefined` where it wouldn't, or where waiting doesn't help. */
+  /**
+   * How long one would wait that comes now; `undefined` where it wouldn't, or where waiting doesn't help.
+   *
+   * @param usages what the meters of each of its alternatives say
+   */
   outlook(
     entrant: Entrant<A>,
+    usages: readonly (readonly Usage[])[],
   ): Promise<{ readonly position: number; readonly expectedMs: number | undefined } | undefined>;
   /** Turns all away, and resolves once nothing is asked of the store for them any more. */
   close(): Promise<void>;
@@ -121,10 +127,10 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
         values: [...values].map(([value, counts]) => ({ value, ...counts })),
       };
     },
-    async outlook(entrant) {
-      const usages = mayWaitMs(hall, entrant) === 0 ? undefined : await peekAll(hall, entrant.alternatives);
-      const stops = usages && (await stopsOf(hall, entrant, entrant.alternatives, usages));
-      if (stops === undefined || stops === 'none' || stops.length === 0) return undefined;
+    async outlook(entrant, usages) {
+      if (mayWaitMs(hall, entrant) === 0) return undefined;
+      const stops = await stopsOf(hall, entrant, entrant.alternatives, usages);
+      if (stops === 'none' || stops.length === 0) return undefined;
       const { position, expectedMs } = stops.reduce((a, b) => (b.leastMs < a.leastMs ? b : a));
       return { position, expectedMs };
     },

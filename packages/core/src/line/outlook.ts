@@ -1,6 +1,6 @@
 /** How long somebody would wait at a station: what the line knows of its pace, or the meter of its time. */
 import { type Bill, type Usage, type Who, whoHas } from '../meters/meter.js';
-import { isPromise, type May, then } from '../request.js';
+import { type May, then } from '../request.js';
 import { paceOf } from './pace.js';
 import type { Pending, Station } from './station.js';
 
@@ -65,9 +65,4 @@ function timeFor({ charge, key, used }: Usage, total: number, now: number, peek:
     case 'slots':
       return 0;
   }
-}
-
-/** All of what may be promised: at once, where nothing is. */
-export function together<T>(values: readonly May<T>[]): May<readonly T[]> {
-  return values.some(isPromise) ? Promise.all(values) : (values as readonly T[]);
 }
