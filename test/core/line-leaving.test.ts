@@ -9,6 +9,19 @@ const perMinute = (limit: number) => slidingWindow({ name: 'w', limit, window: '
 
 const LOW = [0.01, 0.02, 0.03, 0.04] as const;
 
+/** A store that answers to takes, from a time on, only when it is told to: by calling what is pending. */
+function slowStore() {
+  const inner = memoryStore();
+  const pending: (() => void)[] = [];
+  let isSlow = false;
+  const take: typeof inner.take = (request, now) =>
+    isSlow ? new Promise((resolve) => pending.push(() => resolve(inner.take(request, now)))) : inner.take(request, now);
+  const begin = () => {
+    isSlow = true;
+  };
+  return { store: { ...inner, take }, pending, begin };
+}
+
 /** A gate whose slots end, one each second, as fast as they begin. */
 async function paced(queue: object = {}) {
   const bench = gateOf([], { queue: { concurrency: 1, shedding: false, ...queue } });
@@ -285,32 +298,26 @@ describe('who gives up', () => {
   });
 
   it('while it waits for the store gives back what it is charged then', async () => {
-    const inner = memoryStore();
-    const pending: (() => void)[] = [];
-    let isSlow = false;
-    const take: typeof inner.take = (request, now) =>
-      isSlow
-        ? new Promise((resolve) => pending.push(() => resolve(inner.take(request, now))))
-        : inner.take(request, now);
-    const { gate, used } = gateOf([perMinute(5)], { queue: { concurrency: 1 }, store: { ...inner, take } });
+    const slow = slowStore();
+    const { gate, used } = gateOf([perMinute(5)], { queue: { concurrency: 1 }, store: slow.store });
     const { ask, errors, end, began } = askers(gate);
     const leaving = new AbortController();
     ask('runs');
     ask('leaves', one, { signal: leaving.signal });
     ask('stays');
     await flush();
-    isSlow = true;
+    slow.begin();
     await end('runs');
-    expect(pending).toHaveLength(1);
+    expect(slow.pending).toHaveLength(1);
     leaving.abort('gone');
     await flush();
     expect(errors.get('leaves')).toBe('gone');
-    pending[0]();
+    slow.pending[0]();
     await flush();
     // What it had taken is back, so that the next can begin.
     expect(await used()).toEqual({ w: 1, concurrency: 0 });
-    expect(pending).toHaveLength(2);
-    pending[1]();
+    expect(slow.pending).toHaveLength(2);
+    slow.pending[1]();
     await flush();
     expect(began).toEqual(['runs', 'stays']);
     expect(await used()).toEqual({ w: 2, concurrency: 1 });
@@ -319,21 +326,15 @@ describe('who gives up', () => {
 
 describe('a gate that closes', () => {
   it('turns all away, leaves no timer and gives back what was under way', async () => {
-    const inner = memoryStore();
-    const pending: (() => void)[] = [];
+    const slow = slowStore();
     const order: string[] = [];
-    let isSlow = false;
     const { gate, clock } = gateOf([perMinute(1), concurrency({ name: 'c', limit: 1 })], {
       queue: { maxWait: '1h' },
       store: {
-        ...inner,
-        take: (request, now) =>
-          isSlow
-            ? new Promise((resolve) => pending.push(() => resolve(inner.take(request, now))))
-            : inner.take(request, now),
+        ...slow.store,
         settle: (...asked) => {
           order.push('settle');
-          return inner.settle(...asked);
+          return slow.store.settle(...asked);
         },
         close: () => {
           order.push('close');
@@ -365,14 +366,14 @@ describe('a gate that closes', () => {
     await flush();
     const first = of('first');
     await first.settle();
-    isSlow = true;
+    slow.begin();
     clock.advance(70 * SECOND);
-    expect(pending).toHaveLength(1);
+    expect(slow.pending).toHaveLength(1);
     const closing = gate.close();
     await flush();
     expect(errors.get('second')).toMatchObject({ code: 'TOLLGATE_CLOSED' });
     order.length = 0;
-    pending[0]();
+    slow.pending[0]();
     await closing;
     expect(order).toEqual(['settle', 'close']);
     expect(timers).toBe(0);

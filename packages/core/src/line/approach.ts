@@ -7,8 +7,8 @@ import { mayWaitMs, pushOut, turnedAway } from './departures.js';
 import { type Coming, enqueue, type Stop } from './enqueue.js';
 import { type Hall, overflowFor } from './hall.js';
 import { outlookAt } from './outlook.js';
+import { noteBegins } from './serve.js';
 import { aheadOf, NOBODY, stationOf } from './station.js';
-import { noteBegins } from './turns.js';
 import type { Entrant, Passed } from './waiter.js';
 
 /**

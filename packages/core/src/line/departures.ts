@@ -5,9 +5,9 @@ import type { Bound } from './depth.js';
 import { type Hall, leave, look } from './hall.js';
 import type { Outlook } from './outlook.js';
 import { paceOf } from './pace.js';
+import { serve } from './serve.js';
 import { isDropped } from './shedding.js';
 import { aheadOf, NOBODY, type Stand } from './station.js';
-import { serve } from './turns.js';
 import type { Entrant, TurnedAway, TurnedAwayFor, Waiter } from './waiter.js';
 
 /** Milliseconds. A client that comes back sooner finds what it has found. */

@@ -8,8 +8,8 @@ import { createFairness } from './fairness.js';
 import { arrive, type Hall, isFirst, look, overflowFor, stand, waitForTime } from './hall.js';
 import type { Outlook } from './outlook.js';
 import { PRIORITIES } from './priorities.js';
+import { serve } from './serve.js';
 import { openStation, type Station } from './station.js';
-import { serve } from './turns.js';
 import type { Entrant, Passed, Waiter } from './waiter.js';
 
 /** Where somebody would have to wait. */

@@ -2,6 +2,10 @@
  * The line: where requests wait until there is room. It knows scores, stations and wake-ups; what things cost, and what is
  * told to whom, is the gate's.
  *
+ * The words: a *station* is where requests wait, one for each meter and key, with a line of its own; the *hall* is all of them,
+ * and everybody who waits. A *way* is an alternative of a request, a *stop* a station at which it would have to wait, an
+ * *outlook* how long that takes.
+ *
  * A request waits at the station of a meter that refuses it: of several the one that takes longest, and for each of its
  * alternatives one. Where a station may have room (something was given back there, its time has come, limits have changed),
  * the one whose turn it is is tried, with all its alternatives, and charged if it fits. If it doesn't fit, all that come
@@ -9,7 +13,8 @@
  * to that station, with the score that it has. So nobody holds up those who wait for something else; who needs two meters
  * that both are short waits for one after the other.
  *
- * Whoever comes goes behind those at each station that it has to pass, unless its score is better.
+ * Whoever comes goes behind those at each station that it has to pass, unless its score is better. Where as many wait as may,
+ * it takes the place of the last in order, if that goes after it.
  *
  * Invariants: who waits and is not delayed or being tried stands at a station at least; no station and nobody is tried
  * twice at once; what is taken for one who has left meanwhile is given back at once.
@@ -24,8 +29,8 @@ import type { FairKey } from './fairness.js';
 import { type Hall, type LineDesk, look, openHall } from './hall.js';
 import { first } from './heap.js';
 import { byPriority } from './priorities.js';
+import { serve, serveDue } from './serve.js';
 import { stationFor } from './station.js';
-import { serve, serveDue } from './turns.js';
 import type { Entrant, Passed } from './waiter.js';
 
 /** How the line stands. */

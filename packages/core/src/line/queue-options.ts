@@ -23,9 +23,15 @@ export interface QueueOptions {
   concurrency?: number | AdaptiveLimit;
   /** How long at least what is never settled keeps its slot; at most twice that. From 1 s to 1 day; `'10m'` unless given. */
   lease?: Duration;
-  /** After how long each priority has caught up with `interactive`. `'5m'` unless given. */
+  /**
+   * After how long each priority has caught up with `interactive`. `'5m'` unless given. In an overload no more is accepted
+   * of a priority than begins before it goes first: the sooner it would, the sooner it is shed.
+   */
   ageing?: AgeingInput;
-  /** The most that wait; of those that are delayed for being shed as many again. 1000 unless given. */
+  /**
+   * The most that wait; of those that are delayed for being shed as many again. 1000 unless given. Where so many wait, who
+   * comes takes the place of the last in order, or is refused if that would be itself.
+   */
   maxDepth?: number;
   /** The most that wait of one value of `fairBy`. `maxDepth` unless given. */
   maxDepthEach?: number;

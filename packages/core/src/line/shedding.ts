@@ -17,8 +17,8 @@
  * the next. So `holdMs` at least pass between any change of the level and its next lowering; nothing is raised, lowered
  * and raised again in less; and a pressure that stays between the two thresholds changes nothing.
  *
- * What is dropped is what arrives. Those that wait already were accepted: they keep their places and start in their turn,
- * so slots don't idle until the level is lowered again.
+ * What is dropped is what arrives. Those that wait already were accepted, and start in their turn: slots don't idle until the
+ * level is lowered again.
  */
 import { configError, type Problem } from '../errors.js';
 import type { Priority } from '../request.js';
