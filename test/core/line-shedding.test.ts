@@ -124,6 +124,60 @@ describe('shedding', () => {
     expect(began.slice(2)).toEqual(['runs again', 'batch', 'later']);
   });
 
+  describe('where a slot is free every 20 seconds', () => {
+    async function slow() {
+      const bench = gateOf([], { queue: { concurrency: 1 } });
+      const asking = askers(bench.gate);
+      for (let i = 0; i < 12; i++) asking.ask(`early ${i}`, of('batch'));
+      await flush();
+      for (let i = 0; i < 11; i++) {
+        bench.clock.advance(20 * SECOND);
+        await asking.end(`early ${i}`);
+      }
+      const line = async () => (await bench.gate.inspect({})).line;
+      /** Standard requests come, `work` is done, and they are gone. */
+      async function pressed(count: number, work: () => void): Promise<void> {
+        const leaving = new AbortController();
+        for (let i = 0; i < count; i++) asking.ask('standard', of('standard'), { signal: leaving.signal });
+        bench.clock.advance(20);
+        work();
+        await flush();
+        leaving.abort();
+        await flush();
+      }
+      return { ...bench, ...asking, line, pressed };
+    }
+    const patient = of('background', { whenShed: 'delay' });
+
+    it('reads the pressure in the end, however many come and go at once', async () => {
+      const { clock, ask, end, began, line, pressed } = await slow();
+      await pressed(2, () => ask('delayed', patient));
+      clock.advance(20 + 4 * 5 * SECOND);
+      await flush();
+      expect(await line()).toMatchObject({ level: 0, waiting: 1, delayed: 0 });
+      await end('early 11');
+      expect(began.at(-1)).toBe('delayed');
+    });
+
+    it('lets those come back that were delayed when nobody waits, though the pressure was great just before', async () => {
+      const { clock, ask, end, began, line, pressed } = await slow();
+      const leaving = new AbortController();
+      await pressed(2, () => {
+        ask('first', patient, { signal: leaving.signal });
+        ask('second', patient);
+      });
+      clock.advance(20 + 4 * 5 * SECOND);
+      await flush();
+      expect(await line()).toMatchObject({ level: 0, waiting: 1, delayed: 1 });
+      await pressed(1, () => leaving.abort());
+      expect(await line()).toMatchObject({ level: 0, waiting: 0, delayed: 1 });
+      await end('early 11');
+      clock.advance(20);
+      await flush();
+      expect(began.at(-1)).toBe('second');
+    });
+  });
+
   it('never is in another order, whatever the load', async () => {
     const traces = fc.array(
       fc.record({

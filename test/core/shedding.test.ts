@@ -40,7 +40,7 @@ describe('the order', () => {
     [4, ['background', 'batch', 'standard'], 1],
   ])('on level %d drops %j, and starts standard %d further down', (level, dropped, skipped) => {
     expect(onLevel(level).level).toBe(level);
-    expect(levelAt(alike(level), OPTIONS)).toBe(level);
+    expect(levelAt(alike(level), OPTIONS.raiseAt)).toBe(level);
     expect(BOTTOM_UP.filter((priority) => isDropped(level, priority))).toEqual(dropped);
     expect(skipsFirstRungs(level, 'standard', 3)).toBe(skipped);
     expect(skipsFirstRungs(level, 'interactive', 3)).toBe(0);

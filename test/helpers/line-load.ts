@@ -30,7 +30,6 @@ export interface Ended {
   readonly priority: Priority;
   readonly tenant: string;
   readonly cameAt: number;
-  readonly endedAt: number;
   /** `undefined`: it was admitted. */
   readonly refusal: Refusal | undefined;
   readonly waitedMs: number;
@@ -63,9 +62,9 @@ export async function play(
       subject: { tenant },
       ...(whenShed !== undefined && { whenShed }),
     });
-    const endedAt = clock.now() - START;
+    const waitedMs = clock.now() - START - cameAt;
     const { refusal, admission } = { refusal: undefined, admission: undefined, ...decision };
-    ends.push({ priority, tenant, cameAt, endedAt, refusal, waitedMs: endedAt - cameAt });
+    ends.push({ priority, tenant, cameAt, refusal, waitedMs });
     if (admission) clock.after(runsMs, () => void admission.settle());
   }
 

@@ -6,7 +6,7 @@ import { mayWaitMs, turnedAway } from './departures.js';
 import { delay } from './enqueue.js';
 import { type Hall, leave } from './hall.js';
 import { noteAsked } from './load.js';
-import { peek } from './priority-queue.js';
+import { peekAmong } from './priority-queue.js';
 import { isDropped, skipsFirstRungs } from './shedding.js';
 import type { Entrant, Passed, Waiter } from './waiter.js';
 
@@ -18,17 +18,14 @@ export function enter<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>)
   shedder.read(now);
   const { priority, key, whenShed, alternatives } = entrant;
   const level = shedder.level();
-  const isRefused = whenShed === 'refuse' || mayWaitMs(hall, entrant) === 0;
-  if (isDropped(level, priority)) {
-    if (!isRefused) return delay(hall, entrant, now);
-    return turnedAway(hall, entrant, 'shed', { bound: 'all', retryAfterMs: shedder.waitMs(priority, now) });
+  const isOfAll = isDropped(level, priority);
+  const own = isOfAll ? undefined : shedder.ownOf(key, now);
+  if (isOfAll || (own && isDropped(own.level, priority))) {
+    if (whenShed === 'delay' && mayWaitMs(hall, entrant) > 0) return delay(hall, entrant, now);
+    const retryAfterMs = own?.waitMs ?? shedder.waitMs(priority, now);
+    return turnedAway(hall, entrant, 'shed', { bound: isOfAll ? 'all' : 'each', retryAfterMs });
   }
-  const own = shedder.ownOf(key, now);
-  // Who had rather wait does so in the line: beyond its share it is behind all others.
-  if (isDropped(own.level, priority) && isRefused) {
-    return turnedAway(hall, entrant, 'shed', { bound: 'each', retryAfterMs: own.waitMs });
-  }
-  return approach(hall, entrant, skipsFirstRungs(Math.max(level, own.level), priority, alternatives.length));
+  return approach(hall, entrant, skipsFirstRungs(Math.max(level, own?.level ?? 0), priority, alternatives.length));
 }
 
 /**
@@ -36,12 +33,19 @@ export function enter<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>)
  * they begin at once and the pressure lets the level be. All together would hold up those for whom they were delayed.
  */
 export function release<A extends Alternative>(hall: Hall<A>): void {
-  const { delayed, shedder } = hall;
-  for (let next = peek(delayed); next && shedder.releases(next.entrant.priority); next = peek(delayed)) {
+  const { delayed, shedder, desk } = hall;
+  while (delayed.size > 0) {
+    const now = desk.clock.now();
+    const next = peekAmong(delayed, ({ entrant: { priority, key } }) => shedder.releases(priority, key, now));
+    if (next === undefined) return;
     leave(hall, next);
     const coming = comeAgain(hall, next);
     if (isPromise(coming)) {
-      void coming.then(() => release(hall));
+      const done = coming.then(() => {
+        hall.tries.delete(done);
+        release(hall);
+      });
+      hall.tries.add(done);
       return;
     }
   }

@@ -79,6 +79,16 @@ export function peek<T extends object>({ busy }: PriorityQueue<T>): T | undefine
   return lane && firstIn(lane);
 }
 
+/** The first in order of those that are the first of their lanes and pass a test, in O(lanes). */
+export function peekAmong<T extends object>({ busy }: PriorityQueue<T>, passes: (first: T) => boolean): T | undefined {
+  let found: Lane<T> | undefined;
+  for (const lane of busy.entries) {
+    const one = firstIn(lane);
+    if (one && (found === undefined || goesBefore(lane, found)) && passes(one)) found = lane;
+  }
+  return found && firstIn(found);
+}
+
 /** Takes out the first in order. */
 export function pop<T extends object>(queue: PriorityQueue<T>): T | undefined {
   const lane = first(queue.busy);

@@ -13,7 +13,7 @@ export interface Shedder {
   read(now: number): void;
   level(): number;
   /** Whether one comes in that was delayed: the level leaves it to, and the pressure isn't about to raise it again. */
-  releases(priority: Priority): boolean;
+  releases(priority: Priority, key: FairKey, now: number): boolean;
   /** What a key asks beyond its share is shed in the same order, and costs nobody else. */
   ownOf(key: FairKey, now: number): OwnShedding;
   /** Milliseconds until a priority is served again, about. */
@@ -58,27 +58,41 @@ export function createShedder<W extends object>(
   const { holdMs } = options;
   const every = Math.min(READ_EVERY, holdMs);
   let state = NOT_SHEDDING;
-  let read = { at: Number.NEGATIVE_INFINITY, waiting: 0 };
-  const nextAt = () => (state.floor < state.level ? state.since + holdMs : Number.POSITIVE_INFINITY);
+  let read = { at: Number.NEGATIVE_INFINITY, waiting: 0, isDated: false };
+  const nextAt = () => {
+    const lowersAt = state.floor < state.level ? state.since + holdMs : Number.POSITIVE_INFINITY;
+    return read.isDated ? Math.min(read.at + every, lowersAt) : lowersAt;
+  };
+  const ownLoad = (key: FairKey, now: number) =>
+    terms().fairBy === undefined || depth.all.waiting === 0 ? undefined : ownLoadOf(terms(), stations, key, now);
   return {
     read(now) {
       const before = state.level;
       const { waiting } = depth.all;
       // At rest nothing changes.
-      if (before === 0 && waiting === 0) return;
+      if (before === 0 && state.floor === 0 && waiting === 0) return;
       const isLately = now >= read.at && now - read.at < every && now < nextAt();
-      if (isLately && Math.abs(waiting - read.waiting) < terms().maxDepth * READ_PART) return;
-      read = { at: now, waiting };
+      if (isLately && Math.abs(waiting - read.waiting) < terms().maxDepth * READ_PART) {
+        read.isDated = true;
+        return;
+      }
+      read = { at: now, waiting, isDated: false };
       state = step(state, pressures(loadOf(terms(), stations, now)), now, options);
       if (state.level !== before) changed(before, state.level);
     },
     level: () => state.level,
-    releases: (priority) => !isDropped(Math.max(state.level, state.floor), priority),
+    releases(priority, key, now) {
+      if (isDropped(Math.max(state.level, state.floor), priority)) return false;
+      const own = ownLoad(key, now);
+      return own === undefined || !isDropped(levelAt(pressures(own), options.lowerAt), priority);
+    },
     ownOf(key, now) {
-      const present = terms();
-      if (present.fairBy === undefined || depth.all.waiting === 0) return NOTHING_OWN;
-      const load = ownLoadOf(present, stations, key, now);
-      return { level: levelAt(pressures(load), options), waitMs: Math.max(...Object.values(load.expectedWaitMs)) };
+      const own = ownLoad(key, now);
+      if (own === undefined) return NOTHING_OWN;
+      return {
+        level: levelAt(pressures(own), options.raiseAt),
+        waitMs: Math.max(...Object.values(own.expectedWaitMs)),
+      };
     },
     waitMs(priority, now) {
       const ms = wait(state, priority, now, options);

@@ -154,23 +154,22 @@ export const NOT_SHEDDING: SheddingState = Object.freeze({ level: 0, floor: 0, s
  * @param pressure as {@link pressures} tells it
  * @param now milliseconds since 1970
  */
-export function step(state: SheddingState, pressure: PerLevel, now: number, options: SheddingOptions): SheddingState {
-  const { lowerAt, holdMs } = options;
+export function step(
+  state: SheddingState,
+  pressure: PerLevel,
+  now: number,
+  { raiseAt, lowerAt, holdMs }: SheddingOptions,
+): SheddingState {
   const held = now >= state.since ? Math.floor((now - state.since) / holdMs) : 0;
   const lowered = Math.min(held, Math.max(0, state.level - state.floor));
   const left = state.level - lowered;
-  const level = Math.max(left, levelAt(pressure, options));
+  const level = Math.max(left, levelAt(pressure, raiseAt));
   const goesOn = state.floor < left && state.since <= now;
-  return { level, floor: highest(pressure, lowerAt), since: goesOn ? state.since + lowered * holdMs : now };
-}
-
-/** The level that a pressure raises to. */
-export function levelAt(pressure: PerLevel, { raiseAt }: SheddingOptions): number {
-  return highest(pressure, raiseAt);
+  return { level, floor: levelAt(pressure, lowerAt), since: goesOn ? state.since + lowered * holdMs : now };
 }
 
 /** The highest level whose threshold the pressure has reached. */
-function highest(pressure: PerLevel, thresholds: PerLevel): number {
+export function levelAt(pressure: PerLevel, thresholds: PerLevel): number {
   let level = TOP_LEVEL;
   while (level > 0 && !(pressure[level - 1] >= thresholds[level - 1])) level--;
   return level;
