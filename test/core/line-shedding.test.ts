@@ -252,6 +252,36 @@ describe('shedding', () => {
     ]);
   });
 
+  it('is by itself of what a tenant asks beyond its share, and costs nobody else', async () => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, fairBy: 'tenant' } });
+    const { ask, end, refusals, began } = askers(gate);
+    const by = (tenant: string, priority: Priority): AdmitRequest => of(priority, { subject: { tenant } });
+    // A slot is free every second, and that is known.
+    for (let i = 0; i < 12; i++) ask(`early ${i}`, by('hog', 'standard'));
+    await flush();
+    for (let i = 0; i < 12; i++) {
+      clock.advance(SECOND);
+      await end(`early ${i}`);
+    }
+    for (let i = 0; i < 40; i++) ask(`hog ${i}`, by('hog', 'standard'));
+    ask('hog batch', by('hog', 'batch'));
+    for (const priority of ['interactive', 'standard'] as const) ask(`polite ${priority}`, by('polite', priority));
+    await flush();
+    expect([...refusals.values()].every(({ reason }) => reason === 'shed')).toBe(true);
+    const own = [...refusals.keys()];
+    expect(own.length).toBeGreaterThan(5);
+    expect(own).toEqual([...own.filter((name) => /^hog \d/.test(name)), 'hog batch']);
+    expect(refusals.get('hog 39')).toMatchObject({ reason: 'shed', status: 503, layer: undefined });
+    expect(refusals.get('hog 39')?.detail).toMatch(
+      /^Your tenant asks for more than its share, and requests of the priority 'standard' are not served for now\. Try again in \d\d seconds\.$/,
+    );
+    expect((await gate.inspect({})).line?.level).toBeLessThan(3);
+    await end('hog 0');
+    expect(began.at(-1)).toBe('polite interactive');
+    for (let i = 0; i < 3; i++) await end(began.at(-1) ?? '');
+    expect(began.slice(-3)).toContain('polite standard');
+  });
+
   it('is none where it is not wanted', async () => {
     const { refusals, ask } = await loaded(9, { queue: { ...queue, shedding: false } });
     ask('background', of('background'));
