@@ -52,9 +52,7 @@ export interface Hall<A extends Alternative> {
 /** The longest that slots which rest are left alone for, in milliseconds. */
 const LONGEST_REST = 250;
 
-/**
- * @param ring told when something is due
- */
+/** @param ring told when something is due */
 export function openHall<A extends Alternative>(desk: LineDesk<A>, ring: () => void): Hall<A> {
   const stations = noStations<Waiter<A>>();
   const depth = noDepth();
@@ -112,7 +110,7 @@ export function overflowFor<A extends Alternative>(
   return { bound, last: found };
 }
 
-/** Somebody waits for what the charge counts, too. Returns the station, and whether it is this one's turn there. */
+/** Somebody waits for what the charge counts, too. Returns the station. */
 export function stand<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
