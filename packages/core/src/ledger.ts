@@ -78,7 +78,7 @@ export function createLedger(
     tells: boolean,
   ): Taken | NotTaken | undefined {
     fallback ??= createFallback();
-    const result = fallback.take(alternatives, plan(), store.instances?.() ?? 1, now, tells);
+    const result = fallback.take(alternatives, plan(), store.shared?.instances() ?? 1, now, tells);
     return result && taken(result, now);
   }
 
