@@ -54,7 +54,10 @@ describe('a change', () => {
   test('by a function is one of this process alone', async () => {
     const { open } = setUp();
     const [one, other] = [open(), open()];
-    one.gate.update({ limits: { user: { limit: () => 2 } } });
+    const heard: unknown[] = [];
+    other.gate.on('updated', (event) => heard.push(event));
+    one.gate.update({ limits: { user: { limit: () => 2 } }, tiers: { small: 5 } });
+    expect(heard).toEqual([]);
     await one.refusal({ ...ann, permits: 3 });
     await other.admission({ ...ann, permits: 3 });
   });

@@ -12,6 +12,7 @@ import { isRecord } from './schema.js';
 /** Room that a key of a budget is given for a period: some nano-dollars, or as much as it had used. */
 export interface Given {
   readonly budget: string;
+  /** As JSON has it: null where there is no value. Credits go by the same JSON. */
   readonly key: Key;
   readonly period: number;
   readonly room: { readonly amount: number } | { readonly used: number };
@@ -62,9 +63,7 @@ export async function giveRoom(
 export function applyRoom({ layerOf }: Plan, { budget, key, period, room }: Given): boolean {
   const layer = [...layerOf.values()].find(({ name, unit }) => name === budget && unit === 'usd');
   if (layer === undefined) return false;
-  // In JSON there is no undefined.
-  const whole = key.map((value) => value ?? undefined);
-  addCredit(layer.credits, whole, period, room);
+  addCredit(layer.credits, key, period, room);
   return true;
 }
 
