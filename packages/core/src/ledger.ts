@@ -83,9 +83,13 @@ export function createLedger(
   }
 
   function answered(result: Taken | NotTaken, now: number): Taken | NotTaken {
+    if (fallback !== undefined) recovered();
+    return taken(result, now);
+  }
+
+  function recovered(): void {
     const downMs = breaker.succeeded(clock.now());
     if (downMs !== undefined) emitter.emit('store.recovered', { gate, downMs });
-    return taken(result, now);
   }
 
   /** Settles what was charged here while the store could not be asked, and returns what is left for the store. */
