@@ -282,6 +282,23 @@ describe('shedding', () => {
     expect(began.slice(-3)).toContain('polite standard');
   });
 
+  it('sets no timer while nobody waits, however they came and went', async () => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1 } });
+    let timers = 0;
+    const { after } = clock;
+    clock.after = (ms, task) => {
+      timers++;
+      return after(ms, task);
+    };
+    const { ask, end } = askers(gate);
+    for (const name of ['a', 'b', 'c']) ask(name);
+    await flush();
+    for (const name of ['a', 'b', 'c']) await end(name);
+    const before = timers;
+    clock.advance(10 * 60 * SECOND);
+    expect(timers - before).toBeLessThanOrEqual(2);
+  });
+
   it('is none where it is not wanted', async () => {
     const { refusals, ask } = await loaded(9, { queue: { ...queue, shedding: false } });
     ask('background', of('background'));

@@ -69,8 +69,11 @@ export function createShedder<W extends object>(
     read(now) {
       const before = state.level;
       const { waiting } = depth.all;
-      // At rest nothing changes.
-      if (before === 0 && state.floor === 0 && waiting === 0) return;
+      if (before === 0 && state.floor === 0 && waiting === 0) {
+        // At rest nothing changes.
+        read.isDated = false;
+        return;
+      }
       const isLately = now >= read.at && now - read.at < every && now < nextAt();
       if (isLately && Math.abs(waiting - read.waiting) < terms().maxDepth * READ_PART) {
         read.isDated = true;

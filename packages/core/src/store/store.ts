@@ -69,7 +69,19 @@ export interface Store {
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
-  /** How many processes share what this one keeps, as far as it knows; 1 or more. One, where it is left out. */
-  instances?(): number;
+  /** Of stores that several processes can share. */
+  readonly shared?: Shared | undefined;
   close(): May<void>;
+}
+
+/** What processes tell each other by the store that they share. */
+export interface Shared {
+  /** How many there are, as far as this one knows; 1 or more. */
+  instances(): number;
+  /** True for the one process that is the first to ask for a name, until `ttlMs` have passed. */
+  claim(name: string, ttlMs: number): Promise<boolean>;
+  /** Tells the others that listen, within about a second, and those that begin to listen until `ttlMs` have passed. */
+  publish(message: string, ttlMs: number): Promise<void>;
+  /** Calls `listener` with what others publish, in one order for all. Returns what ends that. */
+  listen(listener: (message: string) => void): () => void;
 }
