@@ -9,6 +9,7 @@ import { type Ledger, peekAll } from './ledger.js';
 import type { FairKey } from './line/fairness.js';
 import type { LineDesk } from './line/hall.js';
 import type { Outlook } from './line/outlook.js';
+import { PRIORITIES } from './line/priorities.js';
 import type { QueueTerms } from './line/queue-options.js';
 import type { WhenShed } from './line/shedding.js';
 import type { Entrant } from './line/waiter.js';
@@ -16,8 +17,6 @@ import { readerOf, whoAsks } from './meters/keys.js';
 import { type AdmitRequest, type Dimension, type Priority, then } from './request.js';
 import { NO_SUBJECT, type Offer, renewed, type Terms } from './terms.js';
 import { parseWait } from './units.js';
-
-const PRIORITIES: readonly unknown[] = ['interactive', 'standard', 'batch', 'background'] satisfies Priority[];
 
 /** Who hears that a request waits, or has left without a decision. */
 interface Told {
@@ -54,7 +53,7 @@ export class LineRequest implements Entrant<Offer> {
     told?: Told,
   ) {
     const { priority = 'standard', maxWait, whenShed = 'refuse' } = request;
-    if (!PRIORITIES.includes(priority)) {
+    if (!(PRIORITIES as readonly unknown[]).includes(priority)) {
       throw wrong('priority', priority, "'interactive', 'standard', 'batch' or 'background'");
     }
     if (whenShed !== 'refuse' && whenShed !== 'delay') throw wrong('whenShed', whenShed, "'refuse' or 'delay'");

@@ -21,8 +21,8 @@ export function enter<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>)
   const isOfAll = isDropped(level, priority);
   const own = isOfAll ? undefined : shedder.ownOf(key, now);
   if (isOfAll || (own && isDropped(own.level, priority))) {
-    if (whenShed === 'delay' && mayWaitMs(hall, entrant) > 0) return delay(hall, entrant, now);
     const retryAfterMs = own?.waitMs ?? shedder.waitMs(priority, now);
+    if (whenShed === 'delay' && mayWaitMs(hall, entrant) > 0) return delay(hall, entrant, now, retryAfterMs);
     return turnedAway(hall, entrant, 'shed', { bound: isOfAll ? 'all' : 'each', retryAfterMs });
   }
   return approach(hall, entrant, skipsFirstRungs(Math.max(level, own?.level ?? 0), priority, alternatives.length));

@@ -58,16 +58,23 @@ export function enqueue<A extends Alternative>(
   });
 }
 
-/** Waits until its priority is served again, and then comes in as all do. */
-export function delay<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, now: number): May<Passed<A>> {
-  const { shedder } = hall;
+/**
+ * Waits until its priority is served again, and then comes in as all do.
+ *
+ * @param retryAfterMs until then, about
+ */
+export function delay<A extends Alternative>(
+  hall: Hall<A>,
+  entrant: Entrant<A>,
+  now: number,
+  retryAfterMs: number,
+): May<Passed<A>> {
   const { priority, key } = entrant;
   // By priority, and in each as they come: none of them gains on another.
   const score = PRIORITIES.indexOf(priority);
   const overflow = overflowFor(hall, key, true, score);
   if (overflow && !overflow.last) {
-    const { bound } = overflow;
-    return turnedAway(hall, entrant, 'line-full', { bound, retryAfterMs: shedder.waitMs(priority, now) });
+    return turnedAway(hall, entrant, 'line-full', { bound: overflow.bound, retryAfterMs });
   }
   if (overflow?.last) pushOut(hall, overflow.last, overflow.bound, now);
   const deadline = now + mayWaitMs(hall, entrant);

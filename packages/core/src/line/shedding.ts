@@ -22,6 +22,7 @@
  */
 import { configError, type Problem } from '../errors.js';
 import type { Priority } from '../request.js';
+import { PRIORITIES } from './priorities.js';
 
 const TOP_LEVEL = 4;
 
@@ -32,7 +33,6 @@ const DROPPED_FROM: Readonly<Record<Priority, number>> = {
   batch: 2,
   background: 1,
 };
-const PRIORITIES = Object.keys(DROPPED_FROM) as readonly Priority[];
 
 /** From which level all but `interactive` start on a cheaper rung. */
 const CHEAPER_FROM = 3;

@@ -37,6 +37,7 @@ export interface Station<W extends object> extends Entry {
   isPoked: boolean;
 }
 
+/** How many wait, and what they cost together. */
 export interface Pending {
   count: number;
   cost: number;
@@ -63,8 +64,8 @@ export interface Stand<W extends object> {
 
 const SPARE_STATIONS = 256;
 
-/** Requests come by chance, and what is known of so many is right to a tenth, about. */
-const STARTS_ASKED = 128;
+/** Requests come by chance, and what so many tell is right to a tenth, about. */
+const MANY = 128;
 
 export function noStations<W extends object>(): Stations<W> {
   return { byMeter: new Map(), shared: [], busy: new Set(), idle: new Set() };
@@ -83,7 +84,9 @@ export function stationFor<W extends object>(
   who: Who,
 ): Station<W> | undefined {
   const { at } = scope;
-  return byMeter.get(meter)?.get(at.length < 2 ? who[at[0]] : nameOf(keyIn(scope, who)));
+  // As `nameOf` has it, without an array for each request.
+  const name = at.length > 1 ? nameOf(keyIn(scope, who)) : at.length === 1 ? who[at[0]] : undefined;
+  return byMeter.get(meter)?.get(name);
 }
 
 /** The same for all keys of a meter that are equal, and for no others. */
@@ -99,9 +102,9 @@ export function openStation<W extends object>(stations: Stations<W>, meter: Mete
     key,
     queue: priorityQueue(),
     pending: byPriority(() => ({ count: 0, cost: 0 })),
-    pace: newPace(STARTS_ASKED),
+    pace: newPace(MANY),
     paces: byPriority(() => newPace()),
-    asked: byPriority(() => newPace(STARTS_ASKED)),
+    asked: byPriority(() => newPace(MANY)),
     fairness: {},
     openAt: Number.POSITIVE_INFINITY,
     restMs: 1,
