@@ -130,7 +130,7 @@ function storeFive(users: number): Decide {
   );
   const charge = (name: string, scope: Scope, rule: Rule): Charge => {
     const unit = rule.kind === 'calendar' ? 'usd' : 'permits';
-    const meter = { name, position: 0, unit, scope } as const;
+    const meter = { id: name, name, position: 0, unit, scope } as const;
     return { meter, rule, cost: 1, limit: HUGE, whole: HUGE, whenFull: 'refuse', shadow: false };
   };
   // Requests that are charged alike share their bills, as a gate's do.

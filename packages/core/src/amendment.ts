@@ -20,10 +20,10 @@ export function amendment(receipt: Receipt, { who, bills }: Alternative): Amendm
 
 /** The entries as if they had been charged what is wanted; what could not be given back is to be, when they are settled. */
 export function amended(receipt: Receipt, wanted: readonly (number | undefined)[]): Receipt {
-  return receipt.flatMap((entry, i): Entry[] => {
+  return receipt.filter((entry, i) => {
     const cost = wanted[i] ?? 0;
-    if (wanted[i] === undefined && entry.cost === 0) return [];
-    return [entry.charge.cost === cost ? entry : { ...entry, charge: { ...entry.charge, cost } }];
+    if (entry.charge.cost !== cost) entry.charge = { ...entry.charge, cost };
+    return wanted[i] !== undefined || entry.cost > 0;
   });
 }
 

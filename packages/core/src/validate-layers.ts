@@ -81,7 +81,8 @@ export const slidingWindow = z
   })
   .transform(({ name, by, unit, mode, onStoreError, whenFull, limit, window, parts }): ReadLayer => {
     const rule = windowRule(window, parts);
-    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull, limit: limit(name), rule };
+    const shape = `window ${rule.partMs} × ${rule.parts}`;
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull, limit: limit(name), rule, shape };
   });
 
 export const tokenBucket = z
@@ -101,6 +102,7 @@ export const tokenBucket = z
       whenFull,
       limit: capacity(name),
       rule: refill(name),
+      shape: 'bucket',
     };
   });
 
@@ -125,10 +127,11 @@ export const concurrency = z
 export function slotsOf(
   limit: number | PerSubject<number> | AdaptiveOptions,
   leaseMs: number,
-): Pick<Layer, 'unit' | 'limit' | 'rule' | 'adaptive'> {
+): Pick<Layer, 'unit' | 'limit' | 'rule' | 'shape' | 'adaptive'> {
   const rule = { kind: 'slots', leaseMs } as const;
-  if (typeof limit !== 'object') return { unit: 'slots', limit, rule };
-  return { unit: 'slots', limit: limit.max, rule, adaptive: createSlotsByKey(limit, leaseMs) };
+  const shape = `slots ${leaseMs}`;
+  if (typeof limit !== 'object') return { unit: 'slots', limit, rule, shape };
+  return { unit: 'slots', limit: limit.max, rule, shape, adaptive: createSlotsByKey(limit, leaseMs) };
 }
 
 export const budget = z
@@ -156,6 +159,7 @@ export const budget = z
         whenFull,
         limit: limit(name),
         rule: (_, now) => rule(now),
+        shape: `${per} ${timeZone}`,
         budget: { reserve, degradeAt, alertAt },
       };
     },
