@@ -3,11 +3,15 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' } }] },
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' } }],
+    '\\.lua$': '<rootDir>/test/helpers/lua-transform.cjs',
+  },
   moduleNameMapper: {
     '^@tollgate/core$': '<rootDir>/packages/core/src/index.ts',
     '^@tollgate/core/(http)$': '<rootDir>/packages/core/src/$1/index.ts',
     '^@tollgate/core/(context|testing)$': '<rootDir>/packages/core/src/$1.ts',
+    '^@tollgate/core/(redis)$': '<rootDir>/packages/core/src/store/$1/$1.ts',
     '^@tollgate/(express|fastify|koa)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

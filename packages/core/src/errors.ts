@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'TOLLGATE_ADMISSION_SETTLED'
   | 'TOLLGATE_NO_GATE'
   | 'TOLLGATE_TOO_LATE'
+  | 'TOLLGATE_STORE_FAILED'
+  | 'TOLLGATE_STORE_TIMEOUT'
   | 'TOLLGATE_CLOSED';
 
 /** In place of a value that may be secret. */
