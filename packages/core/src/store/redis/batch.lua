@@ -2,16 +2,19 @@
 -- known, so that an error leaves everything as it was.
 --
 -- KEYS  1: what the sender's last batch was, and what came of it. 2: the epoch. 3 …: the records.
--- ARGV  1: `number, epoch, now, cells, operations`, then the cells: `record, meter, kind, rule (2)`.
---       2: the operations, each `kind, bytes, …`:
---            take    `alternatives`, each `charges`, each `cell, cost, room`; the cell of a shadow charge is negative
---            settle  `goes on, entries`, each `cell, place, epoch, cost, actual`
---            peek    `charges`, each `cell`
---       All are doubles. A cell is a meter at a key with a rule. `now` is -1 where the time is Redis's.
+-- ARGV  1: `number, epoch, now, layouts, grants`; each layout: `columns`, each `meter, width, kind, rule (2)`; each grant:
+--          `record, layout`. `now` is -1 where the time is Redis's.
+--       2: `operations`, each `kind, bytes of the rest, option, count, …`:
+--            take    option: alternatives; count: charges of the first; each `cell, cost, room`. Then of each further
+--                    alternative `count, …` likewise. The cell of a shadow charge is negative
+--            settle  option: 1 where it goes on; count: entries, each `cell, place, epoch, cost, actual`
+--            peek    count: charges, each `cell`
+--       All are doubles. A cell is a meter at a key, by a rule. Each grant makes cells of a record, one for each column of
+--       the layout, in order. Records are first granted in their order.
 -- Reply `now, epoch`, then for each operation, all doubles:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
---                    alternatives.
+--                    alternatives
 --            settle  for each entry `place`, of a budget `used` too
 --            peek    the rows
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
@@ -20,25 +23,63 @@
 -- that is gone, and is not to be given back from what others were charged since.
 
 local NOT_CHARGED = -1
-local MARKER_MS = 3600000
-local EPOCH_MS = 86400000
-local RULES = { window, bucket, calendar, slots }
-local CALENDAR = 3
 local NOWHERE = -1
+local MARKER_MS = 3600000
+local EPOCH_MS = 30 * 86400000
+local RULES = { window, bucket, calendar, slots }
 
 local values = redis.call('MGET', unpack(KEYS))
 
-local number, epoch, now, cells, operations, at = unpackDoubles('<ddddd', ARGV[1])
+local number, epoch, now, layoutCount, grants, at = unpackNumbers('<ddddd', ARGV[1])
 if values[1] then
-  local last = unpackDoubles('<d', values[1])
+  local last = unpackNumbers('<d', values[1])
   if last > number then return false end
   if last == number then return #values[1] > 8 and sub(values[1], 9) end
 end
-if values[2] then epoch = unpackDoubles('<d', values[2]) end
+if values[2] then epoch = unpackNumbers('<d', values[2]) end
 if now == -1 then
   local time = redis.call('TIME')
   now = time[1] * 1000 + floor(time[2] / 1000)
 end
+
+local layouts = {}
+for l = 1, layoutCount do
+  local layout = { columns = {}, format = '<', size = 0, empty = {} }
+  local columns
+  columns, at = unpackNumbers('<d', ARGV[1], at)
+  for _ = 1, columns do
+    local meter, width, kind, first, second
+    meter, width, kind, first, second, at = unpackNumbers('<ddddd', ARGV[1], at)
+    addColumn(layout, { meter = meter, width = width, rule = RULES[kind], first = first, second = second })
+  end
+  layouts[l] = layout
+end
+
+local records, formats = {}, {}
+-- By cell; the number of its record, too.
+local recordOf, columnOf, numberOf = {}, {}, {}
+local cells = 0
+-- Some rows have several cells.
+local hasTwins = false
+for _ = 1, grants do
+  local r, l
+  r, l, at = unpackNumbers('<dd', ARGV[1], at)
+  local isNew = not records[r]
+  if isNew then records[r], formats[r] = readRecord(values[2 + r], layouts[l], now) end
+  local columns = layouts[l].columns
+  for c = 1, #columns do
+    local column = columns[c]
+    if not isNew then
+      hasTwins = true
+      column, formats[r] = widened(records[r], formats[r], column)
+    end
+    cells = cells + 1
+    recordOf[cells], columnOf[cells], numberOf[cells] = records[r], column, r
+  end
+end
+
+-- By cell, what it has used, where that is known; and whether something was booked.
+local amounts, booked = {}, {}
 
 local reply, length = { now, epoch }, 2
 
@@ -47,142 +88,138 @@ local function answer(value)
   reply[length] = value
 end
 
--- By cell: its section, its rule, and what the rule says.
-local records, recordOf, sectionOf, kindOf, first, second = {}, {}, {}, {}, {}, {}
-for cell = 1, cells do
-  local r, meter, kind, p, q, width
-  r, meter, kind, p, q, width, at = unpackDoubles('<dddddd', ARGV[1], at)
-  records[r] = records[r] or readRecord(values[2 + r])
-  recordOf[cell], sectionOf[cell] = r, sectionFor(records[r], meter, width)
-  kindOf[cell], first[cell], second[cell] = kind, p, q
+local function answerRow(cell)
+  local record, column = recordOf[cell], columnOf[cell]
+  for i = column.at, column.at + column.width - 1 do answer(record[i]) end
 end
-
--- What was last asked of a section, until something is booked on it.
-local askedBy, amountOf = {}, {}
-local changed = {}
 
 local function used(cell)
-  local section = sectionOf[cell]
-  if askedBy[section] ~= cell then
-    askedBy[section] = cell
-    amountOf[section] = RULES[kindOf[cell]].used(rowOf[section], first[cell], second[cell], now)
-  end
-  return amountOf[section]
-end
-
-local function change(cell)
-  local section = sectionOf[cell]
-  askedBy[section] = nil
-  isKept[section] = true
-  changed[recordOf[cell]] = true
-  keepUntil(section, RULES[kindOf[cell]].ends(rowOf[section], first[cell], second[cell], now))
-end
-
-local function answerRow(cell)
-  local row = rowOf[sectionOf[cell]]
-  for i = 1, #row do answer(row[i]) end
+  local column = columnOf[cell]
+  local amount = column.rule.used(recordOf[cell], column.at, column.first, column.second, now)
+  amounts[cell] = amount
+  return amount
 end
 
 local function answerBooked(cell, place)
   answer(place)
-  if kindOf[cell] == CALENDAR then answer(used(cell)) end
+  if columnOf[cell].rule == calendar then answer(used(cell)) end
 end
 
-local function fits(charges, count)
-  for i = 1, count, 3 do
+-- What was booked is asked for anew before it refuses: a sum of fractions depends on their order.
+local function hasRoom(cell, room)
+  local amount = amounts[cell]
+  return amount and amount <= room or used(cell) <= room
+end
+
+local function fits(charges, last)
+  for i = 1, last, 3 do
     local cell = charges[i]
-    if cell > 0 and used(cell) > charges[i + 2] then return false end
+    if cell > 0 and not hasRoom(cell, charges[i + 2]) then return false end
   end
   return true
 end
 
-local function book(charges, count)
-  for i = 1, count, 3 do
-    local cell, isShadow = charges[i], charges[i] < 0
-    if isShadow then cell = -cell end
-    if isShadow and used(cell) > charges[i + 2] then
+local function book(charges, last)
+  for i = 1, last, 3 do
+    local cell, cost = charges[i], charges[i + 1]
+    if cell < 0 and not hasRoom(-cell, charges[i + 2]) then
       answer(NOT_CHARGED)
-      answerRow(cell)
+      answerRow(-cell)
     else
-      local place = RULES[kindOf[cell]].book(rowOf[sectionOf[cell]], first[cell], second[cell], charges[i + 1], now)
-      change(cell)
-      answerBooked(cell, place)
+      if cell < 0 then cell = -cell end
+      local column = columnOf[cell]
+      local rule = column.rule
+      local amount = (amounts[cell] or used(cell)) + cost
+      answer(rule.book(recordOf[cell], column.at, column.first, column.second, cost, now))
+      if rule == calendar then answer(amount) end
+      if hasTwins then amounts = {} end
+      amounts[cell] = amount
+      booked[cell] = true
     end
   end
 end
 
-local function take(from)
-  local alternatives
-  alternatives, from = unpackDoubles('<d', ARGV[2], from)
-  local all, counts = {}, {}
+local function take(alternatives, count, from)
+  local all = {}
   for a = 1, alternatives do
-    local charges
-    charges, from = unpackDoubles('<d', ARGV[2], from)
-    counts[a] = charges * 3
-    all[a] = { unpackDoubles(ROW[counts[a]], ARGV[2], from) }
-    if fits(all[a], counts[a]) then
+    if a > 1 then count, from = unpackNumbers('<d', ARGV[2], from) end
+    local last = 3 * count
+    local charges = { unpackNumbers(NUMBERS[last], ARGV[2], from) }
+    if fits(charges, last) then
       answer(a - 1)
-      return book(all[a], counts[a])
+      return book(charges, last)
     end
-    from = from + counts[a] * 8
+    from, charges[last + 1] = charges[last + 1], nil
+    all[a] = charges
   end
   answer(NOT_CHARGED)
   for a = 1, alternatives do
-    for i = 1, counts[a], 3 do answerRow(all[a][i] < 0 and -all[a][i] or all[a][i]) end
+    local charges = all[a]
+    for i = 1, #charges, 3 do answerRow(charges[i] < 0 and -charges[i] or charges[i]) end
   end
 end
 
-local function settle(from)
-  local goesOn, entries
-  goesOn, entries, from = unpackDoubles('<dd', ARGV[2], from)
-  for _ = 1, entries do
-    local cell, place, charged, cost, actual
-    cell, place, charged, cost, actual, from = unpackDoubles('<ddddd', ARGV[2], from)
-    local section = sectionOf[cell]
-    if charged ~= epoch then place = NOWHERE end
+local function settle(goesOn, count, from)
+  local entries = { unpackNumbers(NUMBERS[5 * count], ARGV[2], from) }
+  for i = 1, 5 * count, 5 do
+    local cell, place, cost, actual = entries[i], entries[i + 1], entries[i + 3], entries[i + 4]
+    if entries[i + 2] ~= epoch then place = NOWHERE end
+    local record, column = recordOf[cell], columnOf[cell]
     -- What has been forgotten has nothing to give back.
-    if isKept[section] or actual > cost then
-      local rule = RULES[kindOf[cell]]
-      place = rule.settle(rowOf[section], first[cell], second[cell], place, cost, actual, now, goesOn == 1)
-      change(cell)
+    if record[column.at - 1] > 0 or booked[cell] or actual > cost then
+      place = column.rule.settle(
+        record, column.at, column.first, column.second, place, cost, actual, now, goesOn == 1
+      )
+      if hasTwins then amounts = {} end
+      amounts[cell] = nil
+      booked[cell] = true
     end
     answerBooked(cell, place)
   end
 end
 
-local function peek(from)
-  local charges
-  charges, from = unpackDoubles('<d', ARGV[2], from)
-  for _ = 1, charges do
-    local cell
-    cell, from = unpackDoubles('<d', ARGV[2], from)
-    answerRow(cell)
-  end
+local function peek(_, count, from)
+  local charges = { unpackNumbers(NUMBERS[count], ARGV[2], from) }
+  for i = 1, count do answerRow(charges[i]) end
 end
 
 local DO = { take, settle, peek }
-at = 1
+local operations
+operations, at = unpackNumbers('<d', ARGV[2])
 for _ = 1, operations do
-  local kind, bytes, from = unpackDoubles('<dd', ARGV[2], at)
-  DO[kind](from)
+  local kind, bytes, option, count, from = unpackNumbers('<dddd', ARGV[2], at)
+  DO[kind](option, count, from)
   at = from + bytes
 end
 
 -- Commit.
-for r in pairs(changed) do
-  local value, ms = writeRecord(records[r], now)
-  if value == '' then
-    redis.call('DEL', KEYS[2 + r])
-  else
-    redis.call('SET', KEYS[2 + r], value, 'PX', ms)
+local isBooked, isLater = {}, {}
+for cell = 1, cells do
+  if booked[cell] then
+    local r, record, column = numberOf[cell], recordOf[cell], columnOf[cell]
+    local ends = column.rule.ends(record, column.at, column.first, column.second, now)
+    isBooked[r] = true
+    isLater[r] = keepUntil(record, column.at, ends) or isLater[r]
+  end
+end
+for r = 1, #records do
+  if isBooked[r] then
+    local value = writeRecord(records[r], formats[r])
+    if values[2 + r] and not isLater[r] then
+      redis.call('SET', KEYS[2 + r], value, 'KEEPTTL')
+    else
+      redis.call('SET', KEYS[2 + r], value, 'PX', max(1, lastMinute(records[r]) * MINUTE - now))
+    end
   end
 end
 local packed = {}
 for i = 1, length, 4000 do
   local last = min(i + 3999, length)
-  packed[#packed + 1] = packDoubles(ROW[last - i + 1], unpack(reply, i, last))
+  packed[#packed + 1] = packNumbers(NUMBERS[last - i + 1], unpack(reply, i, last))
 end
 packed = concat(packed)
-redis.call('SET', KEYS[2], packDoubles('<d', epoch), 'PX', EPOCH_MS)
-redis.call('SET', KEYS[1], packDoubles('<d', number) .. packed, 'PX', MARKER_MS)
+if not values[2] or number % 256 == 0 then
+  redis.call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS)
+end
+redis.call('SET', KEYS[1], packNumbers('<d', number) .. packed, 'PX', MARKER_MS)
 return packed

@@ -1,4 +1,4 @@
-/** Operations as one script call has them: see batch.lua for what is written and read here. */
+/** Operations as one script call has them: batch.lua says how they are written. */
 import {
   type Bill,
   type Charge,
@@ -17,11 +17,11 @@ export interface Batch {
   readonly operations: readonly Operation[];
   /** Of the records. */
   readonly keys: readonly string[];
-  readonly cells: Buffer;
+  readonly head: Buffer;
   readonly body: Buffer;
 }
 
-/** A call with more operations would keep Redis from others for too long; one with more keys than this, Lua can't unpack. */
+/** A call with more operations would keep Redis from others for too long; one with many more keys than this, Lua can't unpack. */
 const MOST_OPERATIONS = 128;
 const MOST_KEYS = 2_000;
 
@@ -30,98 +30,101 @@ const TAKE = 1;
 const SETTLE = 2;
 const PEEK = 3;
 
-/** `number, epoch, now, cells, operations`. */
-const HEAD = 5;
-
-/** The meters of a record that the batch at hand has cells for. */
+/** A record of the batch at hand: which charges have cells there, and which those are. */
 interface Place {
   readonly number: number;
   readonly charges: Charge[];
   readonly cells: number[];
 }
 
-/** @param head of all keys */
-export function createBatches(head: string) {
-  const meters = new Map<Meter, number>();
+/** @param prefix of all keys */
+export function createBatches(prefix: string) {
+  const numbers = new Map<Meter, number>();
   const starts = new Map<Scope, string>();
-  const cells = createWords();
+  const head = createWords();
+  const grants = createWords();
   const body = createWords();
   let places = new Map<string, Place>();
+  let layouts: (readonly Charge[])[] = [];
   let keys: string[] = [];
-  let count = 0;
+  let cells = 0;
 
   /**
    * Takes from the front of a queue what fits in one call.
    *
-   * @param now the time of all of it, of operations that were asked for at that time; `undefined` where it is Redis's
+   * @param time of all of it, of operations that were asked for at that time; `undefined` where it is Redis's
    */
-  function next(queue: Operation[], number: number, epoch: number, now: number | undefined): Batch {
+  function next(queue: Operation[], number: number, epoch: number, time: number | undefined): Batch {
     places = new Map();
+    layouts = [];
     keys = [];
-    count = 0;
-    cells.length = HEAD;
+    cells = 0;
+    head.length = 0;
+    grants.length = 0;
     body.length = 0;
+    push(body, 0);
     let taken = 0;
     while (taken < queue.length && taken < MOST_OPERATIONS && keys.length < MOST_KEYS) {
-      const operation = queue[taken];
-      if (now !== undefined && operation.now !== now) break;
-      write(operation);
-      taken++;
+      if (time !== undefined && queue[taken].now !== time) break;
+      write(queue[taken++]);
     }
-    cells.numbers.set([number, epoch, now ?? -1, count, taken]);
-    return { operations: queue.splice(0, taken), keys, cells: bytesOf(cells), body: bytesOf(body) };
+    body.numbers[0] = taken;
+    for (const value of [number, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
+    for (const charges of layouts) writeLayout(charges, queue[0].now);
+    for (let i = 0; i < grants.length; i++) push(head, grants.numbers[i]);
+    return { operations: queue.splice(0, taken), keys, head: bytesOf(head), body: bytesOf(body) };
   }
 
   function write(operation: Operation): void {
     const start = body.length;
-    push(body, 0);
-    push(body, 0);
-    body.numbers[start] = writeBody(operation);
-    body.numbers[start + 1] = (body.length - start - 2) * 8;
+    for (let i = 0; i < 4; i++) push(body, 0);
+    const [kind, option, count] = writeRest(operation);
+    body.numbers[start] = kind;
+    body.numbers[start + 1] = (body.length - start - 4) * 8;
+    body.numbers[start + 2] = option;
+    body.numbers[start + 3] = count;
   }
 
-  function writeBody(operation: Operation): number {
+  function writeRest(operation: Operation): readonly [kind: number, option: number, count: number] {
     switch (operation.kind) {
       case 'take':
-        writeTake(operation);
-        return TAKE;
+        return [TAKE, operation.alternatives.length, writeTake(operation)];
       case 'settle':
         writeSettle(operation);
-        return SETTLE;
+        return [SETTLE, operation.goesOn ? 1 : 0, operation.entries.length];
       case 'peek':
-        push(body, countOf(operation.bills));
         for (const { scope, charges } of operation.bills) {
-          const place = placeOf(scope, operation.who);
-          for (const charge of charges) push(body, cellOf(place, charge, operation.now));
+          const place = placeOf(scope, operation.who, charges);
+          for (const charge of charges) push(body, cellOf(place, charge));
         }
-        return PEEK;
+        return [PEEK, 0, countOf(operation.bills)];
     }
   }
 
-  function writeTake({ alternatives, now }: Take): void {
-    push(body, alternatives.length);
-    for (const { who, bills } of alternatives) {
-      push(body, countOf(bills));
+  /** Returns how many charges the first alternative has. */
+  function writeTake({ alternatives }: Take): number {
+    for (let a = 0; a < alternatives.length; a++) {
+      const { who, bills } = alternatives[a];
+      if (a > 0) push(body, countOf(bills));
       for (let i = 0; i < bills.length; i++) {
         const { scope, charges } = bills[i];
-        const place = placeOf(scope, who);
+        const place = placeOf(scope, who, charges);
         for (let j = 0; j < charges.length; j++) {
           const charge = charges[j];
-          const cell = cellOf(place, charge, now);
+          const cell = cellOf(place, charge);
           push(body, charge.shadow ? -cell : cell);
           push(body, charge.cost);
           push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit - charge.cost);
         }
       }
     }
+    return alternatives.length > 0 ? countOf(alternatives[0].bills) : 0;
   }
 
-  function writeSettle({ entries, actual, goesOn, now }: Settle): void {
-    push(body, goesOn ? 1 : 0);
-    push(body, entries.length);
+  function writeSettle({ entries, actual }: Settle): void {
     for (let i = 0; i < entries.length; i++) {
       const { charge, who, place, cost, epoch } = entries[i] as RedisEntry;
-      push(body, cellOf(placeOf(charge.meter.scope, who), charge, now));
+      push(body, cellOf(placeOf(charge.meter.scope, who, beside(entries, i)), charge));
       push(body, place);
       push(body, epoch);
       push(body, cost);
@@ -129,8 +132,9 @@ export function createBatches(head: string) {
     }
   }
 
-  function placeOf(scope: Scope, who: Who): Place {
-    const start = starts.get(scope) ?? head + scopeName(scope);
+  /** @param charges what is charged there; at a record's first mention all of it has cells at once */
+  function placeOf(scope: Scope, who: Who, charges: readonly Charge[]): Place {
+    const start = starts.get(scope) ?? prefix + scopeName(scope);
     starts.set(scope, start);
     const name = recordName(start, scope, who);
     const known = places.get(name);
@@ -138,29 +142,43 @@ export function createBatches(head: string) {
     keys.push(name);
     const place = { number: keys.length, charges: [], cells: [] };
     places.set(name, place);
+    grant(place, charges);
     return place;
   }
 
-  function cellOf({ number, charges, cells: numbers }: Place, charge: Charge, now: number): number {
-    const { meter, rule } = charge;
+  function cellOf(place: Place, charge: Charge): number {
+    const { charges, cells } = place;
+    for (let i = 0; i < charges.length; i++) if (isAlike(charges[i], charge)) return cells[i];
+    return grant(place, [charge]);
+  }
+
+  /** Returns the last of the new cells. */
+  function grant(place: Place, charges: readonly Charge[]): number {
+    push(grants, place.number);
+    push(grants, layoutOf(charges));
     for (let i = 0; i < charges.length; i++) {
-      if (charges[i].meter === meter && isSameRule(charges[i].rule, rule)) return numbers[i];
+      place.charges.push(charges[i]);
+      place.cells.push(++cells);
     }
-    charges.push(charge);
-    numbers.push(++count);
-    push(cells, number);
-    push(cells, numberOf(meter));
-    push(cells, KINDS[rule.kind]);
-    const [first, second] = numbersOf(rule, now);
-    push(cells, first);
-    push(cells, second);
-    push(cells, width(rule));
-    return count;
+    return cells;
+  }
+
+  function layoutOf(charges: readonly Charge[]): number {
+    for (let i = 0; i < layouts.length; i++) if (areAlike(layouts[i], charges)) return i + 1;
+    return layouts.push(charges);
+  }
+
+  function writeLayout(charges: readonly Charge[], now: number): void {
+    push(head, charges.length);
+    for (const { meter, rule } of charges) {
+      const [first, second] = numbersOf(rule, now);
+      for (const value of [numberOf(meter), width(rule), KINDS[rule.kind], first, second]) push(head, value);
+    }
   }
 
   function numberOf(meter: Meter): number {
-    const number = meters.get(meter) ?? meterNumber(meter);
-    meters.set(meter, number);
+    const number = numbers.get(meter) ?? meterNumber(meter);
+    numbers.set(meter, number);
     return number;
   }
 
@@ -171,6 +189,30 @@ function countOf(bills: readonly Bill[]): number {
   let count = 0;
   for (let i = 0; i < bills.length; i++) count += bills[i].charges.length;
   return count;
+}
+
+/** The charges of an entry and of those behind it that stand in the same record, of each meter one. */
+function beside(entries: readonly { readonly charge: Charge; readonly who: Who }[], from: number): Charge[] {
+  const { charge, who } = entries[from];
+  const charges: Charge[] = [];
+  for (let i = from; i < entries.length; i++) {
+    const next = entries[i];
+    if (next.who !== who || next.charge.meter.scope !== charge.meter.scope) break;
+    if (!charges.some(({ meter }) => meter === next.charge.meter)) charges.push(next.charge);
+  }
+  return charges;
+}
+
+function areAlike(some: readonly Charge[], others: readonly Charge[]): boolean {
+  if (some === others) return true;
+  if (some.length !== others.length) return false;
+  for (let i = 0; i < some.length; i++) if (!isAlike(some[i], others[i])) return false;
+  return true;
+}
+
+/** True for charges to one meter by one rule. */
+function isAlike(a: Charge, b: Charge): boolean {
+  return a.meter === b.meter && isSameRule(a.rule, b.rule);
 }
 
 function isSameRule(a: Rule, b: Rule): boolean {

@@ -92,7 +92,7 @@ export function createCommits(
     const now = isTimeGiven ? queue[0].now : undefined;
     const batch = nextBatch(queue, lane.number, epoch, now);
     lane.batch = batch;
-    call(BATCH, [lane.marker, `${head}/epoch`, ...batch.keys], [batch.cells, batch.body]).then(
+    call(BATCH, [lane.marker, `${head}/epoch`, ...batch.keys], [batch.head, batch.body]).then(
       (reply) => finish(lane, batch, reply),
       (error) => {
         if (lane.batch !== batch) return;
