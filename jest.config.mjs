@@ -1,6 +1,7 @@
 /** Tests run against the sources; `test/e2e` runs against what `pnpm build` made. */
 export default {
   testEnvironment: 'node',
+  reporters: ['default', '<rootDir>/test/helpers/redis-reporter.cjs'],
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: {

@@ -10,10 +10,18 @@ const PROGRAMS = ['redis-server', 'valkey-server'];
 
 const program = PROGRAMS.find((name) => spawnSync(name, ['--version']).status === 0);
 
-/** Suites on Redis are left out where there is none; see `redis-reporter.mjs`, which says so. */
-export const hasRedis = process.env.REDIS_URL !== undefined || program !== undefined;
+/** The name of what is left out where there is no Redis; `redis-reporter.cjs` tells of it at the end. */
+const LEFT_OUT = 'left out, as there is no Redis: ';
 
-export const describeWithRedis = hasRedis ? describe : describe.skip;
+/** Suites on Redis. */
+export const describeWithRedis = describeWhere(process.env.REDIS_URL !== undefined || program !== undefined);
+
+/** Suites on servers that are killed and started again. */
+export const describeWithOwnRedis = describeWhere(program !== undefined);
+
+function describeWhere(isThere: boolean): (name: string, suite: () => void) => void {
+  return (name, suite) => (isThere ? describe(name, suite) : describe.skip(LEFT_OUT + name, suite));
+}
 
 export interface RedisServer {
   readonly port: number;

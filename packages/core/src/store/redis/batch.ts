@@ -54,7 +54,7 @@ export function createBatches(prefix: string) {
    *
    * @param time of all of it, of operations that were asked for at that time; `undefined` where it is Redis's
    */
-  function next(queue: Operation[], number: number, epoch: number, time: number | undefined): Batch {
+  function next(queue: Operation[], number: number, time: number | undefined): Batch {
     places = new Map();
     layouts = [];
     keys = [];
@@ -69,6 +69,8 @@ export function createBatches(prefix: string) {
       write(queue[taken++]);
     }
     body.numbers[0] = taken;
+    // A new epoch begins with it, should there be none: all data was lost.
+    const epoch = Math.floor(Math.random() * 2 ** 53);
     for (const value of [number, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
     for (const charges of layouts) writeLayout(charges, queue[0].now);
     for (let i = 0; i < grants.length; i++) push(head, grants.numbers[i]);

@@ -57,7 +57,6 @@ export function createCommits(
   giveBack: (receipt: Receipt, now: number) => void,
 ): Commits {
   const instance = randomBytes(9).toString('base64url');
-  const epoch = randomBytes(6).readUIntBE(0, 6);
   const nextBatch = createBatches(head);
   const queue: Operation[] = [];
   const lanes = Array.from({ length: LANES }, (_, i): Lane => {
@@ -90,7 +89,7 @@ export function createCommits(
   function sendBy(lane: Lane): void {
     lane.number++;
     const now = isTimeGiven ? queue[0].now : undefined;
-    const batch = nextBatch(queue, lane.number, epoch, now);
+    const batch = nextBatch(queue, lane.number, now);
     lane.batch = batch;
     call(BATCH, [lane.marker, `${head}/epoch`, ...batch.keys], [batch.head, batch.body]).then(
       (reply) => finish(lane, batch, reply),
@@ -185,7 +184,7 @@ export function createCommits(
   }
 
   function tellIdle(): void {
-    if (idle.length === 0 || !isIdle()) return;
+    if (!isIdle()) return;
     clearTimeout(watch);
     watch = undefined;
     for (const task of idle) task();
