@@ -1,5 +1,5 @@
 /** Requests a second that an app answers, and the CPU time that one takes, by framework. */
-import autocannon from 'autocannon';
+import { drive, wire } from './client.js';
 import type { Line } from './goals.js';
 import { type Contender, interleave, median, ratio, start } from './harness.js';
 import { callers } from './load.js';
@@ -31,10 +31,9 @@ const GOALS: Readonly<Record<Framework, number>> = { Express: 0.92, Koa: 0.92, F
 
 const CONNECTIONS = 20;
 
-const REQUESTS = callers(Array.from({ length: 1000 }, (_, i) => i)).map(({ user }) => ({
-  path: '/chat',
-  headers: { 'x-user': user },
-}));
+const REQUESTS = callers(Array.from({ length: 1000 }, (_, i) => i)).map(({ user }) =>
+  wire('/chat', { 'x-user': user }),
+);
 
 export async function measureHttp(options: HttpOptions): Promise<Line[]> {
   const lines: Line[] = [];
@@ -80,15 +79,10 @@ async function startServer(framework: Framework, name: string): Promise<Contende
     name,
     async ask(seconds) {
       await contender.ask({});
-      const result = await autocannon({
-        url: `http://127.0.0.1:${port}`,
-        connections: CONNECTIONS,
-        duration: seconds as number,
-        requests: REQUESTS,
-      });
-      if (result.errors + result.non2xx > 0) throw new Error(`${name}: ${result.errors + result.non2xx} failed`);
+      const load = { connections: CONNECTIONS, seconds: seconds as number };
+      const { answered, seconds: took } = await drive(port, REQUESTS, load);
       const micros = await contender.ask({});
-      return { perSecond: result.requests.total / result.duration, cpu: micros / result.requests.total };
+      return { perSecond: answered / took, cpu: micros / answered };
     },
     stop: contender.stop,
   };

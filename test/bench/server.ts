@@ -39,7 +39,7 @@ export const SERVERS = {
   },
 } satisfies Record<string, Record<string, () => Server | Promise<Server>>>;
 
-const HUGE = Number.MAX_SAFE_INTEGER;
+const HUGE = 1_000_000_000;
 const HOUR_S = 3600;
 const ANSWER = { answer: 'Good evening.' };
 

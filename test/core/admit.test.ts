@@ -461,6 +461,13 @@ describe('an admission', () => {
     expect(await first.layers()).toEqual([expect.objectContaining({ layer: 'w', used: 2, remaining: 8, cost: 1 })]);
   });
 
+  test('tells in the decision how the limits stand after it, where that is asked for', async () => {
+    const { gate } = gateOf(one());
+    const admitted = await gate.admit({ permits: 3 }, { layers: true });
+    expect(admitted).toMatchObject({ layers: [{ layer: 'w', used: 3, remaining: 7, cost: 3 }] });
+    expect(await gate.admit({ permits: 3 })).toHaveProperty('layers', undefined);
+  });
+
   test('ids of two gates differ', async () => {
     const ids = await Promise.all([1, 2].map(async () => (await gateOf([]).admission({ permits: 1 })).id));
     expect(new Set(ids).size).toBe(2);

@@ -188,10 +188,10 @@ test.each([0, 0.5, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY, '200k'])('
   ).not.toThrow();
 });
 
-test("whenFull 'wait' and onStoreError 'local' are refused with the reason", () => {
-  expect(thrownBy(() => make(withWindow({ whenFull: 'wait', onStoreError: 'local' }))).message).toMatchInlineSnapshot(`
+test("whenFull 'wait' without a queue, and an unknown onStoreError, are refused with the reason", () => {
+  expect(thrownBy(() => make(withWindow({ whenFull: 'wait', onStoreError: 'ajar' }))).message).toMatchInlineSnapshot(`
 "Tollgate's configuration has 2 problems:
-  limits[0].onStoreError: got 'local'; expected 'closed' or 'open' ('local' needs a store that instances share; there is none yet)
+  limits[0].onStoreError: got 'ajar'; expected 'local' or 'closed' or 'open'
   limits[0].whenFull: got 'wait'; expected 'refuse', or a queue in the configuration, for requests to wait in"
 `);
 });

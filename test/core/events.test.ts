@@ -1,7 +1,9 @@
 import { type Limit, memoryStore, type Store, slidingWindow, type TollgateEvents } from '@tollgate/core';
 import { gateOf, warnings } from './support.js';
 
-const limits: readonly Limit[] = [slidingWindow({ name: 'user', by: 'user', limit: 10, window: '1m' })];
+const limits: readonly Limit[] = [
+  slidingWindow({ name: 'user', by: 'user', limit: 10, window: '1m', onStoreError: 'closed' }),
+];
 const request = { subject: { user: 'u' }, permits: 4, model: 'm', priority: 'batch' as const };
 const cost = { requests: 1, permits: 4, inputTokens: 0, outputTokens: 0, usd: 0, worstUsd: 0 };
 
@@ -23,6 +25,8 @@ function listening(more: Parameters<typeof gateOf>[1] = {}, layers = limits) {
     settled: true,
     updated: true,
     'store.failed': true,
+    'store.down': true,
+    'store.recovered': true,
     queued: true,
     withdrawn: true,
     'shed.level': true,

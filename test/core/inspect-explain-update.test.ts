@@ -429,7 +429,7 @@ describe('update', () => {
       ['a wrong capacity', { limits: { user: { capacity: 'x' } } }, 'limits.user.capacity'],
       ['a wrong refill', { limits: { user: { refill: 5 } } }, 'limits.user.refill'],
       ['a wrong mode', { limits: { user: { mode: 'off' } } }, 'limits.user.mode'],
-      ['a wrong onStoreError', { limits: { user: { onStoreError: 'local' } } }, 'limits.user.onStoreError'],
+      ['a wrong onStoreError', { limits: { user: { onStoreError: 'ajar' } } }, 'limits.user.onStoreError'],
       ['a wrong tier', { tiers: { small: -1 } }, 'tiers.small'],
       ['a tier taken away', { tiers: { small: undefined } }, 'tiers.small'],
     ])('%s, where it stands in the change', async (_, change, path) => {

@@ -293,7 +293,7 @@ describe('a concurrency limit', () => {
     ['lease', '1ms', 'from 1s to 1d', { lease: '1ms' }],
     ['lease', '2d', 'from 1s to 1d', { lease: '2d' }],
     ['mode', 'off', "'enforce' or 'shadow'", { mode: 'off' }],
-    ['onStoreError', 'local', "'closed' or 'open'", { onStoreError: 'local' }],
+    ['onStoreError', 'ajar', "'local' or 'closed' or 'open'", { onStoreError: 'ajar' }],
     ['whenFull', 'queue', "'refuse' or 'wait'", { whenFull: 'queue' }],
     ['unit', 'a value that is not shown', 'no such field', { unit: 'slots' }],
     ['window', 'a value that is not shown', 'no such field', { window: '1m' }],

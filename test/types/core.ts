@@ -129,7 +129,6 @@ export function limits(): readonly Limit[] {
     concurrency({ name, limit: 5, unit: 'slots' }),
     // @ts-expect-error: slots are whole numbers
     concurrency({ name, limit: '5k' }),
-    // @ts-expect-error: no shared store to be local of yet
     tokenBucket({ name, capacity: 5, refill: '1/s', onStoreError: 'local' }),
     // @ts-expect-error: a bad plan among good ones
     tokenBucket({ name, capacity: { free: 5, pro: '5x' }, refill: '1/s' }),

@@ -2,8 +2,8 @@
 import { actualOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
-import { isOwn, type LayerState } from './meters/layer-state.js';
-import { type Bill, keyIn, type Who } from './meters/meter.js';
+import type { LayerState } from './meters/layer-state.js';
+import type { Bill, Who } from './meters/meter.js';
 import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
 import type { Receipt } from './store/store.js';
@@ -22,8 +22,8 @@ export interface Admission {
   readonly signal: AbortSignal;
   /** The tokens, and their price in nano-dollars, that it is expected to use, extensions included. */
   readonly estimate: Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'>;
-  /** How the limits stand that it met: all, unless only those are asked for that count this caller alone. */
-  layers(which?: 'all' | 'own'): May<readonly LayerState[]>;
+  /** How the limits stand that it met. */
+  layers(): May<readonly LayerState[]>;
   /**
    * Charges for more work under the same admission, such as an agent's next call: all of it or, when refused, nothing.
    * What was admitted before stays so. Its price is that of the admission's model when it was admitted, unless `usd` is
@@ -52,7 +52,12 @@ export interface Admission {
 }
 
 export type Decision =
-  | { readonly admitted: true; readonly admission: Admission }
+  | {
+      readonly admitted: true;
+      readonly admission: Admission;
+      /** How the limits stand now, where that was asked for and is known at once. */
+      readonly layers: readonly LayerState[] | undefined;
+    }
   | { readonly admitted: false; readonly refusal: Refusal };
 
 /** What an admission needs of its gate. */
@@ -126,10 +131,8 @@ export class GateAdmission implements Admission {
     return this.leaving.signal;
   }
 
-  layers(which: 'all' | 'own' = 'all'): May<readonly LayerState[]> {
-    const { who, bills } = this.offer;
-    const some = which === 'all' ? bills : bills.filter(({ scope }) => isOwn(scope, keyIn(scope, who)));
-    return this.books.layers(who, some);
+  layers(): May<readonly LayerState[]> {
+    return this.books.layers(this.offer.who, this.offer.bills);
   }
 
   abort(reason?: unknown): void {

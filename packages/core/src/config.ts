@@ -31,8 +31,6 @@ interface LayerOptions<Name extends string> {
   by?: Dimension | readonly Dimension[];
   /** `shadow` counts and reports without ever refusing. `enforce` unless given. */
   mode?: 'enforce' | 'shadow';
-  /** What holds while the store can't be asked: refuse everything or pass without counting. `closed` unless given. */
-  onStoreError?: 'open' | 'closed';
   /**
    * What becomes of a request that does not fit now: it is refused, or waits in the line, for which there has to be a
    * `queue`. `wait` of concurrency limits where there is one, else `refuse`, unless given.
@@ -40,7 +38,15 @@ interface LayerOptions<Name extends string> {
   whenFull?: 'refuse' | 'wait';
 }
 
-interface LimitOptions<Name extends string> extends LayerOptions<Name> {
+interface RateOptions<Name extends string> extends LayerOptions<Name> {
+  /**
+   * What holds while the store can't be asked: this process counts for itself, from empty, against its share of the limit
+   * (as many as share the store, so many shares); all is refused; or all passes uncounted. `local` unless given.
+   */
+  onStoreError?: 'local' | 'closed' | 'open';
+}
+
+interface LimitOptions<Name extends string> extends RateOptions<Name> {
   /** `permits` unless given. */
   unit?: Exclude<Unit, 'usd' | 'slots'>;
 }
@@ -64,7 +70,7 @@ export interface TokenBucketOptions<Name extends string = string> extends LimitO
   refill: PerPlan<Rate>;
 }
 
-export interface ConcurrencyOptions<Name extends string = string> extends LayerOptions<Name> {
+export interface ConcurrencyOptions<Name extends string = string> extends RateOptions<Name> {
   /** The most that run at once: a whole number from 1, or bounds between which it follows what is borne. */
   limit: PerPlan<number> | AdaptiveLimit;
   /**
@@ -95,6 +101,8 @@ export interface BudgetOptions<Name extends string = string> extends LayerOption
   per: Per;
   /** A name of the IANA database, such as `'Europe/Berlin'`. `UTC` unless given. */
   timeZone?: string;
+  /** What holds while the store can't be asked: what costs dollars is refused, or passes uncounted. `closed` unless given. */
+  onStoreError?: 'closed' | 'open';
   /**
    * Charges on admission what a request will likely cost (what was given, or learned: the 95th percentile, else the
    * most that it may), or in any case the most that it may. `likely` unless given; `worst` where the budget must not be passed.

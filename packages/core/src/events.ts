@@ -83,6 +83,10 @@ export interface TollgateEvents {
   updated: { readonly gate: string; readonly change: TollgateChange };
   /** The store failed; what happened to the request is what its limits say under `onStoreError`. */
   'store.failed': { readonly gate: string; readonly error: unknown };
+  /** It failed several times in a row: from now on one request a second asks it, and for the others `onStoreError` holds. */
+  'store.down': { readonly gate: string; readonly error: unknown };
+  /** It answers again, and all requests ask it. */
+  'store.recovered': { readonly gate: string; readonly downMs: number };
 }
 
 export type EventName = keyof TollgateEvents;
@@ -110,6 +114,8 @@ export function createEmitter(): Emitter {
     settled: false,
     updated: false,
     'store.failed': false,
+    'store.down': false,
+    'store.recovered': false,
   };
   return {
     hears,

@@ -28,6 +28,8 @@ export interface AdmitOptions {
    * `estimate` leaves out are estimated from it; nothing of it is kept.
    */
   body?: unknown;
+  /** The decision tells how the limits stand after it, as refusals always do, where that is known at once. */
+  layers?: boolean | undefined;
 }
 
 /** What would become of a request. */

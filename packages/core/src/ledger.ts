@@ -1,8 +1,10 @@
 /** What a gate asks of its store. A store that fails is told of, and what is booked on budgets is looked at. */
 import type { Alerts } from './alerts.js';
+import { createBreaker } from './breaker.js';
 import type { Clock } from './clock.js';
 import { showThrown, warn } from './errors.js';
 import type { Emitter } from './events.js';
+import { createFallback, type Fallback } from './fallback.js';
 import { createSlotsInUse } from './in-use.js';
 import type { Plan } from './meters/charges.js';
 import type { Bill, Ending, Usage, Who } from './meters/meter.js';
@@ -10,8 +12,13 @@ import { isPromise, type May, then } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
 export interface Ledger {
-  /** Charges the first alternative that fits as a whole, or nothing. `undefined` if the store failed. */
-  take(alternatives: readonly Alternative[], now: number): May<Taken | NotTaken | undefined>;
+  /**
+   * Charges the first alternative that fits as a whole, or nothing. Where the store can't be asked, by what the limits say
+   * of that: `undefined` where one is closed.
+   *
+   * @param tells what the meters say then is wanted too
+   */
+  take(alternatives: readonly Alternative[], now: number, tells?: boolean): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Fails as the store does. */
   settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
   /**
@@ -44,11 +51,65 @@ export function createLedger(
 ): Ledger {
   let sequence = 0;
   const slotsInUse = createSlotsInUse();
+  const breaker = createBreaker();
+  /** Made when the store fails for the first time: mostly none does. */
+  let fallback: Fallback | undefined;
 
   function failed(error: unknown): undefined {
     if (!emitter.hears['store.failed'])
       warn('TOLLGATE_STORE_FAILED', `The store of gate '${gate}' failed: ${showThrown(error)}`);
     emitter.emit('store.failed', { gate, error });
+  }
+
+  function fallBack(
+    error: unknown,
+    alternatives: readonly Alternative[],
+    now: number,
+    tells: boolean,
+  ): Taken | NotTaken | undefined {
+    failed(error);
+    if (breaker.failed(clock.now())) emitter.emit('store.down', { gate, error });
+    return takeLocally(alternatives, now, tells);
+  }
+
+  function takeLocally(
+    alternatives: readonly Alternative[],
+    now: number,
+    tells: boolean,
+  ): Taken | NotTaken | undefined {
+    fallback ??= createFallback();
+    const result = fallback.take(alternatives, plan(), store.instances?.() ?? 1, now, tells);
+    return result && taken(result, now);
+  }
+
+  function answered(result: Taken | NotTaken, now: number): Taken | NotTaken {
+    const downMs = breaker.succeeded(clock.now());
+    if (downMs !== undefined) emitter.emit('store.recovered', { gate, downMs });
+    return taken(result, now);
+  }
+
+  /** Settles what was charged here while the store could not be asked, and returns what is left for the store. */
+  function settleLocally(
+    local: Fallback,
+    receipt: Receipt,
+    actual: readonly number[],
+    now: number,
+    goesOn: boolean,
+  ): { receipt: Receipt; actual: readonly number[] } {
+    const isHere = receipt.map(({ charge }) => local.has(charge));
+    if (!isHere.includes(true)) return { receipt, actual };
+    const here = receipt.filter((_, i) => isHere[i]);
+    const amounts = actual.filter((_, i) => isHere[i]);
+    local.settle(here, amounts, now, goesOn);
+    return { receipt: receipt.filter((_, i) => !isHere[i]), actual: actual.filter((_, i) => !isHere[i]) };
+  }
+
+  function settleInStore(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): May<void> {
+    if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);
+    renew(receipt, plan(), now);
+    const settling = store.settle(receipt, actual, now, goesOn);
+    if (isPromise(settling)) return settling.then(() => alerts.look(receipt, plan(), now));
+    alerts.look(receipt, plan(), now);
   }
 
   function taken(result: Taken | NotTaken, now: number): Taken | NotTaken {
@@ -61,22 +122,24 @@ export function createLedger(
 
   const ledger: Ledger = {
     peek: (who, bills) => store.peek(who, bills, clock.now()),
-    // As `attempt` does, without a closure for each request; `tryPeek` too.
-    take(alternatives, now) {
+    take(alternatives, now, tells = false) {
+      if (!breaker.mayAsk(now)) return takeLocally(alternatives, now, tells);
       try {
-        const answer = store.take({ sequence: sequence++, alternatives }, now);
-        return isPromise(answer) ? answer.then((result) => taken(result, now), failed) : taken(answer, now);
+        const answer = store.take({ sequence: sequence++, alternatives, tells }, now);
+        if (!isPromise(answer)) return answered(answer, now);
+        return answer.then(
+          (result) => answered(result, now),
+          (error) => fallBack(error, alternatives, now, tells),
+        );
       } catch (error) {
-        return failed(error);
+        return fallBack(error, alternatives, now, tells);
       }
     },
     settle(receipt, actual, goesOn = false) {
       const now = clock.now();
-      if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);
-      renew(receipt, plan(), now);
-      const settling = store.settle(receipt, actual, now, goesOn);
-      if (isPromise(settling)) return settling.then(() => alerts.look(receipt, plan(), now));
-      alerts.look(receipt, plan(), now);
+      if (fallback === undefined) return settleInStore(receipt, actual, now, goesOn);
+      const left = settleLocally(fallback, receipt, actual, now, goesOn);
+      if (left.receipt.length > 0) return settleInStore(left.receipt, left.actual, now, goesOn);
     },
     ended(receipt, ending) {
       if (plan().hasAdaptive) slotsInUse.ended(receipt, ending, clock.now());
@@ -86,7 +149,9 @@ export function createLedger(
       const nothing = receipt.map(() => 0);
       return then(ledger.settle(receipt, nothing), () => ledger.ended(receipt, NOTHING_OF_THE_LOAD));
     },
+    // As `attempt` does, without a closure for each request.
     tryPeek(who, bills) {
+      if (breaker.isOpen) return undefined;
       try {
         const answer = store.peek(who, bills, clock.now());
         return isPromise(answer) ? answer.then(undefined, failed) : answer;

@@ -14,7 +14,7 @@ import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { billsFor, explanation, inspection, layersIn } from './insight.js';
 import { createLedger, peekAll } from './ledger.js';
 import { createLine, type Line } from './line/line.js';
-import { stateOf } from './meters/layer-state.js';
+import { stateOf, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
 import { endingOf, type Outcome } from './outcome.js';
@@ -59,7 +59,7 @@ export function createTollgate<
   const { extend } = amendments;
   const books: Books = { idPrefix, extend, layers: layersIn(ledger), settle: ledger.settle, settled };
 
-  function decide(request: AdmitRequest, { signal, extending, body }: AdmitOptions): May<Decision> {
+  function decide(request: AdmitRequest, { signal, extending, body, layers }: AdmitOptions): May<Decision> {
     assertOpen();
     signal?.throwIfAborted();
     const now = clock.now();
@@ -67,7 +67,7 @@ export function createTollgate<
     return extending
       ? amendments.amend(extending as GateAdmission, request, offers, signal)
       : line === undefined
-        ? charge(request, offers, now, signal)
+        ? charge(request, offers, now, signal, layers)
         : enter(line, request, offers, signal);
   }
 
@@ -101,9 +101,10 @@ export function createTollgate<
     offers: readonly Offer[],
     now: number,
     signal: AbortSignal | undefined,
+    tells?: boolean,
   ): May<Decision> {
     const sequence = count++;
-    const result = ledger.take(offers, now);
+    const result = ledger.take(offers, now, tells);
     return isPromise(result)
       ? result.then((result) => charged(result, sequence, request, offers, signal))
       : charged(result, sequence, request, offers, signal);
@@ -123,9 +124,8 @@ export function createTollgate<
     return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal, waitedMs), result);
   }
 
-  /** Where the store fails, the limits say what holds. */
   function isRefusal(result: Taken | NotTaken | undefined): result is NotTaken | undefined {
-    return result === undefined ? !terms.plan.failsOpen : 'refused' in result;
+    return result === undefined || 'refused' in result;
   }
 
   /** @param from the model in whose place the admission's serves */
@@ -140,7 +140,8 @@ export function createTollgate<
       const { id, request, model, offer, waitedMs } = admission;
       emitter.emit('admitted', { gate: name, id, request, model, cost: offer.quote.cost, extended, waitedMs });
     }
-    return { admitted: true, admission };
+    const usages = result?.usages;
+    return { admitted: true, admission, layers: usages && statesOf(usages) };
   }
 
   function tellOf(admission: GateAdmission, { shadowRefused }: Taken, from: string | undefined): void {

@@ -62,12 +62,14 @@ const layerFields = {
   name: field(A_NAME, parseName),
   by: field("a dimension such as 'user', or a list of different ones such as ['user', 'feature']", parseDimensions),
   mode: oneOf(['enforce', 'shadow']),
-  onStoreError: oneOf(['closed', 'open'], " ('local' needs a store that instances share; there is none yet)"),
   whenFull: optionalField("'refuse' or 'wait'", (value) => WHEN_FULL.find((word) => word === value)),
 };
 
+const onStoreError = oneOf(['local', 'closed', 'open']);
+
 const limitFields = {
   ...layerFields,
+  onStoreError,
   unit: oneOf(['permits', 'requests', 'tokens', 'inputTokens', 'outputTokens']),
 };
 
@@ -114,6 +116,7 @@ const concurrencyLimit = reading((value, context): AdaptiveOptions | Named<numbe
 export const concurrency = z
   .strictObject({
     ...layerFields,
+    onStoreError,
     kind: z.literal('concurrency'),
     limit: concurrencyLimit,
     lease: leaseField,
@@ -138,6 +141,7 @@ export const budget = z
   .strictObject({
     ...layerFields,
     kind: z.literal('budget', { error: 'what budget({ … }) returns' }),
+    onStoreError: oneOf(['closed', 'open'], ' (a share of a budget can be spent anew by every process that starts)'),
     limit: perSubject(AN_AMOUNT, parseMoney),
     per: givenOneOf(['hour', 'day', 'week', 'month']),
     timeZone: field("a time zone such as 'UTC' or 'Europe/Berlin'", (value = 'UTC') =>

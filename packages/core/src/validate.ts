@@ -156,7 +156,7 @@ function withWhenFull({ whenFull, ...layer }: ReadLayer, canWait: boolean): Laye
 function queueLayers(slots: QueueSlots | undefined): readonly Layer[] {
   if (slots === undefined) return [];
   const { limit, leaseMs } = slots;
-  const layer = { name: QUEUE_LAYER, by: [], shadow: false, onStoreError: 'closed', whenFull: 'wait' } as const;
+  const layer = { name: QUEUE_LAYER, by: [], shadow: false, onStoreError: 'local', whenFull: 'wait' } as const;
   return [{ ...layer, ...slotsOf(limit, leaseMs) }];
 }
 

@@ -2,8 +2,8 @@
 import { IncomingMessage } from 'node:http';
 import type { Admission, Refusal, Tollgate } from '@tollgate/core';
 import {
+  ADMISSION,
   type Adapter,
-  admissionOfThis,
   answer,
   asError,
   type ConductOptions,
@@ -80,21 +80,15 @@ const shown = new WeakSet<object>();
 function showAdmissions(req: Request): void {
   const parent: object = Object.getPrototypeOf(req);
   if (shown.has(parent)) return;
-  const property = { configurable: true, enumerable: true, get: admissionOfThis, set: setAdmission };
   if (parent === IncomingMessage.prototype || !(req instanceof IncomingMessage)) {
-    Object.defineProperty(req, 'admission', property);
+    Object.defineProperty(req, 'admission', ADMISSION);
     return;
   }
   // The app's prototype inherits from Express's, which inherits from Node's: the middle one serves mounted apps as well.
   let express = parent;
   for (let next = express; next !== IncomingMessage.prototype; next = Object.getPrototypeOf(next)) express = next;
-  Object.defineProperty(express, 'admission', property);
+  Object.defineProperty(express, 'admission', ADMISSION);
   shown.add(parent);
-}
-
-/** Apps may put something else in its place, as tests do. It stays there: tolls no longer show theirs. */
-function setAdmission(this: object, value: unknown): void {
-  Object.defineProperty(this, 'admission', { configurable: true, enumerable: true, writable: true, value });
 }
 
 const adapter: Adapter<Request, Response, NextFunction> = {

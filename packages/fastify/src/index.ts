@@ -65,7 +65,10 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
     if (isNearest(this)) tollOf(config?.toll, method, url);
   });
   app.addHook('onRequest', (request, reply, done) => void answer(adapter, enter, request, reply, done));
-  app.addHook('preHandler', (request, reply, done) => void answer(adapter, payLate, request, reply, done));
+  app.addHook('preHandler', (request, reply, done) => {
+    if (hasLate) answer(adapter, payLate, request, reply, done);
+    else done();
+  });
 
   /** Of several gates only the nearest is paid at. */
   function isNearest(server: FastifyInstance): boolean {
@@ -95,7 +98,7 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
   }
 
   function payLate(request: FastifyRequest, reply: FastifyReply): May<Passage> {
-    const toll = hasLate && !request.is404 ? tollFor(request) : undefined;
+    const toll = request.is404 ? undefined : tollFor(request);
     return toll && isLate(toll) ? conduct.pass(request, reply, toll) : undefined;
   }
 }

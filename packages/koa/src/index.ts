@@ -1,6 +1,7 @@
 /** Tollgate in a Koa app: reads what Koa knows, writes refusals, passes on everything else. */
 import type { Admission, Refusal, Tollgate } from '@tollgate/core';
 import {
+  ADMISSION,
   type Adapter,
   answer,
   asError,
@@ -42,7 +43,11 @@ export interface TollMiddleware extends Middleware {
  */
 export function tollgate(gate: Tollgate, options: TollgateOptions = {}): Middleware {
   const { enter } = createConduct(gate, adapter, options);
-  return (ctx, next) => answer(adapter, enter, ctx, ctx, next);
+  return (ctx, next) => {
+    // Contexts inherit it: a property that is added to each of them takes as long as the decision.
+    if (!('admission' in ctx)) Object.defineProperty(ctx.app.context, 'admission', ADMISSION);
+    return answer(adapter, enter, ctx, ctx, next);
+  };
 }
 
 /**
@@ -82,22 +87,19 @@ function routeOf({ method, matched = [], _matchedRoute }: Context): string | und
 
 /** Koa's context is request and response. */
 const adapter: Adapter<Context, Context, Next> = {
-  method: (ctx) => ctx.method,
+  method: (ctx) => ctx.req.method ?? '',
   ip: (ctx) => ctx.ip,
   route: routeOf,
   proxyTrust: ({ app }) => (!app.proxy ? 'none' : app.maxIpsCount > 0 ? 'some' : 'all'),
   header: (ctx, name) => ctx.req.headers[name],
   // Of body parsers' making, under this name.
   body: (ctx) => (ctx.request as { body?: unknown }).body,
-  isBegun: (ctx) => ctx.headerSent,
-  setHeader: (ctx, name, value) => ctx.set(name, value),
+  isBegun: (ctx) => ctx.res.headersSent,
+  setHeader: (ctx, name, value) => void ctx.res.setHeader(name, value),
   removeHeader: (ctx, name) => ctx.remove(name),
   isClosed: (ctx) => ctx.res.closed,
   onClose({ res }, listener) {
     res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished }));
-  },
-  show(ctx, admission) {
-    if (ctx.admission !== admission) ctx.admission = admission;
   },
   refuse(refusal, ctx, _ctx, next) {
     ctx.status = refusal.status;

@@ -213,7 +213,7 @@ export const storeErrors: readonly Behaviour[] = [
     'of a store that recovers end with it, and what was counted before counts on',
     async (open) => {
       const store = failingStore();
-      const bench = await open({ limits: [perUser(2)], routes, store });
+      const bench = await open({ limits: [{ ...perUser(2), onStoreError: 'closed' }], routes, store });
       expect(await answersTo(bench, asks(ann))).toEqual([200]);
       store.down = true;
       expect(await answersTo(bench, asks(ann, ann))).toEqual([503, 503]);

@@ -1,10 +1,11 @@
 /** A store that can't be asked: what each limit says of that holds, and the client learns no more than when to come back. */
-import { memoryStore, type Store, slidingWindow, tokenBucket } from '@tollgate/core';
+import { slidingWindow, tokenBucket } from '@tollgate/core';
+import { breakableStore } from '../../helpers/breakable-store.js';
 import { quiet } from '../../helpers/http-server.js';
 import { recordWarnings } from '../../helpers/http-warnings.js';
 import { byHeader, costing, type Open, ok, problemOf } from './workbench.js';
 
-const user = tokenBucket({ name: 'user', by: 'user', capacity: 10, refill: '6/m' });
+const user = tokenBucket({ name: 'user', by: 'user', capacity: 10, refill: '6/m', onStoreError: 'closed' });
 const routes = [{ path: '/', toll: byHeader, handler: ok }];
 
 const FAILURES: [string, () => never][] = [
@@ -17,27 +18,12 @@ const FAILURES: [string, () => never][] = [
   ['rejects', () => Promise.reject(new Error('secret: the store is down')) as never],
 ];
 
-/** A store that works until it is broken. */
-function breakable(failure: () => never): Store & { break(): void } {
-  const memory = memoryStore();
-  let up = true;
-  return {
-    take: (request, now) => (up ? memory.take(request, now) : failure()),
-    settle: (entries, actual, now) => (up ? memory.settle(entries, actual, now) : failure()),
-    peek: (who, bills, now) => (up ? memory.peek(who, bills, now) : failure()),
-    close: memory.close,
-    break() {
-      up = false;
-    },
-  };
-}
-
 export function storeDownContract(open: Open): void {
   const warnings = recordWarnings();
 
   describe.each(FAILURES)('a store that %s', (_, failure) => {
     function brokenStore() {
-      const store = breakable(failure);
+      const store = breakableStore(failure);
       store.break();
       return store;
     }
@@ -59,6 +45,13 @@ export function storeDownContract(open: Open): void {
       expect(warnings()).toContain('TOLLGATE_STORE_FAILED');
     });
 
+    test('leaves each process to its share, unless the limit says otherwise', async () => {
+      const shared = slidingWindow({ name: 'shared', limit: 10, window: '1m' });
+      const { send } = await open({ limits: [shared], store: brokenStore(), routes });
+      expect(await send('/', costing(10))).toMatchObject({ status: 200, text: 'ok' });
+      expect((await send('/', costing(1))).status).toBe(429);
+    });
+
     test('lets pass where every limit that enforces says open', async () => {
       const { send } = await open({
         limits: [
@@ -72,14 +65,14 @@ export function storeDownContract(open: Open): void {
     });
 
     test('refuses where one of them says closed', async () => {
-      const global = slidingWindow({ name: 'global', limit: 5, window: '1m' });
+      const global = slidingWindow({ name: 'global', limit: 5, window: '1m', onStoreError: 'closed' });
       const limits = [{ ...user, onStoreError: 'open' as const }, global];
       const { send } = await open({ limits, store: brokenStore(), routes });
       expect((await send('/', costing(1))).status).toBe(503);
     });
 
     test('between the default tier and the route: 503 all the same, and the handler is not run', async () => {
-      const store = breakable(failure);
+      const store = breakableStore(failure);
       const priced = () => {
         store.break();
         return 5;
@@ -96,7 +89,7 @@ export function storeDownContract(open: Open): void {
     });
 
     test('before the end of the response: the operator hears of it, the client does not', async () => {
-      const store = breakable(failure);
+      const store = breakableStore(failure);
       const handler = () => {
         store.break();
         return { body: 'ok' };

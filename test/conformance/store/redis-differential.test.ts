@@ -27,7 +27,7 @@ const alternative = fc.record({
   feature: fc.constantFrom('x', 'y'),
   charges: fc.uniqueArray(one, { selector: ({ name }) => name, maxLength: 7 }),
 });
-const take = fc.record({ alternatives: fc.array(alternative, { minLength: 1, maxLength: 3 }) });
+const take = fc.record({ alternatives: fc.array(alternative, { minLength: 1, maxLength: 3 }), tells: fc.boolean() });
 const settle = fc.record({
   from: fc.nat(30),
   count: fc.integer({ min: 1, max: 6 }),
@@ -53,12 +53,13 @@ const burst = fc.record({
 /** Without the places: a store that has forgotten a row may name others for what is void. */
 function told(result: unknown): unknown {
   if (Array.isArray(result)) return result.map(usageTold);
-  const { taken, receipt, shadowRefused, refused } = result as Partial<Taken & NotTaken>;
+  const { taken, receipt, shadowRefused, usages, refused } = result as Partial<Taken & NotTaken>;
   if (refused) return refused.map((usages) => usages.map(usageTold));
   return {
     taken,
     receipt: receipt?.map(({ cost, used, charge }) => [charge.meter.name, cost, used]),
     shadowRefused: shadowRefused?.map(usageTold),
+    usages: usages?.map(usageTold),
   };
 }
 
@@ -101,7 +102,7 @@ describeWithRedis('memory and Redis', () => {
           const asked = steps.map((step) => {
             if ('alternatives' in step) {
               const ways = step.alternatives.map((way, i) => alternativeOf(chargesOf(way), `${i}`));
-              return store.take({ sequence: 0, alternatives: ways }, clock);
+              return store.take({ sequence: 0, alternatives: ways, tells: step.tells }, clock);
             }
             if ('peek' in step) {
               const { who, bills } = alternativeOf(chargesOf(step.peek));
@@ -151,7 +152,7 @@ describeWithRedis('memory and Redis', () => {
       }),
       400,
     );
-  }, 120_000);
+  }, 300_000);
 });
 
 /** Money and slots are whole. */

@@ -118,6 +118,24 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
       });
     });
 
+    describe('take that tells', () => {
+      it('says what its meters say then, also those on trial that it did not fit', async () => {
+        const key = ['ann'];
+        const charges = [
+          charge(meters.window, WINDOW, key, 3),
+          charge(meters.bucket, BUCKET, key, 4),
+          charge(meters.coarse, COARSE, key, 11, 10, true),
+        ];
+        const result = await store.take(
+          { sequence: sequence++, alternatives: [alternativeOf(charges)], tells: true },
+          START,
+        );
+        expect(result).toMatchObject({ usages: [{ used: 3, waitMs: 0 }, { used: 4 }, { used: 0 }] });
+        expect(result).toHaveProperty('usages', await peek(START, ...charges));
+        expect(await take(START, ...charges.slice(0, 1))).not.toHaveProperty('usages.length');
+      });
+    });
+
     describe('shadow charges', () => {
       it('are made where they fit, and never refuse', async () => {
         const key = ['ann'];

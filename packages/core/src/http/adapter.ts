@@ -1,5 +1,4 @@
 /** The seam to a framework: what differs between them, and nothing else. */
-import type { Admission } from '../admission.js';
 import type { Refusal } from './problem.js';
 
 /** How a response ended. */
@@ -30,8 +29,6 @@ export interface Adapter<R, S, N = never> {
   isClosed(response: S): boolean;
   /** Calls `listener` once, when the response is over, whichever way. */
   onClose(response: S, listener: (end: ResponseEnd) => void): void;
-  /** Shows the app the admission, or that there is none, where requests don't inherit a property that does. */
-  show?(request: R, admission: Admission | undefined): void;
   /** Answers a refused request, or has the app do so. The response has not begun, and has the refusal's headers. */
   refuse(refusal: Refusal, request: R, response: S, next: N): unknown;
   /** Hands what was thrown, which may be anything, to the app's error handling: by throwing it, or by `next`. */

@@ -44,7 +44,6 @@ function proceed<R extends object, S, N extends () => unknown>(
   if (passage === 'gone') return undefined;
   // Of a refused request there is none.
   const admission = admissionOf(request);
-  adapter.show?.(request, admission);
   const isRefused = passage !== undefined && !passage.admitted;
   return runUnder(admission, isRefused ? () => refuse(adapter, passage.refusal, request, response, next) : next);
 }

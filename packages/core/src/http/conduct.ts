@@ -81,7 +81,12 @@ export function createConduct<R extends object, S, F>(
     const { admission } = exchange;
     const leaving = gate.hasLine && admission === undefined ? new AbortController() : undefined;
     const asked = requestOf(facts, subject, route);
-    const decision = gate.decide(asked, { extending: admission, body, signal: leaving?.signal });
+    const decision = gate.decide(asked, {
+      signal: leaving?.signal,
+      extending: admission,
+      body,
+      layers: headers !== false,
+    });
     if (!isPromise(decision)) return keep(response, exchange, decision);
     if (leaving !== undefined) abortOnClose(adapter, response, decision, leaving);
     return keepLater(response, exchange, decision);
@@ -137,7 +142,7 @@ export function createConduct<R extends object, S, F>(
   async function exempt(response: S, exchange: Exchange, admission: Admission): Promise<undefined> {
     forgetModel(response, exchange);
     await release(exchange);
-    if (headers !== false) setHeaders(response, rateLimitHeaders(await admission.layers('own'), headers));
+    if (headers !== false) setHeaders(response, rateLimitHeaders(await admission.layers(), headers));
   }
 
   async function leave(exchange: Exchange): Promise<Passage> {
@@ -178,7 +183,7 @@ export function createConduct<R extends object, S, F>(
       setHeaders(response, [...rateLimitHeaders(refusal.layers, headers), ...retryHeaders(refusal)]);
     } else if (headers !== false) {
       const { admission } = decision;
-      const layers = admission.layers('own');
+      const layers = decision.layers ?? admission.layers();
       if (isPromise(layers)) return layers.then((layers) => tellOf(response, admission, layers));
       tellOf(response, admission, layers);
     }

@@ -78,6 +78,16 @@ export function admissionOfThis(this: object): Admission | undefined {
   return admissionOf(this);
 }
 
+/** The property `admission` of what requests inherit from. Apps may put something else in its place, as tests do: it stays there. */
+export const ADMISSION: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get: admissionOfThis,
+  set(value) {
+    Object.defineProperty(this, 'admission', { configurable: true, enumerable: true, writable: true, value });
+  },
+};
+
 /**
  * The conduct of the gate that the request entered last, where its tolls are paid.
  *

@@ -25,15 +25,21 @@ const QUOTA_UNITS: Record<Quota['unit'], string> = {
 /** The fields, by names in lower case: those go into a response as they are, where others have to be made so first. */
 export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderStyle): [name: string, value: string][] {
   if (style === false) return [];
-  const quotas = layers.filter(isShown).map((state) => (state.unit === 'usd' ? inMicrodollars(state) : state));
+  const quotas: Quota[] = [];
+  for (const state of layers) if (isShown(state)) quotas.push(state.unit === 'usd' ? inMicrodollars(state) : state);
   if (quotas.length === 0) return [];
-  const headers: [string, string][] = [];
-  if (style !== 'legacy') {
-    headers.push(['ratelimit-policy', policyOf(quotas)]);
-    headers.push(['ratelimit', quotas.map(limitItem).join(', ')]);
-  }
-  if (style !== 'draft') headers.push(...legacyHeaders(quotas.reduce((a, b) => (share(b) < share(a) ? b : a))));
-  return headers;
+  if (style === 'draft') return draftHeaders(quotas);
+  const legacy = legacyHeaders(quotas.reduce((a, b) => (share(b) < share(a) ? b : a)));
+  return style === 'legacy' ? legacy : [...draftHeaders(quotas), ...legacy];
+}
+
+function draftHeaders(quotas: readonly Quota[]): [name: string, value: string][] {
+  let limits = limitItem(quotas[0]);
+  for (let i = 1; i < quotas.length; i++) limits += `, ${limitItem(quotas[i])}`;
+  return [
+    ['ratelimit-policy', policyOf(quotas)],
+    ['ratelimit', limits],
+  ];
 }
 
 function legacyHeaders(quota: Quota): [name: string, value: string][] {
@@ -62,7 +68,9 @@ let told: { readonly policies: readonly Policy[]; readonly text: string } = { po
 
 function policyOf(quotas: readonly Policy[]): string {
   const { policies } = told;
-  if (quotas.length !== policies.length || !quotas.every((quota, i) => isAlike(quota, policies[i]))) {
+  let isTold = quotas.length === policies.length;
+  for (let i = 0; isTold && i < quotas.length; i++) isTold = isAlike(quotas[i], policies[i]);
+  if (!isTold) {
     told = {
       policies: quotas.map(({ layer, unit, limit, windowMs }) => ({ layer, unit, limit, windowMs })),
       text: quotas.map(policyItem).join(', '),

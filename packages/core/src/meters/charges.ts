@@ -5,13 +5,16 @@ import { type Read, readerOf } from './keys.js';
 import type { Bill, Charge, Ending, Key, Meter, Rule, Scope, Unit } from './meter.js';
 import type { PerSubject } from './per-subject.js';
 
+/** What holds while the store can't be asked: nothing is counted, all is refused, or this process counts for itself. */
+export type OnStoreError = 'open' | 'closed' | 'local';
+
 /** A limit or budget as it is configured, in numbers. */
 export interface Layer {
   readonly name: string;
   readonly by: readonly Dimension[];
   readonly unit: Unit;
   readonly shadow: boolean;
-  readonly onStoreError: 'open' | 'closed';
+  readonly onStoreError: OnStoreError;
   /** What becomes of a request that does not fit now; what is on trial never makes it wait. */
   readonly whenFull: 'refuse' | 'wait';
   readonly limit: number | PerSubject<number>;
@@ -89,8 +92,6 @@ export interface Plan {
   readonly isFixed: boolean;
   /** By rung. */
   readonly last: (LastBills | undefined)[];
-  /** Every limit that enforces says so: while the store can't be asked, requests pass. */
-  readonly failsOpen: boolean;
   readonly hasBudgets: boolean;
   /** Of some slots, how many there are follows how admissions end. */
   readonly hasAdaptive: boolean;
@@ -127,7 +128,6 @@ export function makePlan(gate: string, layers: readonly Layer[], previous?: Plan
     groups: [...groups.values()],
     isFixed: layers.every(isFixed),
     last: [],
-    failsOpen: layers.every(({ shadow, onStoreError }) => shadow || onStoreError === 'open'),
     hasBudgets: layers.some(({ budget }) => budget !== undefined),
     hasAdaptive: layers.some(({ adaptive }) => adaptive !== undefined),
     layerOf: new Map(metered.map((layer) => [layer.meter, layer])),

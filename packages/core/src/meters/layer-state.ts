@@ -96,8 +96,12 @@ export function statesOf(usages: readonly Usage[]): LayerState[] {
 
 /** In the order of the configuration; stores answer in theirs. */
 export function ordered(usages: readonly Usage[]): readonly Usage[] {
-  const isOrdered = usages.every((usage, i) => i === 0 || positionOf(usages[i - 1]) < positionOf(usage));
-  return isOrdered ? usages : usages.toSorted((a, b) => positionOf(a) - positionOf(b));
+  for (let i = 1; i < usages.length; i++) {
+    if (positionOf(usages[i - 1]) > positionOf(usages[i])) {
+      return usages.toSorted((a, b) => positionOf(a) - positionOf(b));
+    }
+  }
+  return usages;
 }
 
 function positionOf({ charge }: Usage): number {

@@ -73,7 +73,9 @@ export interface Bill {
 
 /** The key that somebody has in a scope. */
 export function keyIn({ at }: Scope, who: Who): Key {
-  return at.map((i) => who[i]);
+  const key: (string | undefined)[] = [];
+  for (let i = 0; i < at.length; i++) key.push(who[at[i]]);
+  return key;
 }
 
 /** Somebody of whom no more is known than the key in a scope. */

@@ -17,6 +17,8 @@ export interface TakeRequest {
   readonly sequence: number;
   /** Best first. The first of which every charge fits is taken. */
   readonly alternatives: readonly Alternative[];
+  /** What its meters say once it is charged is wanted too. */
+  readonly tells?: boolean;
 }
 
 /**
@@ -47,6 +49,8 @@ export interface Taken {
   readonly receipt: Receipt;
   /** Shadow charges that did not fit, and so were not made. */
   readonly shadowRefused: readonly Usage[];
+  /** What the alternative's meters say now, where that was wanted. */
+  readonly usages?: readonly Usage[] | undefined;
 }
 
 /** Nothing was charged. */
@@ -70,5 +74,7 @@ export interface Store {
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
+  /** How many processes share what this one keeps, as far as it knows; 1 or more. One, where it is left out. */
+  instances?(): number;
   close(): May<void>;
 }

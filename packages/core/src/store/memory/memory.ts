@@ -55,11 +55,11 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   /** How many charges those are. */
   let count = 0;
 
-  function take({ alternatives }: TakeRequest, at: number): Taken | NotTaken {
+  function take({ alternatives, tells = false }: TakeRequest, at: number): Taken | NotTaken {
     const now = tick(at);
     for (let i = 0; i < alternatives.length; i++) {
       const { who, bills } = alternatives[i];
-      if (allFit(who, bills, now)) return commit(i, who, now);
+      if (allFit(who, bills, now)) return commit(i, who, now, tells);
     }
     return { refused: alternatives.map(({ who, bills }) => peek(who, bills, now)) };
   }
@@ -82,8 +82,9 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   }
 
   /** Books what fits as a whole, at the spots that `allFit` has found. Shadow charges that don't fit are left out. */
-  function commit(taken: number, who: Who, now: number): Taken {
+  function commit(taken: number, who: Who, now: number, tells: boolean): Taken {
     const receipt: Entry[] = new Array(count);
+    const usages: Usage[] | undefined = tells ? [] : undefined;
     let shadowRefused = NO_USAGE;
     let booked = 0;
     let at = 0;
@@ -94,7 +95,9 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
         const charge = charges[j];
         const amount = amounts[at++];
         if (charge.shadow && !hasRoom(amount, charge)) {
-          shadowRefused = [...shadowRefused, usageAt(spot, spot.columns[j], charge, who, now)];
+          const refused = usageAt(spot, spot.columns[j], charge, who, now);
+          shadowRefused = [...shadowRefused, refused];
+          usages?.push(refused);
           continue;
         }
         if (spot.slot === NONE) pointTo(spot, insert(spot.table, who, now));
@@ -106,10 +109,11 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
         }
         const counted = rule.kind === 'calendar' ? amount + cost : undefined;
         receipt[booked++] = { charge, who, cost, place, used: counted };
+        usages?.push(usageAt(spot, spot.columns[j], charge, who, now));
       }
     }
     if (booked < count) receipt.length = booked;
-    return { taken, receipt, shadowRefused };
+    return { taken, receipt, shadowRefused, usages };
   }
 
   /** Brings the entries up to date. A record that has been forgotten has nothing to give back, but can be charged more. */

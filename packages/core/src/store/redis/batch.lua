@@ -9,12 +9,13 @@
 --                    alternative `count, …` likewise. The cell of a shadow charge is negative
 --            settle  option: 1 where it goes on; count: entries, each `cell, place, epoch, cost, actual`
 --            peek    count: charges, each `cell`
+--            tell    as take
 --       All are doubles. A cell is a meter at a key, by a rule. Each grant makes cells of a record, one for each column of
 --       the layout, in order. Records are first granted in their order.
 -- Reply `now, epoch`, then for each operation, all doubles:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
---                    alternatives
+--                    alternatives. A take that tells has the rows of what was taken behind that
 --            settle  for each entry `place`, of a budget `used` too
 --            peek    the rows
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
@@ -93,6 +94,10 @@ local function answerRow(cell)
   for i = column.at, column.at + column.width - 1 do answer(record[i]) end
 end
 
+local function answerRows(charges, last)
+  for i = 1, last, 3 do answerRow(charges[i] < 0 and -charges[i] or charges[i]) end
+end
+
 local function used(cell)
   local column = columnOf[cell]
   local amount = column.rule.used(recordOf[cell], column.at, column.first, column.second, now)
@@ -147,16 +152,19 @@ local function take(alternatives, count, from)
     local charges = { unpackNumbers(NUMBERS[last], ARGV[2], from) }
     if fits(charges, last) then
       answer(a - 1)
-      return book(charges, last)
+      book(charges, last)
+      return charges, last
     end
     from, charges[last + 1] = charges[last + 1], nil
     all[a] = charges
   end
   answer(NOT_CHARGED)
-  for a = 1, alternatives do
-    local charges = all[a]
-    for i = 1, #charges, 3 do answerRow(charges[i] < 0 and -charges[i] or charges[i]) end
-  end
+  for a = 1, alternatives do answerRows(all[a], #all[a]) end
+end
+
+local function tell(...)
+  local charges, last = take(...)
+  if charges then answerRows(charges, last) end
 end
 
 local function settle(goesOn, count, from)
@@ -183,7 +191,7 @@ local function peek(_, count, from)
   for i = 1, count do answerRow(charges[i]) end
 end
 
-local DO = { take, settle, peek }
+local DO = { take, settle, peek, tell }
 local operations
 operations, at = unpackNumbers('<d', ARGV[2])
 for _ = 1, operations do

@@ -29,6 +29,7 @@ const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4 };
 const TAKE = 1;
 const SETTLE = 2;
 const PEEK = 3;
+const TELL = 4;
 
 /** A record of the batch at hand: which charges have cells there, and which those are. */
 interface Place {
@@ -90,7 +91,7 @@ export function createBatches(prefix: string) {
   function writeRest(operation: Operation): readonly [kind: number, option: number, count: number] {
     switch (operation.kind) {
       case 'take':
-        return [TAKE, operation.alternatives.length, writeTake(operation)];
+        return [operation.tells ? TELL : TAKE, operation.alternatives.length, writeTake(operation)];
       case 'settle':
         writeSettle(operation);
         return [SETTLE, operation.goesOn ? 1 : 0, operation.entries.length];

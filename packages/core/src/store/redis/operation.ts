@@ -24,6 +24,8 @@ interface Asked<T> {
 export interface Take extends Asked<Taken | NotTaken> {
   readonly kind: 'take';
   readonly alternatives: readonly Alternative[];
+  /** What the meters say then is wanted too. */
+  readonly tells: boolean;
 }
 
 export interface Settle extends Asked<void> {

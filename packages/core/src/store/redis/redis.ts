@@ -84,10 +84,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   }
 
   return {
-    take({ alternatives }, now) {
+    take({ alternatives, tells = false }, now) {
       return new Promise<Taken | NotTaken>((resolve, reject) => {
         const at = performance.now();
-        commits.submit({ kind: 'take', alternatives, now: tick(now), at, givenUp: false, resolve, reject });
+        commits.submit({ kind: 'take', alternatives, tells, now: tick(now), at, givenUp: false, resolve, reject });
       });
     },
     settle: (entries, actual, now, goesOn = false) => settle(entries, actual, tick(now), goesOn),

@@ -40,7 +40,8 @@ export function readingOf(reply: Buffer): Reading {
         receipt.push({ charge, who, cost: charge.cost, place, used, epoch, settling: undefined });
       }
     }
-    return { taken, receipt, shadowRefused };
+    const usages = operation.tells ? usagesOf(alternatives[taken], operation) : undefined;
+    return { taken, receipt, shadowRefused, usages };
   }
 
   function settle({ entries, actual }: Settle): void {

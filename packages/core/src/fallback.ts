@@ -1,0 +1,97 @@
+/**
+ * What holds while the store can't be asked. Each limit says so itself: `open` lets pass without counting, `closed`
+ * refuses, and `local` counts in this process, from empty, against this process's share of what is allowed.
+ */
+import type { Plan } from './meters/charges.js';
+import { type Bill, type Charge, needsNoRoom, type Rule } from './meters/meter.js';
+import { memoryStore } from './store/memory/memory.js';
+import type { Alternative, NotTaken, Receipt, Taken } from './store/store.js';
+
+export interface Fallback {
+  /**
+   * Charges the first alternative that fits, by what its limits say of a store that can't be asked. `undefined` where
+   * nothing can be judged, since of every alternative some limit is closed.
+   *
+   * @param shares how many processes share what is allowed; 1 or more
+   */
+  take(
+    alternatives: readonly Alternative[],
+    plan: Plan,
+    shares: number,
+    now: number,
+    tells: boolean,
+  ): Taken | NotTaken | undefined;
+  /** True for what was charged here, and is nothing that the store knows of. */
+  has(charge: Charge): boolean;
+  settle(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): void;
+}
+
+/** Bills as they are here, or `undefined` where a limit is closed; for so many shares. */
+interface Local {
+  readonly shares: number;
+  readonly bills: readonly Bill[] | undefined;
+}
+
+export function createFallback(): Fallback {
+  const memory = memoryStore();
+  const charged = new WeakSet<Charge>();
+  /** Requests that are charged alike share their bills, and then they do so here. A changed plan makes bills of its own. */
+  const known = new WeakMap<readonly Bill[], Local>();
+
+  function localBills(bills: readonly Bill[], plan: Plan, shares: number): readonly Bill[] | undefined {
+    const before = known.get(bills);
+    if (before?.shares === shares) return before.bills;
+    const charges = bills.map(({ charges }) => charges.map((charge) => localCharge(charge, plan, shares)));
+    const local = charges.some((some) => some.includes('closed'))
+      ? undefined
+      : bills.map(({ scope }, i) => ({ scope, charges: charges[i].filter(isCharge) }));
+    for (const { charges } of local ?? []) for (const charge of charges) charged.add(charge);
+    known.set(bills, { shares, bills: local });
+    return local;
+  }
+
+  return {
+    has: (charge) => charged.has(charge),
+    settle: (receipt, actual, now, goesOn) => void memory.settle(receipt, actual, now, goesOn),
+    take(alternatives, plan, shares, now, tells) {
+      const judged: Alternative[] = [];
+      const indices: number[] = [];
+      for (const [i, { name, who, bills }] of alternatives.entries()) {
+        const local = localBills(bills, plan, shares);
+        if (local === undefined) continue;
+        judged.push({ name, who, bills: local });
+        indices.push(i);
+      }
+      if (judged.length === 0) return undefined;
+      // Memory answers at once.
+      const result = memory.take({ sequence: 0, alternatives: judged, tells }, now) as Taken | NotTaken;
+      return 'refused' in result ? result : { ...result, taken: indices[result.taken] };
+    },
+  };
+}
+
+/** What is charged here in place of a charge: nothing where its limit is open or on trial. */
+function localCharge(charge: Charge, { layerOf }: Plan, shares: number): Charge | 'closed' | undefined {
+  const { meter, rule, cost, limit, whole, whenFull, shadow } = charge;
+  const onStoreError = layerOf.get(meter)?.onStoreError ?? 'closed';
+  if (shadow || onStoreError === 'open' || needsNoRoom(charge)) return undefined;
+  // What a share can never hold, though the limit can, is not to be refused for good.
+  if (onStoreError === 'closed' || (cost <= limit && cost > limit / shares)) return 'closed';
+  return {
+    meter,
+    rule: shareOf(rule, shares),
+    cost,
+    limit: limit / shares,
+    whole: whole / shares,
+    whenFull,
+    shadow,
+  };
+}
+
+function shareOf(rule: Rule, shares: number): Rule {
+  return rule.kind === 'bucket' ? { kind: 'bucket', perMs: rule.perMs / shares } : rule;
+}
+
+function isCharge(charge: Charge | 'closed' | undefined): charge is Charge {
+  return typeof charge === 'object';
+}

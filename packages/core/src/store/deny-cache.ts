@@ -1,0 +1,92 @@
+/**
+ * Who has just been refused, and asks again for the same, is refused again without asking the store: those who hammer at a
+ * limit cost no round trips. What is given back through this process is seen at once, what is given back elsewhere within
+ * {@link HOLDS_MS}.
+ */
+import type { Usage } from '../meters/meter.js';
+import { isPromise, then } from '../request.js';
+import type { Alternative, NotTaken, Store, Taken } from './store.js';
+
+const HOLDS_MS = 100;
+
+/** Those refused within {@link HOLDS_MS}; where there are more, it is forgotten whom. */
+const MOST_KNOWN = 10_000;
+
+interface Denied {
+  readonly alternatives: readonly Alternative[];
+  readonly refused: NotTaken['refused'];
+  readonly at: number;
+  readonly until: number;
+}
+
+export function denyCache(store: Store): Store {
+  const known = new Map<string, Denied>();
+  /** How often something was given back: what was refused before that, though told of after it, may hold no longer. */
+  let returns = 0;
+
+  function forget(): void {
+    known.clear();
+    returns++;
+  }
+
+  function learn(
+    alternatives: readonly Alternative[],
+    result: Taken | NotTaken,
+    at: number,
+    returnsBefore: number,
+  ): Taken | NotTaken {
+    if (!('refused' in result) || returns !== returnsBefore) return result;
+    if (known.size >= MOST_KNOWN) known.clear();
+    const until = at + Math.min(HOLDS_MS, ...result.refused.map(waitOf));
+    known.set(keyOf(alternatives), { alternatives, refused: result.refused, at, until });
+    return result;
+  }
+
+  /** What is known to hold still, with the time that has passed taken off. */
+  function refusalOf(alternatives: readonly Alternative[], now: number): NotTaken | undefined {
+    if (known.size === 0) return undefined;
+    const denied = known.get(keyOf(alternatives));
+    if (denied === undefined || !isSame(denied.alternatives, alternatives)) return undefined;
+    const { at, until, refused } = denied;
+    if (now < at || now >= until) return undefined;
+    return { refused: refused.map((usages) => usages.map((usage) => later(usage, now - at))) };
+  }
+
+  return {
+    ...store,
+    take(request, now) {
+      const { alternatives } = request;
+      const denied = refusalOf(alternatives, now);
+      if (denied !== undefined) return denied;
+      const before = returns;
+      const answer = store.take(request, now);
+      return isPromise(answer)
+        ? answer.then((result) => learn(alternatives, result, now, before))
+        : learn(alternatives, answer, now, before);
+    },
+    settle(entries, actual, now, goesOn) {
+      const givesBack = entries.some(({ cost }, i) => actual[i] < cost);
+      const settling = store.settle(entries, actual, now, goesOn);
+      return givesBack ? then(settling, forget) : settling;
+    },
+  };
+}
+
+/** By whom it is asked. */
+function keyOf(alternatives: readonly Alternative[]): string {
+  return JSON.stringify(alternatives.map(({ who }) => who));
+}
+
+/** Charged alike: by the same limits, at the same costs. */
+function isSame(before: readonly Alternative[], now: readonly Alternative[]): boolean {
+  return before.length === now.length && before.every(({ bills }, i) => bills === now[i].bills);
+}
+
+/** Until when the refusal of an alternative holds at least. */
+function waitOf(usages: readonly Usage[]): number {
+  return Math.max(...usages.map(({ charge, waitMs }) => (charge.shadow ? 0 : waitMs)));
+}
+
+function later(usage: Usage, ms: number): Usage {
+  return { ...usage, waitMs: Math.max(0, usage.waitMs - ms), refillMs: Math.max(0, usage.refillMs - ms) };
+}
