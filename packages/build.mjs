@@ -14,7 +14,7 @@ for (const { name } of packages) {
   const esm = join(root, name, 'dist', 'esm');
   const cjs = join(root, name, 'dist', 'cjs');
   const files = await readdir(src, { recursive: true });
-  const entryPoints = files.filter((file) => /(?<!\.d)\.ts$/.test(file)).map((file) => join(src, file));
+  const entryPoints = files.filter((file) => file.endsWith('.ts')).map((file) => join(src, file));
   // A script in Lua becomes a module of the same name, which has its text.
   const scripts = files.filter((file) => file.endsWith('.lua')).map((file) => ({ in: join(src, file), out: file }));
 
