@@ -12,8 +12,8 @@ const RULES: Record<keyof ReturnType<typeof makeMeters>, (at: number) => Rule> =
   window: () => ({ kind: 'window', ms: 1_000, parts: 10, partMs: 100 }),
   bucket: () => ({ kind: 'bucket', perMs: 1 / 300 }),
   coarse: () => ({ kind: 'window', ms: 60_000, parts: 60, partMs: 1_000 }),
-  // Raised meanwhile. A lowered rate holds from a key's next admission, unless its record was forgotten before.
-  other: (at) => ({ kind: 'bucket', perMs: at < START + 300_000 ? 0.003 : 0.01 }),
+  // Always the same: a changed one holds from a key's next admission, unless its record was forgotten before.
+  other: () => ({ kind: 'bucket', perMs: 0.003 }),
   budget: calendar(1_500),
   longer: calendar(65_000),
   slots: () => ({ kind: 'slots', leaseMs: 1_000 }),
