@@ -82,6 +82,8 @@ export class GateAdmission implements Admission {
   /** All that is booked: a meter stands here once for the admission and once for each extension. */
   receipt: Receipt;
   hasBeenExtended: boolean;
+  /** The last change that was asked for, settled or not. */
+  changing: Promise<Decision> | undefined;
   private readonly books: Books;
   private readonly caller: AbortSignal | undefined;
   private state: State;
@@ -103,6 +105,7 @@ export class GateAdmission implements Admission {
     this.offer = offer;
     this.receipt = receipt;
     this.hasBeenExtended = false;
+    this.changing = undefined;
     this.caller = caller;
     this.state = 'open';
     this.leaving = undefined;
@@ -144,8 +147,7 @@ export class GateAdmission implements Admission {
     if (this.state === 'open') this.state = 'kept open';
   }
 
-  async extend(estimate: Estimate): Promise<Decision> {
-    this.assertOpen();
+  extend(estimate: Estimate): Promise<Decision> {
     return this.books.extend(this, estimate);
   }
 
@@ -154,8 +156,11 @@ export class GateAdmission implements Admission {
   }
 
   assertOpen(): void {
-    if (this.isOpen) return;
-    throw new TollgateError(
+    if (!this.isOpen) throw this.tooLate();
+  }
+
+  tooLate(): TollgateError {
+    return new TollgateError(
       'TOLLGATE_ADMISSION_SETTLED',
       `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`,
     );
@@ -184,7 +189,7 @@ export class GateAdmission implements Admission {
     const restore = (error: unknown) => this.restore(before, after, error);
     let settling: May<void>;
     try {
-      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual, outcome));
+      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual));
     } catch (error) {
       return restore(error);
     }

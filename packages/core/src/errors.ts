@@ -69,6 +69,11 @@ function wrong(field: string, value: unknown, expected: string): string {
   return `${field}: got ${show(value)}; expected ${expected}`;
 }
 
+/** What would be right where one of some names has to stand. */
+export function oneOfNames(names: Iterable<string>): string {
+  return `one of ${[...names].map((name) => `'${name}'`).join(', ')}`;
+}
+
 /** A value as a message shows it: on one line, cut short, and without what is inside an object, which may be secret. */
 export function show(value: unknown): string {
   if (value === NOT_SHOWN) return NOT_SHOWN;

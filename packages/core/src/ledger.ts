@@ -78,14 +78,18 @@ export function createLedger(
     tells: boolean,
   ): Taken | NotTaken | undefined {
     fallback ??= createFallback();
-    const result = fallback.take(alternatives, plan(), store.instances?.() ?? 1, now, tells);
+    const result = fallback.take(alternatives, plan(), store.shared?.instances() ?? 1, now, tells);
     return result && taken(result, now);
   }
 
   function answered(result: Taken | NotTaken, now: number): Taken | NotTaken {
+    if (fallback !== undefined) recovered();
+    return taken(result, now);
+  }
+
+  function recovered(): void {
     const downMs = breaker.succeeded(clock.now());
     if (downMs !== undefined) emitter.emit('store.recovered', { gate, downMs });
-    return taken(result, now);
   }
 
   /** Settles what was charged here while the store could not be asked, and returns what is left for the store. */

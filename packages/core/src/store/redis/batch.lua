@@ -16,7 +16,7 @@
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
 --                    alternatives. A take that tells has the rows of what was taken behind that
---            settle  for each entry `place`, of a budget `used` too
+--            settle  for each entry `place, cost`, of a budget `used` too
 --            peek    the rows
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
 --
@@ -105,11 +105,6 @@ local function used(cell)
   return amount
 end
 
-local function answerBooked(cell, place)
-  answer(place)
-  if columnOf[cell].rule == calendar then answer(used(cell)) end
-end
-
 -- What was booked is asked for anew before it refuses: a sum of fractions depends on their order.
 local function hasRoom(cell, room)
   local amount = amounts[cell]
@@ -175,14 +170,16 @@ local function settle(goesOn, count, from)
     local record, column = recordOf[cell], columnOf[cell]
     -- What has been forgotten has nothing to give back.
     if record[column.at - 1] > 0 or booked[cell] or actual > cost then
-      place = column.rule.settle(
+      place, cost = column.rule.settle(
         record, column.at, column.first, column.second, place, cost, actual, now, goesOn == 1
       )
       if hasTwins then amounts = {} end
       amounts[cell] = nil
       booked[cell] = true
     end
-    answerBooked(cell, place)
+    answer(place)
+    answer(cost)
+    if column.rule == calendar then answer(used(cell)) end
   end
 end
 

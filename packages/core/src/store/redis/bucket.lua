@@ -46,7 +46,7 @@ function bucket.book(row, at, perMs, _, cost, now)
   return place
 end
 
--- Puts `actual` in place of `cost`. Returns the place for a further correction.
+-- Puts `actual` in place of `cost`. Returns the place and what is booked.
 function bucket.settle(row, at, perMs, _, place, cost, actual, now, goesOn)
   if row[at + 4] == 0 then row[at + 4] = perMs end
   local age = advance(row, at, 0, now) - place
@@ -56,8 +56,15 @@ function bucket.settle(row, at, perMs, _, place, cost, actual, now, goesOn)
     released = min(goesOn and refund or cost, row[at + 1 + age])
     row[at + 1 + age] = row[at + 1 + age] - released
   end
-  row[at] = row[at] + (max(0, actual - cost) - min(refund, released))
-  return goesOn and place or RELEASED
+  local booked = actual
+  if refund > 0 then
+    local given
+    given, booked = giveBack(cost, actual, released)
+    row[at] = row[at] - given
+  else
+    row[at] = row[at] + (actual - cost)
+  end
+  return goesOn and place or RELEASED, booked
 end
 
 -- When the row will mean the same as none, at the latest: what is held is kept until its generations are over.

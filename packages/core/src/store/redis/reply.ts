@@ -44,11 +44,11 @@ export function readingOf(reply: Buffer): Reading {
     return { taken, receipt, shadowRefused, usages };
   }
 
-  function settle({ entries, actual }: Settle): void {
+  function settle({ entries }: Settle): void {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i];
       entry.place = numbers[at++];
-      entry.cost = actual[i];
+      entry.cost = numbers[at++];
       if (entry.charge.rule.kind === 'calendar') entry.used = numbers[at++];
     }
   }
