@@ -119,6 +119,22 @@ describeWithOwnRedis('a store whose Redis fails', () => {
       }
     });
 
+    it('leaves word for a call that has been cancelled and arrives later', async () => {
+      const store = connect({ timeoutMs: 100 }, false);
+      await take(store, 1);
+      proxy.delayNext();
+      expect(await codeOf(take(store, 5))).toBe('TOLLGATE_STORE_TIMEOUT');
+      const isCancelled = async () => {
+        const [lane] = await admin.keys('*/lane/*');
+        return (await admin.strlen(lane)) === 8;
+      };
+      await until(isCancelled);
+      proxy.deliver();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(await isCancelled()).toBe(true);
+      expect(await used(store)).toEqual([1, 1, 1]);
+    });
+
     it('settles once, be the answer late, and what comes next starts from there', async () => {
       const store = connect({ timeoutMs: 50 });
       const { receipt } = await take(store, 10);
