@@ -29,9 +29,9 @@ async function startRedis(): Promise<string> {
     process.exit(1);
   });
   const url = `redis://localhost:${port}`;
-  const client = new Redis(url, { retryStrategy: () => 50 });
+  const client = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
   client.on('error', () => {});
-  await once(client, 'ready');
+  await client.ping();
   client.disconnect();
   return url;
 }
