@@ -102,6 +102,23 @@ describeWithOwnRedis('a store whose Redis fails', () => {
       await until(async () => (await used(other))[2] === 3);
     });
 
+    it('does nothing when a call arrives late that was sent again, or cancelled', async () => {
+      for (const sendsAgain of [true, false]) {
+        const user = `${sendsAgain}`;
+        const store = connect({ timeoutMs: 100 }, sendsAgain);
+        await take(store, 1, user);
+        proxy.delayNext();
+        expect(await codeOf(take(store, 5, user))).toBe(sendsAgain ? 'done' : 'TOLLGATE_STORE_TIMEOUT');
+        for (let i = 0; i < 3; i++) await until(async () => (await take(store, 1, user)).taken === 0);
+        const before = await used(store, user);
+        proxy.deliver();
+        await admin.ping();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        expect(await used(store, user)).toEqual(before);
+        expect(before[2]).toBe(sendsAgain ? 9 : 4);
+      }
+    });
+
     it('settles once, be the answer late, and what comes next starts from there', async () => {
       const store = connect({ timeoutMs: 50 });
       const { receipt } = await take(store, 10);
