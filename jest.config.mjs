@@ -1,13 +1,18 @@
 /** Tests run against the sources; `test/e2e` runs against what `pnpm build` made. */
 export default {
   testEnvironment: 'node',
+  reporters: ['default', '<rootDir>/test/helpers/redis-reporter.cjs'],
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' } }] },
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' } }],
+    '\\.lua$': '<rootDir>/test/helpers/lua-transform.cjs',
+  },
   moduleNameMapper: {
     '^@tollgate/core$': '<rootDir>/packages/core/src/index.ts',
     '^@tollgate/core/(http)$': '<rootDir>/packages/core/src/$1/index.ts',
     '^@tollgate/core/(context|flexible|testing)$': '<rootDir>/packages/core/src/$1.ts',
+    '^@tollgate/core/(redis)$': '<rootDir>/packages/core/src/store/$1/$1.ts',
     '^@tollgate/(express|fastify|koa)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -15,6 +15,8 @@ for (const { name } of packages) {
   const cjs = join(root, name, 'dist', 'cjs');
   const files = await readdir(src, { recursive: true });
   const entryPoints = files.filter((file) => file.endsWith('.ts')).map((file) => join(src, file));
+  // A script in Lua becomes a module of the same name, which has its text.
+  const scripts = files.filter((file) => file.endsWith('.lua')).map((file) => ({ in: join(src, file), out: file }));
 
   await rm(cjs, { recursive: true, force: true });
   await removeStale(esm, new Set(files));
@@ -22,7 +24,9 @@ for (const { name } of packages) {
     ['esm', esm],
     ['cjs', cjs],
   ]) {
-    await build({ entryPoints, outdir, outbase: src, format, platform: 'node', target: 'node20', sourcemap: true });
+    const options = { outdir, format, platform: 'node', target: 'node20' };
+    await build({ ...options, entryPoints, outbase: src, sourcemap: true });
+    await build({ ...options, entryPoints: scripts, loader: { '.lua': 'text' } });
   }
   await cp(esm, cjs, { recursive: true, filter: (path) => !/\.(js|js\.map|tsbuildinfo)$/.test(path) });
   await writeFile(join(cjs, 'package.json'), '{ "type": "commonjs" }\n');

@@ -30,7 +30,7 @@ function rowOf(rule: Rule): Float64Array {
 
 function chargeOf(rule: Rule, cost: number, limit: number): Charge {
   return {
-    meter: { name: 'm', position: 0, unit: 'permits', scope: { by: [], at: [] } },
+    meter: { id: 'm', name: 'm', position: 0, unit: 'permits', scope: { by: [], at: [] } },
     rule,
     cost,
     limit,

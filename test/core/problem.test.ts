@@ -35,7 +35,7 @@ function said(it: Said = {}): Usage {
     rule = { kind: 'window', ms: HOUR, parts: 10, partMs: HOUR / 10 },
   } = it;
   const charge: Charge = {
-    meter: { name, position: 0, unit, scope: { by, at: by.map((_, i) => i) } },
+    meter: { id: name, name, position: 0, unit, scope: { by, at: by.map((_, i) => i) } },
     rule,
     cost,
     limit: it.share ?? limit,

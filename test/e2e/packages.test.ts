@@ -68,10 +68,13 @@ describe.each(PACKAGES)('@tollgate/%s', (name) => {
   test('ships what was built, what it is and its license, and nothing else', async () => {
     const files = await filesIn(packageOf(name));
     expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
-    const modules = (await filesIn(join(ROOT, 'packages', name, 'src'))).map((file) => file.replace(/\.ts$/, ''));
-    const built = ['cjs', 'esm'].flatMap((build) =>
-      modules.flatMap((module) => ['.d.ts', '.js', '.js.map'].map((ending) => `dist/${build}/${module}${ending}`)),
+    const sources = await filesIn(join(ROOT, 'packages', name, 'src'));
+    const modules = sources.flatMap((file) =>
+      file.endsWith('.ts')
+        ? ['.d.ts', '.js', '.js.map'].map((ending) => file.replace(/\.ts$/, ending))
+        : [`${file}.js`],
     );
+    const built = ['cjs', 'esm'].flatMap((build) => modules.map((module) => `dist/${build}/${module}`));
     expect(files.filter((file) => file.startsWith('dist/')).sort()).toEqual([...built, 'dist/cjs/package.json'].sort());
   });
 

@@ -254,6 +254,7 @@ describe('G1 atomic: alternatives', () => {
     { by: ['model'], at: [1] },
   ];
   const meters: Meter[] = ['user', 'user-too', 'model'].map((name, i) => ({
+    id: name,
     name,
     position: i,
     unit: 'permits',

@@ -12,7 +12,7 @@ describe('G9 bounded: the table of one scope', () => {
   const rule = windowRule(W, 10);
 
   function setUp(maxKeys: number, by: readonly ('user' | 'feature')[] = ['user']) {
-    const meter: Meter = { name: 'm', position: 0, unit: 'permits', scope: { by, at: by.map((_, i) => i) } };
+    const meter: Meter = { id: 'm', name: 'm', position: 0, unit: 'permits', scope: { by, at: by.map((_, i) => i) } };
     const charge: Charge = { meter, rule, cost: 1, limit: 1e9, whole: 1e9, whenFull: 'refuse', shadow: false };
     const table = createTable(maxKeys, createRecords(by.map(createValues), meter.scope.at), () => {});
     const { records } = table;

@@ -22,8 +22,11 @@ export type ErrorCode =
   | 'TOLLGATE_LIMIT_INVALID'
   | 'TOLLGATE_USAGE_INVALID'
   | 'TOLLGATE_ADMISSION_SETTLED'
+  | 'TOLLGATE_LEASE_OVER'
   | 'TOLLGATE_NO_GATE'
   | 'TOLLGATE_TOO_LATE'
+  | 'TOLLGATE_STORE_FAILED'
+  | 'TOLLGATE_STORE_TIMEOUT'
   | 'TOLLGATE_CLOSED';
 
 /** In place of a value that may be secret. */

@@ -39,11 +39,11 @@ export const NO_SUBJECT: Subject = Object.freeze({});
 
 /** @param previous whose meters go on, with their usage */
 export function termsOf(checked: CheckedConfig, learned: Learned, previous?: Terms): Terms {
-  const { layers, queue, tiers, features, prices, ladders } = checked;
+  const { name, layers, queue, tiers, features, prices, ladders } = checked;
   const countsUsd = layers.some(({ unit }) => unit === 'usd');
   const countsTokens = layers.some(({ unit }) => unit !== 'requests' && unit !== 'permits' && unit !== 'slots');
   const onTrial = layers.every(({ unit, shadow }) => unit !== 'usd' || shadow);
-  const plan = makePlan(layers, previous?.plan);
+  const plan = makePlan(name, layers, previous?.plan);
   const costing = { tiers, features, prices, countsUsd, onTrial, warned: plan.warned };
   return { plan, queue, ladders, costing, quoteFor: quotesBy(costing, learned), countsTokens };
 }

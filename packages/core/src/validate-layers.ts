@@ -83,7 +83,8 @@ export const slidingWindow = z
   })
   .transform(({ name, by, unit, mode, onStoreError, whenFull, limit, window, parts }): ReadLayer => {
     const rule = windowRule(window, parts);
-    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull, limit: limit(name), rule };
+    const shape = `window ${rule.partMs} × ${rule.parts}`;
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull, limit: limit(name), rule, shape };
   });
 
 export const tokenBucket = z
@@ -103,6 +104,7 @@ export const tokenBucket = z
       whenFull,
       limit: capacity(name),
       rule: refill(name),
+      shape: 'bucket',
     };
   });
 
@@ -128,7 +130,8 @@ export const flexible = z
     const { points: limit = Number.POSITIVE_INFINITY, duration = 0 } = limiter;
     const rule = windowRule(duration > 0 ? duration * 1000 : LONGEST_WINDOW, 1);
     const outside = { limiter, failsOpen: onStoreError === 'open' };
-    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull: 'refuse', limit, rule, outside };
+    const shape = 'outside';
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull: 'refuse', limit, rule, shape, outside };
   });
 
 export const concurrency = z
@@ -148,10 +151,11 @@ export const concurrency = z
 export function slotsOf(
   limit: number | PerSubject<number> | AdaptiveOptions,
   leaseMs: number,
-): Pick<Layer, 'unit' | 'limit' | 'rule' | 'adaptive'> {
+): Pick<Layer, 'unit' | 'limit' | 'rule' | 'shape' | 'adaptive'> {
   const rule = { kind: 'slots', leaseMs } as const;
-  if (typeof limit !== 'object') return { unit: 'slots', limit, rule };
-  return { unit: 'slots', limit: limit.max, rule, adaptive: createSlotsByKey(limit, leaseMs) };
+  const shape = `slots ${leaseMs}`;
+  if (typeof limit !== 'object') return { unit: 'slots', limit, rule, shape };
+  return { unit: 'slots', limit: limit.max, rule, shape, adaptive: createSlotsByKey(limit, leaseMs) };
 }
 
 export const budget = z
@@ -180,6 +184,7 @@ export const budget = z
         whenFull,
         limit: limit(name),
         rule: (_, now) => rule(now),
+        shape: `${per} ${timeZone}`,
         budget: { reserve, degradeAt, alertAt },
       };
     },

@@ -27,8 +27,20 @@ export const daily = calendar(PERIOD);
 export function makeMeters() {
   const byUser: Scope = { by: ['user'], at: [1] };
   const byBoth: Scope = { by: ['user', 'feature'], at: [1, 0] };
-  const meter = (name: string, position: number, scope: Scope): Meter => ({ name, position, unit: 'permits', scope });
-  const budget = (name: string, position: number, scope: Scope): Meter => ({ name, position, unit: 'usd', scope });
+  const meter = (name: string, position: number, scope: Scope): Meter => ({
+    id: name,
+    name,
+    position,
+    unit: 'permits',
+    scope,
+  });
+  const budget = (name: string, position: number, scope: Scope): Meter => ({
+    id: name,
+    name,
+    position,
+    unit: 'usd',
+    scope,
+  });
   return {
     window: meter('window', 0, byUser),
     bucket: meter('bucket', 1, byUser),
@@ -36,7 +48,7 @@ export function makeMeters() {
     other: meter('other', 3, byBoth),
     budget: budget('budget', 4, byUser),
     longer: budget('longer', 5, byBoth),
-    slots: { name: 'slots', position: 6, unit: 'slots', scope: byUser } as Meter,
+    slots: { id: 'slots', name: 'slots', position: 6, unit: 'slots', scope: byUser } as Meter,
   };
 }
 

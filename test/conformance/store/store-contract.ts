@@ -303,6 +303,6 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
       }
     });
 
-    it('agrees with plain lists of charges over random histories', () => agreesWithPlainLists(makeStore));
+    it('agrees with plain lists of charges over random histories', () => agreesWithPlainLists(makeStore), 120_000);
   });
 }

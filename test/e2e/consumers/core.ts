@@ -2,6 +2,7 @@
 import { createTollgate, slidingWindow } from '@tollgate/core';
 import { currentAdmission, runWithAdmission } from '@tollgate/core/context';
 import { problemBody } from '@tollgate/core/http';
+import { redisStore } from '@tollgate/core/redis';
 import { manualClock } from '@tollgate/core/testing';
 
 export async function run(): Promise<number[]> {
@@ -19,6 +20,8 @@ export async function run(): Promise<number[]> {
   }
   return [await visit(), await visit()];
 }
+
+export const shared = () => redisStore({ callBuffer: async () => null }, { prefix: 'app' });
 
 // @ts-expect-error a limit needs a name
 export const wrong = () => slidingWindow({ limit: 10, window: '1m' });

@@ -19,6 +19,8 @@ export interface Layer {
   readonly whenFull: 'refuse' | 'wait';
   readonly limit: number | PerSubject<number>;
   readonly rule: Rule | PerSubject<Rule>;
+  /** How a row is to be read: what else was counted can't be taken for it. What may change while a gate runs is no part of it. */
+  readonly shape: string;
   /** Of budgets alone. */
   readonly budget?: BudgetTerms | undefined;
   /** Of slots alone, in place of `limit`. */
@@ -103,7 +105,7 @@ export interface Plan {
 }
 
 /** Gives each layer a meter. Layers that `previous` knows by name keep theirs, and with it their usage. */
-export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
+export function makePlan(gate: string, layers: readonly Layer[], previous?: Plan): Plan {
   const dimensions = [...new Set([...(previous?.dimensions ?? []), ...layers.flatMap(({ by }) => by)])];
   const known = new Map(previous?.groups.flatMap((group) => group.layers.map((layer) => [layer.name, layer])));
   const scopes = new Map(previous?.groups.map(({ scope }) => [JSON.stringify(scope.by), scope]));
@@ -114,7 +116,14 @@ export function makePlan(layers: readonly Layer[], previous?: Plan): Plan {
     const scope = scopes.get(id) ?? { by, at: by.map((dimension) => dimensions.indexOf(dimension)) };
     const group = groups.get(id) ?? { scope, layers: [], last: [] };
     const {
-      meter = { name, position, unit, scope: group.scope, outside: layer.outside },
+      meter = {
+        id: JSON.stringify([gate, name, unit, layer.shape]),
+        name,
+        position,
+        unit,
+        scope: group.scope,
+        outside: layer.outside,
+      },
       credits = new Map(),
       adaptive = layer.adaptive,
     } = known.get(name) ?? {};
@@ -143,8 +152,8 @@ function isFixed({ limit, rule, budget, adaptive }: Layer): boolean {
 
 /** Field by field, so that all layers have one shape: every request reads them. */
 function meteredLayer(layer: Layer, meter: Meter, credits: Credits, adaptive: AdaptiveSlots | undefined): MeteredLayer {
-  const { name, by, unit, shadow, onStoreError, whenFull, limit, rule, budget } = layer;
-  return { name, by, unit, shadow, onStoreError, whenFull, limit, rule, budget, adaptive, meter, credits };
+  const { name, by, unit, shadow, onStoreError, whenFull, limit, rule, shape, budget } = layer;
+  return { name, by, unit, shadow, onStoreError, whenFull, limit, rule, shape, budget, adaptive, meter, credits };
 }
 
 export function costIn(unit: Unit, cost: Cost): number {

@@ -32,6 +32,11 @@ export interface Scope {
 export type Key = readonly (string | undefined)[];
 
 export interface Meter {
+  /**
+   * What tells it from every other meter, in whatever process: the gate, the limit, and how its rows are to be read. Gates
+   * of one configuration have the same, and so share what a shared store keeps.
+   */
+  readonly id: string;
   readonly name: string;
   /** Among the limits of the configuration, which budgets follow. */
   readonly position: number;

@@ -33,7 +33,10 @@ export interface Entry extends Booking {
   used: number | undefined;
 }
 
-/** What an admission was charged and where. Its owner keeps it and settles it. What one record holds stands together. */
+/**
+ * What an admission was charged and where. Its owner keeps it and settles it, by the entries themselves and by no copies: a
+ * store may learn late what a step of theirs came to. What one record holds stands together.
+ */
 export type Receipt = readonly Entry[];
 
 /** All charges of one alternative were made. */

@@ -1,0 +1,230 @@
+-- Takes, settles and peeks, all in one call, one after the other. Compute, then commit: nothing is written before all is
+-- known, so that an error leaves everything as it was.
+--
+-- KEYS  1: what the sender's last batch was, and what came of it. 2: the epoch. 3 …: the records.
+-- ARGV  1: `number, epoch, now, layouts, grants`; each layout: `columns`, each `meter, width, kind, rule (2)`; each grant:
+--          `record, layout`. `now` is -1 where the time is Redis's.
+--       2: `operations`, each `kind, bytes of the rest, option, count, …`:
+--            take    option: alternatives; count: charges of the first; each `cell, cost, room`. Then of each further
+--                    alternative `count, …` likewise. The cell of a shadow charge is negative
+--            settle  option: 1 where it goes on; count: entries, each `cell, place, epoch, cost, actual`
+--            peek    count: charges, each `cell`
+--            tell    as take
+--       All are doubles. A cell is a meter at a key, by a rule. Each grant makes cells of a record, one for each column of
+--       the layout, in order. Records are first granted in their order.
+-- Reply `now, epoch`, then for each operation, all doubles:
+--            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
+--                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
+--                    alternatives. A take that tells has the rows of what was taken behind that
+--            settle  for each entry `place, cost`, of a budget `used` too
+--            peek    the rows
+-- Or nil, where the batch has been cancelled, or is older than the last that was answered.
+--
+-- A batch that is sent again is answered as it was before. Epochs tell apart what was charged before all data was lost:
+-- that is gone, and is not to be given back from what others were charged since.
+
+local NOT_CHARGED = -1
+local NOWHERE = -1
+local MARKER_MS = 3600000
+local EPOCH_MS = 30 * 86400000
+local RULES = { window, bucket, calendar, slots }
+
+local values = redis.call('MGET', unpack(KEYS))
+
+local number, epoch, now, layoutCount, grants, at = unpackNumbers('<ddddd', ARGV[1])
+if values[1] then
+  local last = unpackNumbers('<d', values[1])
+  if last > number then return false end
+  if last == number then return #values[1] > 8 and sub(values[1], 9) end
+end
+if values[2] then epoch = unpackNumbers('<d', values[2]) end
+if now == -1 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + floor(time[2] / 1000)
+end
+
+local layouts = {}
+for l = 1, layoutCount do
+  local layout = { columns = {}, format = '<', size = 0, empty = {} }
+  local columns
+  columns, at = unpackNumbers('<d', ARGV[1], at)
+  for _ = 1, columns do
+    local meter, width, kind, first, second
+    meter, width, kind, first, second, at = unpackNumbers('<ddddd', ARGV[1], at)
+    addColumn(layout, { meter = meter, width = width, rule = RULES[kind], first = first, second = second })
+  end
+  layouts[l] = layout
+end
+
+local records, formats = {}, {}
+-- By cell; the number of its record, too.
+local recordOf, columnOf, numberOf = {}, {}, {}
+local cells = 0
+-- Some rows have several cells.
+local hasTwins = false
+for _ = 1, grants do
+  local r, l
+  r, l, at = unpackNumbers('<dd', ARGV[1], at)
+  local isNew = not records[r]
+  if isNew then records[r], formats[r] = readRecord(values[2 + r], layouts[l], now) end
+  local columns = layouts[l].columns
+  for c = 1, #columns do
+    local column = columns[c]
+    if not isNew then
+      hasTwins = true
+      column, formats[r] = widened(records[r], formats[r], column)
+    end
+    cells = cells + 1
+    recordOf[cells], columnOf[cells], numberOf[cells] = records[r], column, r
+  end
+end
+
+-- By cell, what it has used, where that is known; and whether something was booked.
+local amounts, booked = {}, {}
+
+local reply, length = { now, epoch }, 2
+
+local function answer(value)
+  length = length + 1
+  reply[length] = value
+end
+
+local function answerRow(cell)
+  local record, column = recordOf[cell], columnOf[cell]
+  for i = column.at, column.at + column.width - 1 do answer(record[i]) end
+end
+
+local function answerRows(charges, last)
+  for i = 1, last, 3 do answerRow(charges[i] < 0 and -charges[i] or charges[i]) end
+end
+
+local function used(cell)
+  local column = columnOf[cell]
+  local amount = column.rule.used(recordOf[cell], column.at, column.first, column.second, now)
+  amounts[cell] = amount
+  return amount
+end
+
+-- What was booked is asked for anew before it refuses: a sum of fractions depends on their order.
+local function hasRoom(cell, room)
+  local amount = amounts[cell]
+  return amount and amount <= room or used(cell) <= room
+end
+
+local function fits(charges, last)
+  for i = 1, last, 3 do
+    local cell = charges[i]
+    if cell > 0 and not hasRoom(cell, charges[i + 2]) then return false end
+  end
+  return true
+end
+
+local function book(charges, last)
+  for i = 1, last, 3 do
+    local cell, cost = charges[i], charges[i + 1]
+    if cell < 0 and not hasRoom(-cell, charges[i + 2]) then
+      answer(NOT_CHARGED)
+      answerRow(-cell)
+    else
+      if cell < 0 then cell = -cell end
+      local column = columnOf[cell]
+      local rule = column.rule
+      local amount = (amounts[cell] or used(cell)) + cost
+      answer(rule.book(recordOf[cell], column.at, column.first, column.second, cost, now))
+      if rule == calendar then answer(amount) end
+      if hasTwins then amounts = {} end
+      amounts[cell] = amount
+      booked[cell] = true
+    end
+  end
+end
+
+local function take(alternatives, count, from)
+  local all = {}
+  for a = 1, alternatives do
+    if a > 1 then count, from = unpackNumbers('<d', ARGV[2], from) end
+    local last = 3 * count
+    local charges = { unpackNumbers(NUMBERS[last], ARGV[2], from) }
+    if fits(charges, last) then
+      answer(a - 1)
+      book(charges, last)
+      return charges, last
+    end
+    from, charges[last + 1] = charges[last + 1], nil
+    all[a] = charges
+  end
+  answer(NOT_CHARGED)
+  for a = 1, alternatives do answerRows(all[a], #all[a]) end
+end
+
+local function tell(...)
+  local charges, last = take(...)
+  if charges then answerRows(charges, last) end
+end
+
+local function settle(goesOn, count, from)
+  local entries = { unpackNumbers(NUMBERS[5 * count], ARGV[2], from) }
+  for i = 1, 5 * count, 5 do
+    local cell, place, cost, actual = entries[i], entries[i + 1], entries[i + 3], entries[i + 4]
+    if entries[i + 2] ~= epoch then place = NOWHERE end
+    local record, column = recordOf[cell], columnOf[cell]
+    -- What has been forgotten has nothing to give back.
+    if record[column.at - 1] > 0 or booked[cell] or actual > cost then
+      place, cost = column.rule.settle(
+        record, column.at, column.first, column.second, place, cost, actual, now, goesOn == 1
+      )
+      if hasTwins then amounts = {} end
+      amounts[cell] = nil
+      booked[cell] = true
+    end
+    answer(place)
+    answer(cost)
+    if column.rule == calendar then answer(used(cell)) end
+  end
+end
+
+local function peek(_, count, from)
+  local charges = { unpackNumbers(NUMBERS[count], ARGV[2], from) }
+  for i = 1, count do answerRow(charges[i]) end
+end
+
+local DO = { take, settle, peek, tell }
+local operations
+operations, at = unpackNumbers('<d', ARGV[2])
+for _ = 1, operations do
+  local kind, bytes, option, count, from = unpackNumbers('<dddd', ARGV[2], at)
+  DO[kind](option, count, from)
+  at = from + bytes
+end
+
+-- Commit.
+local isBooked, isLater = {}, {}
+for cell = 1, cells do
+  if booked[cell] then
+    local r, record, column = numberOf[cell], recordOf[cell], columnOf[cell]
+    local ends = column.rule.ends(record, column.at, column.first, column.second, now)
+    isBooked[r] = true
+    isLater[r] = keepUntil(record, column.at, ends) or isLater[r]
+  end
+end
+for r = 1, #records do
+  if isBooked[r] then
+    local value = writeRecord(records[r], formats[r])
+    if values[2 + r] and not isLater[r] then
+      redis.call('SET', KEYS[2 + r], value, 'KEEPTTL')
+    else
+      redis.call('SET', KEYS[2 + r], value, 'PX', max(1, lastMinute(records[r]) * MINUTE - now))
+    end
+  end
+end
+local packed = {}
+for i = 1, length, 4000 do
+  local last = min(i + 3999, length)
+  packed[#packed + 1] = packNumbers(NUMBERS[last - i + 1], unpack(reply, i, last))
+end
+packed = concat(packed)
+if not values[2] or number % 256 == 0 then
+  redis.call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS)
+end
+redis.call('SET', KEYS[1], packNumbers('<d', number) .. packed, 'PX', MARKER_MS)
+return packed

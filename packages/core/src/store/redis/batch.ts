@@ -1,0 +1,246 @@
+/** Operations as one script call has them: batch.lua says how they are written. */
+import {
+  type Bill,
+  type Charge,
+  type Meter,
+  needsNoRoom,
+  type Rule,
+  type Scope,
+  type Who,
+  width,
+} from '../../meters/meter.js';
+import { meterNumber, recordName, scopeName } from './keys.js';
+import type { Operation, RedisEntry, Settle, Take } from './operation.js';
+import { createWords, push, type Words } from './words.js';
+
+export interface Batch {
+  readonly operations: readonly Operation[];
+  /** Of the records. */
+  readonly keys: readonly string[];
+  readonly head: Buffer;
+  readonly body: Buffer;
+}
+
+/** A call with more operations would keep Redis from others for too long; one with many more keys than this, Lua can't unpack. */
+const MOST_OPERATIONS = 128;
+const MOST_KEYS = 2_000;
+
+const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4 };
+const TAKE = 1;
+const SETTLE = 2;
+const PEEK = 3;
+const TELL = 4;
+
+/** A record of the batch at hand: which charges have cells there, and which those are. */
+interface Place {
+  readonly number: number;
+  readonly charges: Charge[];
+  readonly cells: number[];
+}
+
+/** @param prefix of all keys */
+export function createBatches(prefix: string) {
+  const numbers = new Map<Meter, number>();
+  const starts = new Map<Scope, string>();
+  const head = createWords();
+  const grants = createWords();
+  const body = createWords();
+  let places = new Map<string, Place>();
+  let layouts: (readonly Charge[])[] = [];
+  let keys: string[] = [];
+  let cells = 0;
+
+  /**
+   * Takes from the front of a queue what fits in one call.
+   *
+   * @param time of all of it, of operations that were asked for at that time; `undefined` where it is Redis's
+   */
+  function next(queue: Operation[], number: number, time: number | undefined): Batch {
+    places = new Map();
+    layouts = [];
+    keys = [];
+    cells = 0;
+    head.length = 0;
+    grants.length = 0;
+    body.length = 0;
+    push(body, 0);
+    let taken = 0;
+    while (taken < queue.length && taken < MOST_OPERATIONS && keys.length < MOST_KEYS) {
+      if (time !== undefined && queue[taken].now !== time) break;
+      write(queue[taken++]);
+    }
+    body.numbers[0] = taken;
+    // A new epoch begins with it, should there be none: all data was lost.
+    const epoch = Math.floor(Math.random() * 2 ** 53);
+    for (const value of [number, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
+    for (const charges of layouts) writeLayout(charges, queue[0].now);
+    for (let i = 0; i < grants.length; i++) push(head, grants.numbers[i]);
+    return { operations: queue.splice(0, taken), keys, head: bytesOf(head), body: bytesOf(body) };
+  }
+
+  function write(operation: Operation): void {
+    const start = body.length;
+    for (let i = 0; i < 4; i++) push(body, 0);
+    const [kind, option, count] = writeRest(operation);
+    body.numbers[start] = kind;
+    body.numbers[start + 1] = (body.length - start - 4) * 8;
+    body.numbers[start + 2] = option;
+    body.numbers[start + 3] = count;
+  }
+
+  function writeRest(operation: Operation): readonly [kind: number, option: number, count: number] {
+    switch (operation.kind) {
+      case 'take':
+        return [operation.tells ? TELL : TAKE, operation.alternatives.length, writeTake(operation)];
+      case 'settle':
+        writeSettle(operation);
+        return [SETTLE, operation.goesOn ? 1 : 0, operation.entries.length];
+      case 'peek':
+        for (const { scope, charges } of operation.bills) {
+          const place = placeOf(scope, operation.who, charges);
+          for (const charge of charges) push(body, cellOf(place, charge));
+        }
+        return [PEEK, 0, countOf(operation.bills)];
+    }
+  }
+
+  /** Returns how many charges the first alternative has. */
+  function writeTake({ alternatives }: Take): number {
+    for (let a = 0; a < alternatives.length; a++) {
+      const { who, bills } = alternatives[a];
+      if (a > 0) push(body, countOf(bills));
+      for (let i = 0; i < bills.length; i++) {
+        const { scope, charges } = bills[i];
+        const place = placeOf(scope, who, charges);
+        for (let j = 0; j < charges.length; j++) {
+          const charge = charges[j];
+          const cell = cellOf(place, charge);
+          push(body, charge.shadow ? -cell : cell);
+          push(body, charge.cost);
+          push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit - charge.cost);
+        }
+      }
+    }
+    return alternatives.length > 0 ? countOf(alternatives[0].bills) : 0;
+  }
+
+  function writeSettle({ entries, actual }: Settle): void {
+    for (let i = 0; i < entries.length; i++) {
+      const { charge, who, place, cost, epoch } = entries[i] as RedisEntry;
+      push(body, cellOf(placeOf(charge.meter.scope, who, beside(entries, i)), charge));
+      push(body, place);
+      push(body, epoch);
+      push(body, cost);
+      push(body, actual[i]);
+    }
+  }
+
+  /** @param charges what is charged there; at a record's first mention all of it has cells at once */
+  function placeOf(scope: Scope, who: Who, charges: readonly Charge[]): Place {
+    const start = starts.get(scope) ?? prefix + scopeName(scope);
+    starts.set(scope, start);
+    const name = recordName(start, scope, who);
+    const known = places.get(name);
+    if (known !== undefined) return known;
+    keys.push(name);
+    const place = { number: keys.length, charges: [], cells: [] };
+    places.set(name, place);
+    grant(place, charges);
+    return place;
+  }
+
+  function cellOf(place: Place, charge: Charge): number {
+    const { charges, cells } = place;
+    for (let i = 0; i < charges.length; i++) if (isAlike(charges[i], charge)) return cells[i];
+    return grant(place, [charge]);
+  }
+
+  /** Returns the last of the new cells. */
+  function grant(place: Place, charges: readonly Charge[]): number {
+    push(grants, place.number);
+    push(grants, layoutOf(charges));
+    for (let i = 0; i < charges.length; i++) {
+      place.charges.push(charges[i]);
+      place.cells.push(++cells);
+    }
+    return cells;
+  }
+
+  function layoutOf(charges: readonly Charge[]): number {
+    for (let i = 0; i < layouts.length; i++) if (areAlike(layouts[i], charges)) return i + 1;
+    return layouts.push(charges);
+  }
+
+  function writeLayout(charges: readonly Charge[], now: number): void {
+    push(head, charges.length);
+    for (const { meter, rule } of charges) {
+      const [first, second] = numbersOf(rule, now);
+      for (const value of [numberOf(meter), width(rule), KINDS[rule.kind], first, second]) push(head, value);
+    }
+  }
+
+  function numberOf(meter: Meter): number {
+    const number = numbers.get(meter) ?? meterNumber(meter);
+    numbers.set(meter, number);
+    return number;
+  }
+
+  return next;
+}
+
+function countOf(bills: readonly Bill[]): number {
+  let count = 0;
+  for (let i = 0; i < bills.length; i++) count += bills[i].charges.length;
+  return count;
+}
+
+/** The charges of an entry and of those behind it that stand in the same record, of each meter one. */
+function beside(entries: readonly { readonly charge: Charge; readonly who: Who }[], from: number): Charge[] {
+  const { charge, who } = entries[from];
+  const charges: Charge[] = [];
+  for (let i = from; i < entries.length; i++) {
+    const next = entries[i];
+    if (next.who !== who || next.charge.meter.scope !== charge.meter.scope) break;
+    if (!charges.some(({ meter }) => meter === next.charge.meter)) charges.push(next.charge);
+  }
+  return charges;
+}
+
+function areAlike(some: readonly Charge[], others: readonly Charge[]): boolean {
+  if (some === others) return true;
+  if (some.length !== others.length) return false;
+  for (let i = 0; i < some.length; i++) if (!isAlike(some[i], others[i])) return false;
+  return true;
+}
+
+/** True for charges to one meter by one rule. */
+function isAlike(a: Charge, b: Charge): boolean {
+  return a.meter === b.meter && isSameRule(a.rule, b.rule);
+}
+
+function isSameRule(a: Rule, b: Rule): boolean {
+  if (a === b) return true;
+  if (a.kind === 'bucket' && b.kind === 'bucket') return a.perMs === b.perMs;
+  if (a.kind === 'calendar' && b.kind === 'calendar') return a.period === b.period;
+  // Of all others the rule is a part of what tells the meter from others.
+  return true;
+}
+
+/** A rule in two numbers. */
+function numbersOf(rule: Rule, now: number): readonly [number, number] {
+  switch (rule.kind) {
+    case 'window':
+      return [rule.parts, rule.partMs];
+    case 'bucket':
+      return [rule.perMs, 0];
+    case 'calendar':
+      // By the gate's clock, as periods are. What was spent is asked for until the next period is over, which may be longer.
+      return [rule.period, Math.max(0, rule.resetsAt + 2 * (rule.resetsAt - rule.startsAt) - now)];
+    case 'slots':
+      return [rule.leaseMs, 0];
+  }
+}
+
+function bytesOf({ numbers, length }: Words): Buffer {
+  return Buffer.from(numbers.slice(0, length).buffer);
+}

@@ -1,0 +1,31 @@
+/** By what names records are kept. */
+import { createHash } from 'node:crypto';
+import type { Meter, Scope, Who } from '../../meters/meter.js';
+
+export function scopeName({ by }: Scope): string {
+  return by.map(encodeURIComponent).join();
+}
+
+/**
+ * The name of the record that somebody has in a scope. Each value comes with its length, so that whatever a caller puts
+ * there, no two keys have the same name.
+ *
+ * @param start what the names of all records of the scope begin with
+ */
+export function recordName(start: string, { at }: Scope, who: Who): string {
+  let name = start;
+  for (let i = 0; i < at.length; i++) name += valueName(who[at[i]]);
+  return name;
+}
+
+function valueName(value: string | undefined): string {
+  if (value === undefined) return ':-';
+  // What isn't Unicode would be sent as the same replacement character.
+  if (!/\p{Surrogate}/u.test(value)) return `:${value.length}:${value}`;
+  return `:~${value.length}:${Buffer.from(value, 'utf16le').toString('hex')}`;
+}
+
+/** The five bytes by which a section says whose it is, as a number. */
+export function meterNumber({ id }: Meter): number {
+  return createHash('sha256').update(id).digest().readUIntBE(0, 5);
+}

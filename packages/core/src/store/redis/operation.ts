@@ -1,0 +1,44 @@
+/** What is asked of Redis, and by whom it is awaited. */
+import type { Bill, Usage, Who } from '../../meters/meter.js';
+import type { Alternative, Entry, NotTaken, Receipt, Taken } from '../store.js';
+
+/** What was charged in Redis, to be settled there. */
+export interface RedisEntry extends Entry {
+  /** Of the data that it was charged in, lest it be given back in other. */
+  readonly epoch: number;
+  /** A settling whose outcome isn't known yet: what comes of it is what the next one starts from. */
+  settling: Settle | undefined;
+}
+
+interface Asked<T> {
+  /** The gate's time. */
+  readonly now: number;
+  /** When it was asked for, by this process's own clock, which is never set. */
+  readonly at: number;
+  /** Nobody waits for it any more: it has taken too long. */
+  givenUp: boolean;
+  resolve(result: T): void;
+  reject(error: unknown): void;
+}
+
+export interface Take extends Asked<Taken | NotTaken> {
+  readonly kind: 'take';
+  readonly alternatives: readonly Alternative[];
+  /** What the meters say then is wanted too. */
+  readonly tells: boolean;
+}
+
+export interface Settle extends Asked<void> {
+  readonly kind: 'settle';
+  readonly entries: Receipt;
+  readonly actual: readonly number[];
+  readonly goesOn: boolean;
+}
+
+export interface Peek extends Asked<readonly Usage[]> {
+  readonly kind: 'peek';
+  readonly who: Who;
+  readonly bills: readonly Bill[];
+}
+
+export type Operation = Take | Settle | Peek;

@@ -1,0 +1,142 @@
+/** Keeps meters in Redis, for any number of processes: each step is atomic there, over all its records. */
+import { configError, type Problem } from '../../errors.js';
+import type { Usage } from '../../meters/meter.js';
+import { denyCache } from '../deny-cache.js';
+import type { NotTaken, Receipt, Store, Taken } from '../store.js';
+import { createCommits, giveUp, tooLate } from './commits.js';
+import type { Operation, RedisEntry, Settle } from './operation.js';
+import type { RedisClient } from './scripts.js';
+import { createShared } from './shared.js';
+
+export type { RedisClient } from './scripts.js';
+
+export interface RedisStoreOptions {
+  /**
+   * What all keys begin with, in braces: `'tollgate'` unless given. Gates of one name, or of none, that share a prefix share
+   * their usage. Without braces, for they make a hash tag: all keys of a store are in one slot of a cluster.
+   */
+  prefix?: string;
+  /**
+   * Milliseconds, a whole number from 1 to 600,000, in which Redis has to answer: 1,000 unless given. What takes longer
+   * fails, and is not charged.
+   */
+  timeoutMs?: number;
+  /** Whose time counts: Redis's, unless given, which is one for all processes; or that of each gate's `clock`. */
+  clock?: 'redis' | 'gate';
+}
+
+const LONGEST_TIMEOUT_MS = 600_000;
+
+/** Before what was charged for nobody is given back once more. */
+const AGAIN_MS = 1_000;
+
+/**
+ * A store in Redis 7.0 or newer, or Valkey. Its steps fail with `TOLLGATE_STORE_FAILED` or `TOLLGATE_STORE_TIMEOUT`, and
+ * have then not taken effect, or are undone as soon as that is known.
+ *
+ * @param client of ioredis 5 or 6: a `Redis`, also by Sentinel, or a `Cluster`. It stays yours to set up, and to quit
+ * @throws TollgateError `TOLLGATE_CONFIG_INVALID` for a client or an option that is none
+ */
+export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
+  const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis' } = options;
+  check({ client, prefix, timeoutMs, clock });
+  const isTimeGiven = clock === 'gate';
+  const head = `{${prefix}}`;
+  const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack);
+  const shared = createShared(client, head, within);
+  /** Settlings that wait for what becomes of another one of the same entries. */
+  let held: Settle[] = [];
+  /** A gate's clock that is set back is ignored until it has caught up; Redis's own is the records' matter. */
+  let latest = 0;
+
+  function tick(now: number): number {
+    if (!isTimeGiven) return now;
+    if (now > latest) latest = now;
+    return latest;
+  }
+
+  function settle(entries: Receipt, actual: readonly number[], now: number, goesOn: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const at = performance.now();
+      begin({ kind: 'settle', entries, actual, goesOn, now, at, givenUp: false, resolve, reject });
+    });
+  }
+
+  function begin(operation: Settle): void {
+    const entries = operation.entries as readonly RedisEntry[];
+    if (entries.some(({ settling }) => settling !== undefined)) {
+      held.push(operation);
+      setTimeout(() => giveUp(operation, tooLate(timeoutMs)), timeoutMs);
+      return;
+    }
+    for (const entry of entries) entry.settling = operation;
+    commits.submit(operation);
+  }
+
+  function known(operation: Operation): void {
+    if (operation.kind !== 'settle') return;
+    for (const entry of operation.entries as readonly RedisEntry[]) entry.settling = undefined;
+    if (held.length === 0) return;
+    const waiting = held;
+    held = [];
+    for (const operation of waiting) if (!operation.givenUp) begin(operation);
+  }
+
+  function giveBack(receipt: Receipt, now: number): void {
+    const nothing = receipt.map(() => 0);
+    const again = () => void setTimeout(() => giveBack(receipt, now), AGAIN_MS).unref();
+    settle(receipt, nothing, now, false).catch(again);
+  }
+
+  function within<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(tooLate(timeoutMs)), timeoutMs);
+      promise.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  return denyCache({
+    shared,
+    take({ alternatives, tells = false }, now) {
+      return new Promise<Taken | NotTaken>((resolve, reject) => {
+        const at = performance.now();
+        commits.submit({ kind: 'take', alternatives, tells, now: tick(now), at, givenUp: false, resolve, reject });
+      });
+    },
+    settle: (entries, actual, now, goesOn = false) => settle(entries, actual, tick(now), goesOn),
+    peek(who, bills, now) {
+      return new Promise<readonly Usage[]>((resolve, reject) => {
+        const at = performance.now();
+        commits.submit({ kind: 'peek', who, bills, now: tick(now), at, givenUp: false, resolve, reject });
+      });
+    },
+    close() {
+      shared.close();
+      return new Promise((resolve) => commits.whenIdle(resolve));
+    },
+  });
+}
+
+interface Checked {
+  readonly client: unknown;
+  readonly prefix: unknown;
+  readonly timeoutMs: unknown;
+  readonly clock: unknown;
+}
+
+function check({ client, prefix, timeoutMs, clock }: Checked): void {
+  const problems: Problem[] = [];
+  const wrong = (field: string, value: unknown, expected: string) =>
+    problems.push({ path: `redisStore.${field}`, value, expected });
+  if (typeof (client as Partial<RedisClient> | undefined)?.callBuffer !== 'function') {
+    wrong('client', client, "ioredis's Redis or Cluster, such as new Redis('redis://localhost:6379')");
+  }
+  if (typeof prefix !== 'string' || !/^[^{}]{1,100}$/u.test(prefix)) {
+    wrong('prefix', prefix, 'a text of 1 to 100 characters without { and }, which delimit it within keys');
+  }
+  if (!Number.isInteger(timeoutMs) || (timeoutMs as number) < 1 || (timeoutMs as number) > LONGEST_TIMEOUT_MS) {
+    wrong('timeoutMs', timeoutMs, `a whole number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`);
+  }
+  if (clock !== 'redis' && clock !== 'gate') wrong('clock', clock, "'redis' or 'gate'");
+  if (problems.length > 0) throw configError(problems);
+}

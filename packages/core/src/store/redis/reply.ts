@@ -1,0 +1,69 @@
+/** What came of operations, as batch.lua answers it. */
+import { type Charge, keyIn, type Usage, usage, type Who, width } from '../../meters/meter.js';
+import type { Alternative, NotTaken, Taken } from '../store.js';
+import type { Operation, Peek, RedisEntry, Settle, Take } from './operation.js';
+
+const NOT_CHARGED = -1;
+
+const NO_USAGE: readonly Usage[] = [];
+
+/** Reads the reply to a batch, an operation after the other, in their order. */
+export interface Reading {
+  take(operation: Take): Taken | NotTaken;
+  peek(operation: Peek): readonly Usage[];
+  /** Brings the entries up to date. */
+  settle(operation: Settle): void;
+}
+
+export function readingOf(reply: Buffer): Reading {
+  const numbers = new Float64Array(reply.buffer.slice(reply.byteOffset, reply.byteOffset + reply.length));
+  const [now, epoch] = numbers;
+  let at = 2;
+
+  function take(operation: Take): Taken | NotTaken {
+    const { alternatives } = operation;
+    const taken = numbers[at++];
+    if (taken === NOT_CHARGED) return { refused: alternatives.map((way) => usagesOf(way, operation)) };
+    const { who, bills } = alternatives[taken];
+    const receipt: RedisEntry[] = [];
+    let shadowRefused = NO_USAGE;
+    for (let i = 0; i < bills.length; i++) {
+      const { charges } = bills[i];
+      for (let j = 0; j < charges.length; j++) {
+        const charge = charges[j];
+        const place = numbers[at++];
+        if (place === NOT_CHARGED) {
+          shadowRefused = [...shadowRefused, usageOf(charge, who, operation)];
+          continue;
+        }
+        const used = charge.rule.kind === 'calendar' ? numbers[at++] : undefined;
+        receipt.push({ charge, who, cost: charge.cost, place, used, epoch, settling: undefined });
+      }
+    }
+    const usages = operation.tells ? usagesOf(alternatives[taken], operation) : undefined;
+    return { taken, receipt, shadowRefused, usages };
+  }
+
+  function settle({ entries }: Settle): void {
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i];
+      entry.place = numbers[at++];
+      entry.cost = numbers[at++];
+      if (entry.charge.rule.kind === 'calendar') entry.used = numbers[at++];
+    }
+  }
+
+  function usagesOf({ who, bills }: Pick<Alternative, 'who' | 'bills'>, operation: Operation): Usage[] {
+    return bills.flatMap(({ charges }) => charges.map((charge) => usageOf(charge, who, operation)));
+  }
+
+  /** Of budgets by the gate's clock, as their periods are; else by that of the rows. */
+  function usageOf(charge: Charge, who: Who, operation: Operation): Usage {
+    const row = at;
+    at += width(charge.rule);
+    const time = charge.rule.kind === 'calendar' ? operation.now : now;
+    return usage(numbers, row, charge, keyIn(charge.meter.scope, who), time);
+  }
+
+  return { take, settle, peek: (operation) => usagesOf(operation, operation) };
+}

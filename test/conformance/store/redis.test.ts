@@ -1,0 +1,25 @@
+import { redisStore } from '@tollgate/core/redis';
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
+import { describeWithRedis, useRedis } from '../../helpers/redis-server.js';
+import { storeContract } from './store-contract.js';
+
+describeWithRedis('on Redis', () => {
+  const url = useRedis();
+
+  describe.each([
+    ['ioredis 6', (url: string) => new Redis(url)],
+    ['ioredis 5', (url: string) => new Redis5(url)],
+  ])('by %s', (name, connect) => {
+    let client: ReturnType<typeof connect>;
+    let count = 0;
+    beforeAll(() => {
+      client = connect(url());
+    });
+    afterAll(() => client.quit());
+
+    storeContract(`redisStore(), by ${name},`, () =>
+      redisStore(client, { prefix: `${name} ${process.pid} ${count++}`, clock: 'gate' }),
+    );
+  });
+});

@@ -1,0 +1,280 @@
+/** What belongs to the Redis store alone: its keys, its options, and records that gates of several configurations share. */
+import { type Alternative, createTollgate, type Rule, type Store, slidingWindow, type Taken } from '@tollgate/core';
+import { type RedisClient, redisStore } from '@tollgate/core/redis';
+import { manualClock } from '@tollgate/core/testing';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import {
+  alternativeOf,
+  BUCKET,
+  charge,
+  daily,
+  makeMeters,
+  PERIOD,
+  START,
+  WINDOW,
+} from '../conformance/store/charges.js';
+import { check } from '../helpers/oracle-log.js';
+import type { Keyed } from '../helpers/oracle-store.js';
+import { describeWithRedis, useRedis } from '../helpers/redis-server.js';
+
+describe('redisStore', () => {
+  const client: RedisClient = { callBuffer: () => Promise.reject(new Error('not to be asked')) };
+
+  it.each([
+    ['prefix', { prefix: '' }],
+    ['prefix', { prefix: 'a{b' }],
+    ['prefix', { prefix: 'a}b' }],
+    ['prefix', { prefix: 'x'.repeat(101) }],
+    ['prefix', { prefix: 7 as unknown as string }],
+    ['timeoutMs', { timeoutMs: 0 }],
+    ['timeoutMs', { timeoutMs: 1.5 }],
+    ['timeoutMs', { timeoutMs: Number.POSITIVE_INFINITY }],
+    ['clock', { clock: 'wall' as 'gate' }],
+  ])('refuses what is no %s: %p', (field, options) => {
+    expect(() => redisStore(client, options)).toThrow(
+      expect.objectContaining({
+        code: 'TOLLGATE_CONFIG_INVALID',
+        message: expect.stringContaining(`redisStore.${field}`),
+      }),
+    );
+  });
+
+  it.each([undefined, null, {}, 'redis://localhost'])('refuses %p as a client', (client) => {
+    expect(() => redisStore(client as unknown as RedisClient)).toThrow(/redisStore\.client: .*ioredis/);
+  });
+
+  it('tells of a failure without what was sent, which names callers', async () => {
+    const error = Object.assign(new Error('READONLY'), { command: { name: 'evalsha', args: ['ann'] } });
+    const store = redisStore({ callBuffer: () => Promise.reject(error) });
+    const asked = store.peek(['ann'], [], START);
+    await expect(asked).rejects.toMatchObject({
+      code: 'TOLLGATE_STORE_FAILED',
+      message: expect.stringContaining('READONLY'),
+    });
+    await expect(asked).rejects.not.toHaveProperty('command');
+    await expect(asked).rejects.not.toHaveProperty('cause');
+  });
+});
+
+describeWithRedis('a store in Redis', () => {
+  const url = useRedis();
+  let client: Redis;
+  let prefix: string;
+  let count = 0;
+  const meters = makeMeters();
+  beforeAll(() => {
+    client = new Redis(url());
+  });
+  afterAll(() => client.quit());
+  beforeEach(() => {
+    prefix = `own ${process.pid} ${count++}`;
+  });
+
+  const open = (options = {}) => redisStore(client, { prefix, clock: 'gate', ...options });
+  const take = async (store: Store, way: Alternative, at = START) =>
+    (await store.take({ sequence: 0, alternatives: [way] }, at)) as Taken;
+  const used = async (store: Store, charges: readonly Keyed[], at = START) => {
+    const { who, bills } = alternativeOf(charges);
+    return (await store.peek(who, bills, at)).map(({ used }) => used);
+  };
+  const keys = () => client.keys(`{${prefix}}*`);
+  const recordKeys = async () => (await keys()).filter((key) => !key.startsWith(`{${prefix}}/`));
+
+  describe('its keys', () => {
+    const nasty = fc.string({
+      unit: fc.constantFrom('a', ':', '-', '~', '{', '}', '/', '\0', '\r\n', 'é', '😀', '\ud800', '\udfff', '2', '1'),
+    });
+    const value = fc.oneof({ weight: 5, arbitrary: nasty }, fc.constant(undefined));
+
+    it('keep all that callers may be called apart, in the slot of the prefix', async () => {
+      const sets = fc.uniqueArray(fc.tuple(value, value), {
+        selector: ([a, b]) => JSON.stringify([a ?? null, b ?? null]),
+        minLength: 2,
+        maxLength: 30,
+      });
+      await check(
+        fc.asyncProperty(sets, async (sets) => {
+          prefix = `own ${process.pid} ${count++}`;
+          const store = open();
+          await Promise.all(
+            sets.map((key, i) => take(store, alternativeOf([charge(meters.coarse, WINDOW, key, i + 1, 1_000)]))),
+          );
+          const amounts = sets.map((key) => used(store, [charge(meters.coarse, WINDOW, key, 0)]));
+          expect((await Promise.all(amounts)).flat()).toEqual(sets.map((_, i) => i + 1));
+          const names = await keys();
+          expect(await recordKeys()).toHaveLength(sets.length);
+          for (const name of names) expect(name.slice(name.indexOf('{') + 1, name.indexOf('}'))).toBe(prefix);
+        }),
+        50,
+      );
+    });
+
+    it('are apart by prefix, and shared by stores of the same one', async () => {
+      const ann = (cost: number) => charge(meters.window, WINDOW, ['ann'], cost);
+      const [first, second, other] = [open(), open(), open({ prefix: `${prefix} other` })];
+      await take(first, alternativeOf([ann(4)]));
+      expect([await used(second, [ann(0)]), await used(other, [ann(0)])]).toEqual([[4], [0]]);
+    });
+
+    it('live for as long as the longest of their meters counts, and a little longer', async () => {
+      const store = open();
+      const minutes = async () => Math.round((await client.pttl((await recordKeys())[0])) / 60_000);
+      await take(store, alternativeOf([charge(meters.window, WINDOW, ['ann'], 1)]));
+      expect(await minutes()).toBeLessThanOrEqual(3);
+      await take(store, alternativeOf([charge(meters.budget, daily(START), ['ann'], 1)]));
+      const budget = (3 * PERIOD) / 60_000;
+      expect(Math.abs((await minutes()) - budget)).toBeLessThanOrEqual(3);
+      await take(store, alternativeOf([charge(meters.window, WINDOW, ['ann'], 1)]));
+      expect(Math.abs((await minutes()) - budget)).toBeLessThanOrEqual(3);
+    });
+
+    it('of a caller who has a bucket and three budgets take little memory', async () => {
+      const store = redisStore(client, { prefix });
+      const own = ['hour', 'day', 'month'].map((id) => ({ ...meters.budget, id, name: id }));
+      await take(
+        store,
+        alternativeOf([
+          charge(meters.bucket, BUCKET, ['user-1234'], 1),
+          ...own.map((meter) => charge(meter, daily(Date.now()), ['user-1234'], 1)),
+        ]),
+      );
+      const [key] = await recordKeys();
+      expect(await client.strlen(key)).toBe(4 * 11 + 8 * (5 + 3 * 3));
+    });
+  });
+
+  describe('records that gates of several configurations share', () => {
+    const old: Rule = { kind: 'window', ms: 1_000, parts: 10, partMs: 100 };
+    const next: Rule = { kind: 'window', ms: 2_000, parts: 4, partMs: 500 };
+    const changed = { ...meters.window, id: 'window, changed' };
+    const added = { ...meters.window, id: 'added', name: 'added' };
+    const before = (cost: number) => [
+      charge(meters.window, old, ['ann'], cost, 100),
+      charge(meters.budget, daily(START), ['ann'], cost, 100),
+    ];
+    const after = (cost: number) => [
+      charge(added, old, ['ann'], cost, 100),
+      charge(meters.budget, daily(START), ['ann'], cost, 100),
+      charge(changed, next, ['ann'], cost, 100),
+    ];
+
+    it('keep what each of them counts, whoever writes last', async () => {
+      const [one, two] = [open(), open()];
+      const { receipt: mine } = await take(one, alternativeOf(before(3)));
+      const { receipt: other } = await take(two, alternativeOf(after(4)));
+      await take(one, alternativeOf(before(1)));
+      await Promise.all([take(two, alternativeOf(after(1))), take(two, alternativeOf(before(1)))]);
+      expect(await used(one, before(0))).toEqual([5, 10]);
+      expect(await used(two, after(0))).toEqual([5, 10, 5]);
+      await Promise.all([one.settle(mine, [0, 0], START), two.settle(other, [0, 0, 0], START)]);
+      expect(await used(two, before(0))).toEqual([2, 3]);
+      expect(await used(one, after(0))).toEqual([1, 3, 1]);
+      expect(await recordKeys()).toHaveLength(1);
+    });
+
+    it('lose what nobody counts any more once it is over', async () => {
+      const store = open();
+      await take(store, alternativeOf(before(3)));
+      const [key] = await recordKeys();
+      await take(store, alternativeOf(after(3)));
+      const both = await client.strlen(key);
+      const later = START + 600_000;
+      await take(store, alternativeOf(after(3)), later);
+      expect(both - (await client.strlen(key))).toBe(11 + 8 * 12);
+    });
+
+    it('hold meters of very many parts', async () => {
+      const fine: Rule = { kind: 'window', ms: 100_000, parts: 1_000, partMs: 100 };
+      const many = Array.from({ length: 12 }, (_, i) => ({ ...meters.window, id: `fine ${i}`, name: `fine ${i}` }));
+      const all = (cost: number) => many.map((meter) => charge(meter, fine, ['ann'], cost, 100));
+      const store = open();
+      for (const at of [START, START + 5_000, START + 90_000]) await take(store, alternativeOf(all(2)), at);
+      expect(await used(store, all(0), START + 90_000)).toEqual(many.map(() => 6));
+      expect(await store.take({ sequence: 0, alternatives: [alternativeOf(all(95))] }, START + 90_000)).toMatchObject({
+        refused: [many.map(() => ({ used: 6, waitMs: 10_100 }))],
+      });
+      expect(await used(store, all(0), START + 100_100)).toEqual(many.map(() => 4));
+    });
+  });
+
+  it('settles one meter several times in one step, by rules of different rates', async () => {
+    const store = open();
+    const slow = (cost: number) => charge(meters.bucket, BUCKET, ['ann'], cost, 100);
+    const fast = (cost: number) => charge(meters.bucket, { kind: 'bucket', perMs: 2 ** -9 }, ['ann'], cost, 100);
+    const receipt = [
+      ...(await take(store, alternativeOf([slow(5)]))).receipt,
+      ...(await take(store, alternativeOf([fast(6)]))).receipt,
+      ...(await take(store, alternativeOf([slow(7)]))).receipt,
+    ];
+    await store.settle(receipt, [1, 2, 3], START);
+    expect(await used(store, [slow(0)])).toEqual([6]);
+    expect(receipt.map(({ cost }) => cost)).toEqual([1, 2, 3]);
+  });
+
+  it('takes settlings of one receipt in the order in which they are asked for', async () => {
+    const store = open();
+    const ann = (cost: number) => charge(meters.window, WINDOW, ['ann'], cost, 1_000);
+    const { receipt } = await take(store, alternativeOf([ann(10)]));
+    const asked = [30, 2, 50, 7].map((actual, i) => store.settle(receipt, [actual], START + i, true));
+    await Promise.all(asked);
+    expect(receipt).toMatchObject([{ cost: 7 }]);
+    // What was raised is booked anew, so the last lowering left the higher of them.
+    const inOrder = open({ prefix: `${prefix} in order` });
+    const { receipt: same } = await take(inOrder, alternativeOf([ann(10)]));
+    for (const [i, actual] of [30, 2, 50, 7].entries()) await inOrder.settle(same, [actual], START + i, true);
+    expect(await used(store, [ann(0)])).toEqual(await used(inOrder, [ann(0)]));
+  });
+
+  it('sends what is asked for in one turn as one call', async () => {
+    let calls = 0;
+    const counting: RedisClient = {
+      callBuffer(command, args) {
+        calls++;
+        return client.callBuffer(command, args);
+      },
+    };
+    const store = redisStore(counting, { prefix });
+    await take(store, alternativeOf([charge(meters.window, WINDOW, ['ann'], 1)]));
+    calls = 0;
+    await Promise.all(
+      Array.from({ length: 128 }, (_, i) =>
+        take(store, alternativeOf([charge(meters.window, WINDOW, [`user-${i}`], 1)])),
+      ),
+    );
+    expect(calls).toBe(1);
+    calls = 0;
+    await Promise.all(
+      Array.from({ length: 1_000 }, () =>
+        take(store, alternativeOf([charge(meters.window, WINDOW, ['bob'], 1, 2_000)])),
+      ),
+    );
+    expect(calls).toBe(8);
+  });
+
+  it("counts by Redis's time, whatever the gate's is, and budgets by the gate's periods", async () => {
+    const store = redisStore(client, { prefix });
+    const day: Rule = { kind: 'calendar', period: 3, startsAt: 0, resetsAt: 1_000 };
+    const ways = (cost: number) => [
+      charge(meters.window, { kind: 'window', ms: 86_400_000, parts: 10, partMs: 8_640_000 }, ['ann'], cost),
+      charge(meters.budget, day, ['ann'], cost),
+    ];
+    await take(store, alternativeOf(ways(6)), 400);
+    const result = await store.take({ sequence: 0, alternatives: [alternativeOf(ways(6))] }, 400);
+    const [[window, budget]] = 'refused' in result ? result.refused : [[]];
+    expect(budget).toMatchObject({ used: 6, waitMs: 600 });
+    expect(window.waitMs).toBeGreaterThan(86_400_000);
+    expect(window.waitMs).toBeLessThanOrEqual(86_400_000 + 8_640_000);
+  });
+
+  it('is shared by the gates of one name, in any process, and leaves its client alone when they close', async () => {
+    const limits = [slidingWindow({ name: 'user', by: 'user', limit: 3, window: '1m' })];
+    const [a, b] = [open(), open()].map((store) => createTollgate({ store, limits, clock: manualClock(START) }));
+    const admit = async (gate: typeof a) => (await gate.admit({ subject: { user: 'ann' }, permits: 2 })).admitted;
+    expect([await admit(a), await admit(b)]).toEqual([true, false]);
+    await a.close();
+    expect(await client.ping()).toBe('PONG');
+    expect((await b.admit({ subject: { user: 'ann' }, permits: 1 })).admitted).toBe(true);
+    await b.close();
+  });
+});
