@@ -110,8 +110,7 @@ end
 
 -- What was booked is asked for anew before it refuses: a sum of fractions depends on their order.
 local function hasRoom(cell, room)
-  local amount = amounts[cell]
-  return amount and amount <= room or used(cell) <= room
+  return (amounts[cell] or used(cell)) <= room or used(cell) <= room
 end
 
 local function fits(charges, last)
@@ -133,7 +132,8 @@ local function book(charges, last)
       local column = columnOf[cell]
       local rule = column.rule
       local amount = (amounts[cell] or used(cell)) + cost
-      answer(rule.book(recordOf[cell], column.at, column.first, column.second, cost, now))
+      length = length + 1
+      reply[length] = rule.book(recordOf[cell], column.at, column.first, column.second, cost, now)
       if rule == calendar then answer(amount) end
       if hasTwins then amounts = {} end
       amounts[cell] = amount

@@ -126,8 +126,7 @@ end
 
 -- Keeps a row until a time, and a minute or two longer, since clocks differ. True where that is later than before.
 local function keepUntil(record, at, ends)
-  local minute = min(LAST_MINUTE, ceil(ends / MINUTE) + 1)
-  if minute <= record[at - 1] then return false end
-  record[at - 1] = minute
+  if ends + MINUTE <= record[at - 1] * MINUTE then return false end
+  record[at - 1] = min(LAST_MINUTE, floor(ends / MINUTE) + 2)
   return true
 end
