@@ -48,7 +48,7 @@ end
 
 local layouts = {}
 for l = 1, layoutCount do
-  local layout = { columns = {}, format = '<', size = 0, empty = {} }
+  local layout = { columns = {}, numbers = 0, format = '<', size = 0 }
   local columns
   columns, at = unpackNumbers('<d', ARGV[1], at)
   for _ = 1, columns do
