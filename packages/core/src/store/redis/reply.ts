@@ -48,12 +48,13 @@ export function readingOf(reply: Buffer): Reading {
 
   function run({ takes, cells, sums }: Run): readonly (Taken | NotTaken)[] {
     if (numbers[at++] === NOT_CHARGED) return takes.map(take);
-    const places = new Map<number, number>();
-    const amounts = new Map<number, number>();
-    // A budget's amount is that after all of them.
+    // By cell.
+    const places: number[] = [];
+    const amounts: (number | undefined)[] = [];
     for (const [cell, { cost, isBudget }] of sums) {
-      places.set(cell, numbers[at++]);
-      if (isBudget) amounts.set(cell, numbers[at++] - cost);
+      places[cell] = numbers[at++];
+      // What is told is the amount after all of them.
+      amounts[cell] = isBudget ? numbers[at++] - cost : undefined;
     }
     let next = 0;
     return takes.map(({ alternatives: [{ who, bills }] }) => {
@@ -64,10 +65,10 @@ export function readingOf(reply: Buffer): Reading {
           const charge = charges[j];
           const { cost } = charge;
           const cell = cells[next++];
-          const before = amounts.get(cell);
+          const before = amounts[cell];
           const used = before === undefined ? undefined : before + cost;
-          if (used !== undefined) amounts.set(cell, used);
-          receipt.push({ charge, who, cost, place: places.get(cell) as number, used, epoch, settling: undefined });
+          amounts[cell] = used;
+          receipt.push({ charge, who, cost, place: places[cell], used, epoch, settling: undefined });
         }
       }
       return { taken: 0, receipt, shadowRefused: NO_USAGE, usages: undefined };
