@@ -13,6 +13,7 @@ import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { lineRefusal } from './http/line-problem.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { billsFor, explanation, inspection, layersIn } from './insight.js';
+import { atLeaseEnd } from './lease.js';
 import { createLedger, peekAll } from './ledger.js';
 import { createLine, type Line } from './line/line.js';
 import { stateOf, statesOf } from './meters/layer-state.js';
@@ -59,7 +60,14 @@ export function createTollgate<
   const desk: Desk = { terms: present, ledger, clock, charge, isRefusal, admitted, refused };
   const amendments = createAmendments(desk);
   const { extend } = amendments;
-  const books: Books = { idPrefix, extend, layers: layersIn(ledger), settle: ledger.settle, settled };
+  const books: Books = {
+    idPrefix,
+    extend,
+    layers: layersIn(ledger),
+    atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
+    settle: ledger.settle,
+    settled,
+  };
 
   function decide(request: AdmitRequest, { signal, extending, body, layers }: AdmitOptions): May<Decision> {
     assertOpen();

@@ -19,6 +19,11 @@ export interface SlotsRule {
 /** Doubles in a row. */
 export const WIDTH = 3;
 
+/** When the lease of slots ends that were booked at a place, in milliseconds since 1970. */
+export function leaseEnd(rule: SlotsRule, place: number): number {
+  return (place + 2) * rule.leaseMs;
+}
+
 /** Slots in use at `now`. */
 export function used(row: Float64Array, at: number, rule: SlotsRule, now: number): number {
   const age = generation(rule, now) - row[at];
