@@ -15,10 +15,28 @@ import { createWords, push, type Words } from './words.js';
 
 export interface Batch {
   readonly operations: readonly Operation[];
+  /** The same, in the order in which they are done. */
+  readonly steps: readonly (Operation | Run)[];
   /** Of the records. */
   readonly keys: readonly string[];
   readonly head: Buffer;
   readonly body: Buffer;
+}
+
+/** Takes in a row that have no choice, and so can be done at once where there is room for all of them. */
+export interface Run {
+  readonly kind: 'run';
+  readonly takes: Take[];
+  /** The cell of each charge of each take, in their order. */
+  readonly cells: number[];
+  /** By cell what all of them charge there, and the least of the limits. */
+  readonly sums: Map<number, Sum>;
+}
+
+interface Sum {
+  readonly isBudget: boolean;
+  cost: number;
+  limit: number;
 }
 
 /** A call with more operations would keep Redis from others for too long; one with many more keys than this, Lua can't unpack. */
@@ -30,6 +48,7 @@ const TAKE = 1;
 const SETTLE = 2;
 const PEEK = 3;
 const TELL = 4;
+const RUN = 5;
 
 /** A record of the batch at hand: which charges have cells there, and which those are. */
 interface Place {
@@ -49,6 +68,8 @@ export function createBatches(prefix: string) {
   let layouts: (readonly Charge[])[] = [];
   let keys: string[] = [];
   let cells = 0;
+  /** The one that is being written. */
+  let run: Run | undefined;
 
   /**
    * Takes from the front of a queue what fits in one call.
@@ -63,33 +84,36 @@ export function createBatches(prefix: string) {
     head.length = 0;
     grants.length = 0;
     body.length = 0;
-    push(body, 0);
-    let taken = 0;
-    while (taken < queue.length && taken < MOST_OPERATIONS && keys.length < MOST_KEYS) {
-      if (time !== undefined && queue[taken].now !== time) break;
-      write(queue[taken++]);
+    let [count, most] = [0, 0];
+    while (count < queue.length && count < MOST_OPERATIONS && most < MOST_KEYS) {
+      if (time !== undefined && queue[count].now !== time) break;
+      most += mostKeysOf(queue[count++]);
     }
-    body.numbers[0] = taken;
+    const operations = queue.splice(0, count);
+    const steps = stepsOf(operations);
+    for (const step of steps) write(step);
     // A new epoch begins with it, should there be none: all data was lost.
     const epoch = Math.floor(Math.random() * 2 ** 53);
     for (const value of [number, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
-    for (const charges of layouts) writeLayout(charges, queue[0].now);
+    for (const charges of layouts) writeLayout(charges, operations[0].now);
     for (let i = 0; i < grants.length; i++) push(head, grants.numbers[i]);
-    return { operations: queue.splice(0, taken), keys, head: bytesOf(head), body: bytesOf(body) };
+    return { operations, steps, keys, head: bytesOf(head), body: bytesOf(body) };
   }
 
-  function write(operation: Operation): void {
+  function write(step: Operation | Run): void {
     const start = body.length;
     for (let i = 0; i < 4; i++) push(body, 0);
-    const [kind, option, count] = writeRest(operation);
+    const [kind, option, count] = writeRest(step);
     body.numbers[start] = kind;
     body.numbers[start + 1] = (body.length - start - 4) * 8;
     body.numbers[start + 2] = option;
     body.numbers[start + 3] = count;
   }
 
-  function writeRest(operation: Operation): readonly [kind: number, option: number, count: number] {
+  function writeRest(operation: Operation | Run): readonly [kind: number, option: number, count: number] {
     switch (operation.kind) {
+      case 'run':
+        return [RUN, writeRun(operation), operation.sums.size];
       case 'take':
         return [operation.tells ? TELL : TAKE, operation.alternatives.length, writeTake(operation)];
       case 'settle':
@@ -102,6 +126,21 @@ export function createBatches(prefix: string) {
         }
         return [PEEK, 0, countOf(operation.bills)];
     }
+  }
+
+  /** Returns how many bytes the takes have. */
+  function writeRun(step: Run): number {
+    const start = body.length;
+    run = step;
+    for (const take of step.takes) write(take);
+    run = undefined;
+    const bytes = (body.length - start) * 8;
+    for (const [cell, { cost, limit }] of step.sums) {
+      push(body, cell);
+      push(body, cost);
+      push(body, limit - cost);
+    }
+    return bytes;
   }
 
   /** Returns how many charges the first alternative has. */
@@ -118,6 +157,7 @@ export function createBatches(prefix: string) {
           push(body, charge.shadow ? -cell : cell);
           push(body, charge.cost);
           push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit - charge.cost);
+          if (run !== undefined) addTo(run, cell, charge);
         }
       }
     }
@@ -186,6 +226,52 @@ export function createBatches(prefix: string) {
   }
 
   return next;
+}
+
+/** What gives back comes first, so that others can have it. */
+function stepsOf(operations: readonly Operation[]): (Operation | Run)[] {
+  const steps: (Operation | Run)[] = operations.filter(({ kind }) => kind === 'settle');
+  for (const operation of operations) {
+    const last = steps.at(-1);
+    if (operation.kind === 'settle') continue;
+    if (operation.kind !== 'take' || !isPlain(operation)) steps.push(operation);
+    else if (last?.kind === 'run') last.takes.push(operation);
+    else steps.push({ kind: 'run', takes: [operation], cells: [], sums: new Map() });
+  }
+  return steps.map((step) => (step.kind === 'run' && step.takes.length === 1 ? step.takes[0] : step));
+}
+
+/** It has no choice and is told nothing, and sums of what it charges are exact. */
+function isPlain({ alternatives, tells }: Take): boolean {
+  return (
+    !tells && alternatives.length === 1 && alternatives[0].bills.every(({ charges }) => charges.every(isPlainCharge))
+  );
+}
+
+function isPlainCharge({ cost, shadow }: Charge): boolean {
+  return !shadow && Number.isInteger(cost);
+}
+
+function addTo({ cells, sums }: Run, cell: number, charge: Charge): void {
+  cells.push(cell);
+  const limit = needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit;
+  const sum = sums.get(cell);
+  if (sum === undefined) sums.set(cell, { isBudget: charge.rule.kind === 'calendar', cost: charge.cost, limit });
+  else {
+    sum.cost += charge.cost;
+    sum.limit = Math.min(sum.limit, limit);
+  }
+}
+
+function mostKeysOf(operation: Operation): number {
+  switch (operation.kind) {
+    case 'take':
+      return operation.alternatives.reduce((count, { bills }) => count + bills.length, 0);
+    case 'settle':
+      return operation.entries.length;
+    case 'peek':
+      return operation.bills.length;
+  }
 }
 
 function countOf(bills: readonly Bill[]): number {

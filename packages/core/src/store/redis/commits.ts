@@ -10,9 +10,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { showThrown, TollgateError } from '../../errors.js';
-import type { Receipt } from '../store.js';
+import type { NotTaken, Receipt, Taken } from '../store.js';
 import { type Batch, createBatches } from './batch.js';
-import type { Operation } from './operation.js';
+import type { Operation, Take } from './operation.js';
 import { readingOf } from './reply.js';
 import { BATCH, CANCEL, type RedisClient, runScript, type Script } from './scripts.js';
 
@@ -111,24 +111,29 @@ export function createCommits(
     tellIdle();
   }
 
-  function tell({ operations }: Batch, reply: Buffer): void {
+  function tell({ steps }: Batch, reply: Buffer): void {
     const reading = readingOf(reply);
-    for (const operation of operations) {
-      switch (operation.kind) {
-        case 'take': {
-          const result = reading.take(operation);
-          if (!operation.givenUp) operation.resolve(result);
-          else if ('receipt' in result && result.receipt.length > 0) giveBack(result.receipt, operation.now);
+    for (const step of steps) {
+      switch (step.kind) {
+        case 'take':
+          taken(step, reading.take(step));
           break;
-        }
+        case 'run':
+          for (const [i, result] of reading.run(step).entries()) taken(step.takes[i], result);
+          break;
         case 'settle':
-          reading.settle(operation);
-          operation.resolve();
+          reading.settle(step);
+          step.resolve();
           break;
         case 'peek':
-          operation.resolve(reading.peek(operation));
+          step.resolve(reading.peek(step));
       }
     }
+  }
+
+  function taken(take: Take, result: Taken | NotTaken): void {
+    if (!take.givenUp) take.resolve(result);
+    else if ('receipt' in result && result.receipt.length > 0) giveBack(result.receipt, take.now);
   }
 
   /** Asks what became of a call, until it is known; and what was not done by then never will be. */

@@ -1,5 +1,6 @@
--- What all of the script uses.
-local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
+-- What all of the script uses. Where it is done for each charge, `a - a % b` and `if` stand for floor, max and min: a call
+-- of a function takes as long as ten steps of arithmetic.
+local floor, max, min = math.floor, math.max, math.min
 local rep, sub, concat = string.rep, string.sub, table.concat
 local unpackNumbers, packNumbers = struct.unpack, struct.pack
 

@@ -6,7 +6,7 @@ local window = {}
 -- Cost that counts at `now`.
 function window.used(row, at, parts, partMs, now)
   local newest = row[at]
-  local oldest = floor(now / partMs) - parts
+  local oldest = (now - now % partMs) / partMs - parts
   local total = 0
   if oldest <= newest - parts then
     for i = at + 1, at + 1 + parts do total = total + row[i] end
@@ -19,7 +19,7 @@ end
 -- Adds a cost and returns its sub-bucket.
 function window.book(row, at, parts, partMs, cost, now)
   local newest = row[at]
-  local current = floor(now / partMs)
+  local current = (now - now % partMs) / partMs
   if current > newest then
     for b = max(newest + 1, current - parts), current do row[at + 1 + b % (parts + 1)] = 0 end
     row[at], newest = current, current
