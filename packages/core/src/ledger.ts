@@ -17,8 +17,14 @@ export interface Ledger {
    * of that: `undefined` where one is closed.
    *
    * @param tells what the meters say then is wanted too
+   * @param score of a request that goes by the line
    */
-  take(alternatives: readonly Alternative[], now: number, tells?: boolean): May<Taken | NotTaken | undefined>;
+  take(
+    alternatives: readonly Alternative[],
+    now: number,
+    tells?: boolean,
+    score?: number,
+  ): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Fails as the store does. */
   settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
   /**
@@ -126,10 +132,10 @@ export function createLedger(
 
   const ledger: Ledger = {
     peek: (who, bills) => store.peek(who, bills, clock.now()),
-    take(alternatives, now, tells = false) {
+    take(alternatives, now, tells = false, score) {
       if (!breaker.mayAsk(now)) return takeLocally(alternatives, now, tells);
       try {
-        const answer = store.take({ sequence: sequence++, alternatives, tells }, now);
+        const answer = store.take({ sequence: sequence++, alternatives, tells, score }, now);
         if (!isPromise(answer)) return answered(answer, now);
         return answer.then(
           (result) => answered(result, now),

@@ -53,8 +53,8 @@ export function createTollgate<
   const site = { gate: name, clock, shared: store.shared, ledger: () => ledger, updated, given: () => line?.stir() };
   const changes = createChanges(config, checked, learned, site);
   const present = changes.terms;
-  const lineDesk = { gate: name, clock, emitter, ledger: () => ledger, terms: present, closed: closedError };
-  const line = checked.queue && createLine(lineDeskOf(lineDesk));
+  const lineDesk = { gate: name, clock, emitter, elsewhere: store.line, ledger: () => ledger, terms: present };
+  const line = checked.queue && createLine(lineDeskOf({ ...lineDesk, closed: closedError }));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
   const desk: Desk = { terms: present, ledger, clock, charge, isRefusal, admitted, refused };

@@ -15,6 +15,7 @@ import type { WhenShed } from './line/shedding.js';
 import type { Entrant } from './line/waiter.js';
 import { readerOf, whoAsks } from './meters/keys.js';
 import { type AdmitRequest, type Dimension, type Priority, then } from './request.js';
+import type { SharedLine } from './store/store.js';
 import { NO_SUBJECT, type Offer, renewed, type Terms } from './terms.js';
 import { parseWait } from './units.js';
 
@@ -105,6 +106,7 @@ interface Gate {
   readonly gate: string;
   readonly clock: Clock;
   readonly emitter: Emitter;
+  readonly elsewhere: SharedLine | undefined;
   /** It is made after the line. */
   ledger(): Ledger;
   /** The present ones. A gate that has a line has a queue configured, for good. */
@@ -113,11 +115,12 @@ interface Gate {
   closed(): unknown;
 }
 
-export function lineDeskOf({ gate, clock, emitter, ledger, terms, closed }: Gate): LineDesk<Offer> {
+export function lineDeskOf({ gate, clock, emitter, elsewhere, ledger, terms, closed }: Gate): LineDesk<Offer> {
   return {
     clock,
+    elsewhere,
     terms: () => terms().queue as QueueTerms,
-    take: (offers, now) => ledger().take(offers, now),
+    take: (offers, now, score) => ledger().take(offers, now, false, score),
     peek: (who, bills) => ledger().tryPeek(who, bills),
     peekAll: (offers) =>
       then(peekAll(ledger().tryPeek, offers), (usages) => {

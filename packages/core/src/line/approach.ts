@@ -7,6 +7,7 @@ import { mayWaitMs, pushOut, turnedAway } from './departures.js';
 import { type Coming, enqueue, type Stop } from './enqueue.js';
 import { type Hall, overflowFor } from './hall.js';
 import { outlookAt } from './outlook.js';
+import { scoreOf } from './score.js';
 import { noteBegins } from './serve.js';
 import { aheadOf, NOBODY, stationOf } from './station.js';
 import type { Entrant, Passed } from './waiter.js';
@@ -24,7 +25,7 @@ export function approach<A extends Alternative>(hall: Hall<A>, entrant: Entrant<
   const coming = { entrant, ways, skips, asked: hall.rooms };
   const open = stations.busy.size === 0 ? ways : ways.filter((way) => !isBehind(hall, entrant, way, now));
   if (open.length === 0) return askedFor(hall, coming);
-  const taking = desk.take(open, now);
+  const taking = desk.take(open, now, scoreOf(desk.terms().ageing, entrant.priority, now));
   if (!isPromise(taking)) return judged(hall, coming, open, taking);
   return taking.then((result) => judged(hall, coming, open, result));
 }
@@ -84,7 +85,7 @@ function hold<A extends Alternative>(
 ): May<Passed<A>> {
   const { entrant, ways, skips } = coming;
   const maxWaitMs = mayWaitMs(hall, entrant);
-  const isRefused = usages.every((ofOne) => ofOne.some(isFull));
+  const isRefused = usages.every((ofOne) => ofOne.some((usage) => isFull(usage) && !usage.isBehind));
   if (isRefused && maxWaitMs === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
   return then(stopsOf(hall, entrant, ways, usages), (stops) => {
     if (stops === 'none') return approach(hall, entrant, skips);

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.js';
 import type { Charge, Key, Usage } from '../meters/meter.js';
 import type { May } from '../request.js';
-import type { Alternative, NotTaken, Receipt, Taken } from '../store/store.js';
+import type { Alternative, NotTaken, Receipt, SharedLine, Taken } from '../store/store.js';
 import { type Alarm, createAlarm } from './alarm.js';
 import { type Bound, count, type Depth, fullFor, noDepth } from './depth.js';
 import type { FairKey } from './fairness.js';
@@ -19,8 +19,13 @@ export interface LineDesk<A extends Alternative> {
   readonly clock: Clock;
   /** The present ones. */
   terms(): QueueTerms;
-  /** Charges the first alternative that fits as a whole, or nothing. `undefined` if the store failed; never rejects. */
-  take(alternatives: readonly A[], now: number): May<Taken | NotTaken | undefined>;
+  /** The lines of other processes, where the store is one that they share. */
+  readonly elsewhere: SharedLine | undefined;
+  /**
+   * Charges the first alternative that fits as a whole and at no meter goes behind somebody elsewhere, or nothing.
+   * `undefined` if the store failed; never rejects.
+   */
+  take(alternatives: readonly A[], now: number, score: number): May<Taken | NotTaken | undefined>;
   readonly peek: Peek;
   /** What the meters would say to each of several alternatives; `undefined` if that can't be told. */
   peekAll(alternatives: readonly A[]): May<readonly (readonly Usage[])[] | undefined>;
@@ -51,6 +56,9 @@ export interface Hall<A extends Alternative> {
 
 /** The longest that slots which rest are left alone for, in milliseconds. */
 const LONGEST_REST = 250;
+
+/** Milliseconds after which the first is tried again at the latest, where it might have been told elsewhere of room. */
+const UNTOLD_MS = 1000;
 
 /** @param ring told when something is due */
 export function openHall<A extends Alternative>(desk: LineDesk<A>, ring: () => void): Hall<A> {
@@ -120,8 +128,19 @@ export function stand<A extends Alternative>(
 ): Station<Waiter<A>> {
   const station = openStation(hall.stations, charge.meter, key);
   const { stands, entrant, score } = waiter;
-  if (!standsAt(waiter, station)) stands.push(join(hall.stations, station, entrant, score, charge.cost, waiter, now));
+  if (standsAt(waiter, station)) return station;
+  stands.push(join(hall.stations, station, entrant, score, charge.cost, waiter, now));
+  tellElsewhere(hall, station);
   return station;
+}
+
+/** Who is the first there may have changed. */
+function tellElsewhere<A extends Alternative>({ desk }: Hall<A>, station: Station<Waiter<A>>): void {
+  if (desk.elsewhere === undefined) return;
+  const score = peek(station.queue)?.score;
+  if (score === station.told) return;
+  station.told = score;
+  desk.elsewhere.waits(station.meter, station.key, score);
 }
 
 export function standsAt<A extends Alternative>({ stands }: Waiter<A>, station: Station<Waiter<A>>): boolean {
@@ -141,11 +160,15 @@ export function waitForTime<A extends Alternative>(
   now: number,
 ): void {
   const isSlots = usage.charge.rule.kind === 'slots';
+  station.seen = usage;
+  if (usage.isBehind) {
+    setOpening(hall, station, now + UNTOLD_MS);
+    return;
+  }
   // Slots that rest after an overload are asked for ever more seldom; others end when they end.
   const waitMs = isSlots ? Math.max(usage.waitMs, station.restMs) : Math.max(1, usage.waitMs);
   if (isSlots) station.restMs = Math.min(LONGEST_REST, 2 * station.restMs);
-  station.seen = usage;
-  setOpening(hall, station, now + waitMs);
+  setOpening(hall, station, now + (hall.desk.elsewhere ? Math.min(waitMs, UNTOLD_MS) : waitMs));
 }
 
 /** @param at milliseconds since 1970; `Infinity`: nothing is waited for */
@@ -170,6 +193,7 @@ export function moveFrom<A extends Alternative>(
   const wasFirst = isFirst(waiter, station);
   const [stand] = waiter.stands.splice(at, 1);
   leaveStation(hall.stations, stand, waiter.entrant, waiter.score);
+  tellElsewhere(hall, station);
   if (wasFirst) setOpening(hall, station, Number.POSITIVE_INFINITY);
   return wasFirst && station.queue.size > 0;
 }

@@ -16,6 +16,9 @@
  * Whoever comes goes behind those at each station that it has to pass, unless its score is better. Where as many wait as may,
  * it takes the place of the last in order, if that goes after it.
  *
+ * Where the store is shared, the lines of all processes keep one order (`SharedLine`): each tells the score of the first at
+ * each of its stations, and a take is not made where the first elsewhere goes before it.
+ *
  * Invariants: who waits and is not delayed or being tried stands at a station at least; no station and nobody is tried
  * twice at once; what is taken for one who has left meanwhile is given back at once.
  */
@@ -30,7 +33,7 @@ import { type Hall, type LineDesk, look, openHall } from './hall.js';
 import { first } from './heap.js';
 import { byPriority } from './priorities.js';
 import { serve, serveDue } from './serve.js';
-import { stationFor } from './station.js';
+import { stationFor, stationOf } from './station.js';
 import type { Entrant, Passed } from './waiter.js';
 
 /** How the line stands. */
@@ -90,6 +93,13 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
     lookAround();
   }
 
+  const unlisten = desk.elsewhere?.onRoom((meter, key) => {
+    hall.rooms++;
+    const station = stationOf(stations, meter, key);
+    if (station) serve(hall, station);
+    lookAround();
+  });
+
   return {
     enter: (entrant) => enter(hall, entrant),
     gaveBack(receipt) {
@@ -143,6 +153,7 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
       hall.isClosed = true;
       for (const waiter of [...deadlines.entries]) if (!waiter.hasLeft) withdraw(hall, waiter, desk.closed());
       hall.alarm.set(Number.POSITIVE_INFINITY);
+      unlisten?.();
       await Promise.all(hall.tries);
     },
   };

@@ -29,6 +29,8 @@ export interface Station<W extends object> extends Entry {
   openAt: number;
   /** Milliseconds that slots which rest are left alone for, at least. */
   restMs: number;
+  /** The score of the first as it was told elsewhere. */
+  told: number | undefined;
   /** What the meter said to whom it refused last. */
   seen: Usage | undefined;
   /** The first is being tried: nobody else is meanwhile. */
@@ -108,6 +110,7 @@ export function openStation<W extends object>(stations: Stations<W>, meter: Mete
     fairness: {},
     openAt: Number.POSITIVE_INFINITY,
     restMs: 1,
+    told: undefined,
     seen: undefined,
     isServed: false,
     isPoked: false,

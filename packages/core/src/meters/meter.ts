@@ -128,6 +128,8 @@ export interface Usage {
   readonly waitMs: number;
   /** Milliseconds until there is more room than now; 0 while nothing is used. */
   readonly refillMs: number;
+  /** It may fit, yet somebody who waits elsewhere for the meter goes first; `waitMs` is above 0. */
+  readonly isBehind?: true;
 }
 
 /** How what ran in a slot ended, as far as that tells how many can run at once. */

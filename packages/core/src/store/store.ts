@@ -1,6 +1,6 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
 import type { Booking } from '../meters/booking.js';
-import type { Bill, Charge, Usage, Who } from '../meters/meter.js';
+import type { Bill, Charge, Key, Meter, Usage, Who } from '../meters/meter.js';
 import type { May } from '../request.js';
 
 /** One way to serve a request, with all that it would be charged. */
@@ -20,6 +20,8 @@ export interface TakeRequest {
   readonly alternatives: readonly Alternative[];
   /** What its meters say once it is charged is wanted too. */
   readonly tells?: boolean;
+  /** Of a request that goes by a line: who waits for a meter goes before all whose score is greater. */
+  readonly score?: number | undefined;
 }
 
 /**
@@ -74,6 +76,8 @@ export interface Store {
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
   /** Of stores that several processes can share. */
   readonly shared?: Shared | undefined;
+  /** Of stores by which the lines of several processes keep one order. */
+  readonly line?: SharedLine | undefined;
   close(): May<void>;
 }
 
@@ -87,4 +91,19 @@ export interface Shared {
   publish(message: string, ttlMs: number): Promise<void>;
   /** Calls `listener` with what others publish, in one order for all. Returns what ends that. */
   listen(listener: (message: string) => void): () => void;
+}
+
+/**
+ * What the lines of processes that share a store tell each other, so that room goes to who is first in all of them. A take
+ * that has a score is not made where it fits, but somebody waits elsewhere for one of its meters who goes first: of that
+ * meter the usage says `isBehind`, and who goes first is told that there may be room.
+ */
+export interface SharedLine {
+  /** The score of the first that waits here for a meter at a key; `undefined`: nobody does. */
+  waits(meter: Meter, key: Key, score: number | undefined): void;
+  /**
+   * Calls `listener` where the first that waits here goes before all elsewhere, and there may be room. It may fail to, so
+   * those who wait are to be tried from time to time. Returns what ends that.
+   */
+  onRoom(listener: (meter: Meter, key: Key) => void): () => void;
 }
