@@ -46,7 +46,7 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
     if (!admission.isOpen) return giveBack(admission, receipt);
     if (isRefusal(result)) {
       await ledger.attempt(() => admission.settle({ outcome: 'ignored' }));
-      const usages = result && (await ledger.attempt(() => peekAll(ledger, offers)));
+      const usages = result && (await ledger.attempt(() => peekAll(ledger.peek, offers)));
       // Room may have come back meanwhile: then the request is judged afresh.
       if (usages?.some(isFitting)) return charge(request, offers, clock.now(), signal);
       return refused(admission.id, request, usages);

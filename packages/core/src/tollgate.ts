@@ -25,7 +25,7 @@ import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { type Offer, offersOf } from './terms.js';
 import { validate } from './validate.js';
-import { entrantOf, lineDeskOf, TELLS_NOBODY, tellingOf } from './waiting.js';
+import { LineRequest, lineDeskOf } from './waiting.js';
 
 /**
  * Makes a gate.
@@ -98,7 +98,7 @@ export function createTollgate<
   ): May<Decision> {
     const sequence = count++;
     const id = idPrefix + sequence.toString(36);
-    const entrant = entrantOf(present, request, offers, signal, tellingOf(emitter, name, id, request));
+    const entrant = new LineRequest(present, request, offers, signal, { emitter, gate: name, id });
     return then(line.enter(entrant), (passed) =>
       'why' in passed
         ? refusedFor(request, lineRefusal(id, passed, present().queue?.fairBy))
@@ -237,9 +237,9 @@ export function createTollgate<
       assertOpen();
       const now = clock.now();
       const offers = offersOf(present(), request, body, now);
-      const usages = await peekAll(ledger, offers);
-      const entrant = line && entrantOf(present, request, offers, undefined, TELLS_NOBODY);
-      return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant)));
+      const usages = await peekAll(ledger.peek, offers);
+      const entrant = line && new LineRequest(present, request, offers);
+      return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant, usages)));
     },
     topUp: async (budget, whom, amount) =>
       giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount)),
