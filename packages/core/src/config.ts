@@ -2,7 +2,8 @@
 import type { Clock } from './clock.js';
 import type { AdaptiveLimit } from './line/concurrency-options.js';
 import type { QueueOptions } from './line/queue-options.js';
-import type { Limiter, Unit } from './meters/meter.js';
+import type { Unit } from './meters/meter.js';
+import type { Limiter } from './meters/outside.js';
 import type { Per } from './meters/periods.js';
 import type { Money } from './money/nano-dollars.js';
 import type { DatedPrice, ModelPrice, PriceTable } from './money/prices.js';

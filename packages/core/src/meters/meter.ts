@@ -7,6 +7,7 @@ import type { Dimension } from '../request.js';
 import type { Booking } from './booking.js';
 import * as bucket from './bucket.js';
 import * as calendar from './calendar.js';
+import type { Outside } from './outside.js';
 import * as slots from './slots.js';
 import * as window from './window.js';
 
@@ -44,34 +45,6 @@ export interface Meter {
   readonly scope: Scope;
   /** What counts it in place of the store. */
   readonly outside?: Outside | undefined;
-}
-
-/** Something else than a store that counts. */
-export interface Outside {
-  readonly limiter: Limiter;
-  /** Where it fails, requests pass. */
-  readonly failsOpen: boolean;
-}
-
-/** What is used of a limiter of rate-limiter-flexible. */
-export interface Limiter {
-  /** Some don't tell. */
-  readonly points?: number;
-  /** In seconds; 0 where it never begins anew. */
-  readonly duration?: number;
-  /** Rejects with `msBeforeNext` where it refuses, and with an error where it fails. */
-  consume(key: string, points: number): Promise<Standing>;
-  /** Some can't. */
-  reward?(key: string, points: number): Promise<unknown>;
-  penalty?(key: string, points: number): Promise<unknown>;
-  /** All can, though the types of some don't say so. */
-  get?(key: string): Promise<Standing | null>;
-}
-
-/** How a limiter stands for a key. */
-interface Standing {
-  readonly consumedPoints?: number;
-  readonly msBeforeNext?: number;
 }
 
 /** A cost against a meter, with the rule and the limit that hold for this request. Requests that are charged alike share it. */

@@ -3,7 +3,8 @@
  * be. They are no part of the one step in which a store takes all or nothing: while one is asked, others may be refused for
  * what is then given back.
  */
-import { type Bill, type Charge, type Key, keyIn, type Outside, type Usage, type Who } from '../meters/meter.js';
+import { type Bill, type Charge, type Key, keyIn, type Usage, type Who } from '../meters/meter.js';
+import type { Outside } from '../meters/outside.js';
 import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store.js';
 
 /** A store that leaves to others what they count. */
