@@ -35,7 +35,7 @@ export function denyCache(store: Store): Store {
     at: number,
     returnsBefore: number,
   ): Taken | NotTaken {
-    if (!('refused' in result) || returns !== returnsBefore) return result;
+    if (!('refused' in result) || returns !== returnsBefore || result.refused.some(isWaitedFor)) return result;
     if (known.size >= MOST_KNOWN) known.clear();
     const until = at + Math.min(HOLDS_MS, ...result.refused.map(waitOf));
     known.set(keyOf(alternatives), { alternatives, refused: result.refused, at, until });
@@ -80,6 +80,11 @@ function keyOf(alternatives: readonly Alternative[]): string {
 /** Charged alike: by the same limits, at the same costs. */
 function isSame(before: readonly Alternative[], now: readonly Alternative[]): boolean {
   return before.length === now.length && before.every(({ bills }, i) => bills === now[i].bills);
+}
+
+/** Who waits for a meter is to be let in as soon as there is room, wherever that comes from. */
+function isWaitedFor(usages: readonly Usage[]): boolean {
+  return usages.some(({ charge, waitMs }) => charge.whenFull === 'wait' && waitMs > 0);
 }
 
 /** Until when the refusal of an alternative holds at least. */

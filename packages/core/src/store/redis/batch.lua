@@ -1,7 +1,7 @@
 -- Takes, settles and peeks, all in one call, one after the other. Compute, then commit: nothing is written before all is
 -- known, so that an error leaves everything as it was.
 --
--- KEYS  1: what the sender's last batch was, and what came of it. 2: the epoch. 3 …: the records.
+-- KEYS  1: what the sender's last batch was, and what came of it. 2: the epoch. 3 …: the records; then those of ARGV 4.
 -- ARGV  1: `number, epoch, now, layouts, grants`; each layout: `columns`, each `meter, width, kind, rule (2)`; each grant:
 --          `record, layout`. `now` is -1 where the time is Redis's.
 --       2: the operations, each `kind, bytes of the rest, option, count, …`:
@@ -10,14 +10,19 @@
 --            settle  option: 1 where it goes on; count: entries, each `cell, place, epoch, cost, actual`
 --            peek    count: charges, each `cell`
 --            tell    as take
+--            turn    as take, with a score in front: of one that goes by a line
 --            run     option: bytes of the takes, which follow as operations of their own; count: cells of all of them, each
 --                    `cell, cost of all, room for that`
+--       3: the sender. 4: where instances wait for what these charge or give back: each `cell, key of the waiters`. The last
+--          of all keys is `waiting`. Both are left out where there is no such
 --       All are doubles. A cell is a meter at a key, by a rule. Each grant makes cells of a record, one for each column of
 --       the layout, in order. Records are first granted in their order.
 -- Reply `now, epoch`, then for each operation, all doubles:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
 --                    alternatives. A take that tells has the rows of what was taken behind that
+--            turn    as take. Refused, there is, before the rows of each alternative, the number of a charge at which others
+--                    go first, or 0
 --            settle  for each entry `place, cost`, of a budget `used` too
 --            peek    the rows
 --            run     0, then for each cell `place`, of a budget `used` too. Or NOT_CHARGED and what is answered to each take
@@ -82,6 +87,14 @@ for _ = 1, grants do
   end
 end
 
+-- By cell; and whom to wake, by where it waits.
+local waitersOf, wakes = {}, {}
+local self, waiting, alive = ARGV[3], KEYS[#KEYS], ARGV[3] and milliseconds()
+for i = 1, ARGV[4] and #ARGV[4] or 0, 16 do
+  local cell, key = unpackNumbers('<dd', ARGV[4], i)
+  waitersOf[cell] = KEYS[key]
+end
+
 -- By cell, what it has used, where that is known; and whether something was booked.
 local amounts, booked = {}, {}
 
@@ -142,13 +155,36 @@ local function book(charges, last)
   end
 end
 
-local function take(alternatives, count, from)
-  local all = {}
+-- The number of a charge at which somebody elsewhere goes first, who is told to look; nil where there is none.
+local function stopAt(charges, last, score)
+  for i = 1, last, 3 do
+    local waiters = waitersOf[charges[i]]
+    if waiters and charges[i + 1] > 0 then
+      local first, firstScore = firstElsewhere(waiters, waiting, self, alive)
+      if first and goesBefore(first, firstScore, self, score) then
+        wakes[waiters] = first
+        return (i + 2) / 3
+      end
+    end
+  end
+end
+
+-- Room has come: who waits for it elsewhere and goes first is told to look. The sender itself knows.
+local function noteRoom(waiters)
+  local first, firstScore = firstElsewhere(waiters, waiting, self, alive)
+  local own = tonumber(redis.call('ZSCORE', waiters, self))
+  if first and not (own and goesBefore(self, own, first, firstScore)) then wakes[waiters] = first end
+end
+
+local function take(alternatives, count, from, score)
+  local all, stops = {}, {}
   for a = 1, alternatives do
     if a > 1 then count, from = unpackNumbers('<d', ARGV[2], from) end
     local last = 3 * count
     local charges = { unpackNumbers(NUMBERS[last], ARGV[2], from) }
-    if fits(charges, last) then
+    local hasPlace = fits(charges, last)
+    stops[a] = hasPlace and score and stopAt(charges, last, score) or 0
+    if hasPlace and stops[a] == 0 then
       answer(a - 1)
       book(charges, last)
       return charges, last
@@ -157,7 +193,16 @@ local function take(alternatives, count, from)
     all[a] = charges
   end
   answer(NOT_CHARGED)
-  for a = 1, alternatives do answerRows(all[a], #all[a]) end
+  for a = 1, alternatives do
+    if score then answer(stops[a]) end
+    answerRows(all[a], #all[a])
+  end
+end
+
+local function turn(alternatives, count, from)
+  local score
+  score, from = unpackNumbers('<d', ARGV[2], from)
+  take(alternatives, count, from, score)
 end
 
 local function tell(...)
@@ -170,6 +215,7 @@ local function settle(goesOn, count, from)
   for i = 1, 5 * count, 5 do
     local cell, place, cost, actual = entries[i], entries[i + 1], entries[i + 3], entries[i + 4]
     if entries[i + 2] ~= epoch then place = NOWHERE end
+    if waitersOf[cell] and actual < cost then noteRoom(waitersOf[cell]) end
     local record, column = recordOf[cell], columnOf[cell]
     -- What has been forgotten has nothing to give back.
     if record[column.at - 1] > 0 or booked[cell] or actual > cost then
@@ -214,7 +260,7 @@ local function run(bytes, count, from)
   end
 end
 
-DO[5] = run
+DO[5], DO[6] = run, turn
 perform(1, #ARGV[2])
 
 -- Commit.
@@ -237,6 +283,7 @@ for r = 1, #records do
     end
   end
 end
+for waiters, instance in pairs(wakes) do wake(waiting, instance, waiters) end
 local packed = {}
 for i = 1, length, 4000 do
   local last = min(i + 3999, length)

@@ -4,16 +4,16 @@ import { areAlike, columnOf, isAlike } from './columns.js';
 import { meterNumber, recordName, scopeName } from './keys.js';
 import type { Operation, RedisEntry, Settle, Take } from './operation.js';
 import { addTo, type Run, stepsOf } from './runs.js';
-import { createWords, push, type Words } from './words.js';
+import { createWaitings, isWaitedFor } from './waitings.js';
+import { bytesOf, createWords, push } from './words.js';
 
 export interface Batch {
   readonly operations: readonly Operation[];
   /** The same, in the order in which they are done. */
   readonly steps: readonly (Operation | Run)[];
-  /** Of the records. */
+  /** But for the first two. */
   readonly keys: readonly string[];
-  readonly head: Buffer;
-  readonly body: Buffer;
+  readonly values: readonly (string | Buffer)[];
 }
 
 /** A call with more operations would keep Redis from others for too long; one with many more keys than this, Lua can't unpack. */
@@ -25,6 +25,7 @@ const SETTLE = 2;
 const PEEK = 3;
 const TELL = 4;
 const RUN = 5;
+const TURN = 6;
 
 /** A record of the batch at hand: which charges have cells there, and which those are. */
 interface Place {
@@ -33,13 +34,17 @@ interface Place {
   readonly cells: number[];
 }
 
-/** @param prefix of all keys */
-export function createBatches(prefix: string) {
+/**
+ * @param prefix of all keys
+ * @param instance the sender
+ */
+export function createBatches(prefix: string, instance: string) {
   const numbers = new Map<Meter, number>();
   const starts = new Map<Scope, string>();
   const head = createWords();
   const grants = createWords();
   const body = createWords();
+  const waitings = createWaitings(prefix, instance);
   let places = new Map<string, Place>();
   let layouts: (readonly Charge[])[] = [];
   let keys: string[] = [];
@@ -73,7 +78,13 @@ export function createBatches(prefix: string) {
     for (const value of [number, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
     for (const charges of layouts) writeLayout(charges, operations[0].now);
     for (let i = 0; i < grants.length; i++) push(head, grants.numbers[i]);
-    return { operations, steps, keys, head: bytesOf(head), body: bytesOf(body) };
+    const waiting = waitings.next(keys);
+    return {
+      operations,
+      steps,
+      keys: [...keys, ...waiting.keys],
+      values: [bytesOf(head), bytesOf(body), ...waiting.values],
+    };
   }
 
   function write(step: Operation | Run): void {
@@ -91,7 +102,8 @@ export function createBatches(prefix: string) {
       case 'run':
         return [RUN, writeRun(operation), operation.sums.size];
       case 'take':
-        return [operation.tells ? TELL : TAKE, operation.alternatives.length, writeTake(operation)];
+        if (operation.score !== undefined) push(body, operation.score);
+        return [kindOf(operation), operation.alternatives.length, writeTake(operation)];
       case 'settle':
         writeSettle(operation);
         return [SETTLE, operation.goesOn ? 1 : 0, operation.entries.length];
@@ -120,7 +132,7 @@ export function createBatches(prefix: string) {
   }
 
   /** Returns how many charges the first alternative has. */
-  function writeTake({ alternatives }: Take): number {
+  function writeTake({ alternatives, score }: Take): number {
     for (let a = 0; a < alternatives.length; a++) {
       const { who, bills } = alternatives[a];
       if (a > 0) push(body, countOf(bills));
@@ -134,6 +146,7 @@ export function createBatches(prefix: string) {
           push(body, charge.cost);
           push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit - charge.cost);
           if (run !== undefined) addTo(run, cell, charge);
+          if (score !== undefined && isWaitedFor(charge)) waitings.note(cell, charge.meter, who);
         }
       }
     }
@@ -143,7 +156,9 @@ export function createBatches(prefix: string) {
   function writeSettle({ entries, actual }: Settle): void {
     for (let i = 0; i < entries.length; i++) {
       const { charge, who, place, cost, epoch } = entries[i] as RedisEntry;
-      push(body, cellOf(placeOf(charge.meter.scope, who, beside(entries, i)), charge));
+      const cell = cellOf(placeOf(charge.meter.scope, who, beside(entries, i)), charge);
+      if (actual[i] < cost && isWaitedFor(charge)) waitings.note(cell, charge.meter, who);
+      push(body, cell);
       push(body, place);
       push(body, epoch);
       push(body, cost);
@@ -204,6 +219,10 @@ export function createBatches(prefix: string) {
   return next;
 }
 
+function kindOf({ score, tells }: Take): number {
+  return score !== undefined ? TURN : tells ? TELL : TAKE;
+}
+
 function mostKeysOf(operation: Operation): number {
   switch (operation.kind) {
     case 'take':
@@ -231,8 +250,4 @@ function beside(entries: readonly { readonly charge: Charge; readonly who: Who }
     if (!charges.some(({ meter }) => meter === next.charge.meter)) charges.push(next.charge);
   }
   return charges;
-}
-
-function bytesOf({ numbers, length }: Words): Buffer {
-  return Buffer.from(numbers.slice(0, length).buffer);
 }

@@ -32,6 +32,8 @@ const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
 export interface Commits {
+  /** By which Redis knows this one from others. */
+  readonly instance: string;
   submit(operation: Operation): void;
   /** Calls `task` once nothing is awaited. */
   whenIdle(task: () => void): void;
@@ -52,7 +54,7 @@ export function createCommits(
   giveBack: (receipt: Receipt, now: number) => void,
 ): Commits {
   const instance = randomBytes(9).toString('base64url');
-  const nextBatch = createBatches(head);
+  const nextBatch = createBatches(head, instance);
   const queue: Operation[] = [];
   const lanes = Array.from({ length: LANES }, (_, i): Lane => {
     return { marker: `${head}/lane/${instance}/${i}`, number: 0, batch: undefined, asking: false };
@@ -86,7 +88,7 @@ export function createCommits(
     const now = isTimeGiven ? queue[0].now : undefined;
     const batch = nextBatch(queue, lane.number, now);
     lane.batch = batch;
-    call(BATCH, [lane.marker, `${head}/epoch`, ...batch.keys], [batch.head, batch.body]).then(
+    call(BATCH, [lane.marker, `${head}/epoch`, ...batch.keys], batch.values).then(
       (reply) => finish(lane, batch, reply),
       (error) => {
         if (lane.batch !== batch) return;
@@ -186,6 +188,7 @@ export function createCommits(
   }
 
   return {
+    instance,
     submit,
     whenIdle(task) {
       idle.push(task);

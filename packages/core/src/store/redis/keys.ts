@@ -25,6 +25,22 @@ function valueName(value: string | undefined): string {
   return `:~${value.length}:${Buffer.from(value, 'utf16le').toString('hex')}`;
 }
 
+/** The names of the sets of those who wait for meters. */
+export function createWaitersNames(head: string): (meter: Meter, who: Who) => string {
+  const starts = new Map<Meter, string>();
+  return (meter, who) => {
+    const { scope } = meter;
+    const start = starts.get(meter) ?? `${head}/waiters/${meterNumber(meter)}/${scopeName(scope)}`;
+    starts.set(meter, start);
+    return recordName(start, scope, who);
+  };
+}
+
+/** Of all of them: when each instance is dead. */
+export function waitingName(head: string): string {
+  return `${head}/waiting`;
+}
+
 /** The five bytes by which a section says whose it is, as a number. */
 export function meterNumber({ id }: Meter): number {
   return createHash('sha256').update(id).digest().readUIntBE(0, 5);

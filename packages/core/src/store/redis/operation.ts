@@ -26,6 +26,8 @@ export interface Take extends Asked<Taken | NotTaken> {
   readonly alternatives: readonly Alternative[];
   /** What the meters say then is wanted too. */
   readonly tells: boolean;
+  /** Of one that waits for its turn where others wait elsewhere; at a meter at least. */
+  readonly score: number | undefined;
 }
 
 export interface Settle extends Asked<void> {

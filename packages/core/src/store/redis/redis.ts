@@ -4,9 +4,11 @@ import type { Usage } from '../../meters/meter.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
 import { createCommits, giveUp, tooLate } from './commits.js';
+import { createLine } from './line.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
 import type { RedisClient } from './scripts.js';
 import { createShared } from './shared.js';
+import { turnOf } from './waitings.js';
 
 export type { RedisClient } from './scripts.js';
 
@@ -44,6 +46,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   const head = `{${prefix}}`;
   const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack);
   const shared = createShared(client, head, within);
+  const line = createLine(client, head, commits.instance, within);
   /** Settlings that wait for what becomes of another one of the same entries, each for as long as it has time. */
   let held: { readonly operation: Settle; readonly timer: NodeJS.Timeout }[] = [];
   /** A gate's clock that is set back is ignored until it has caught up; Redis's own is the records' matter. */
@@ -100,10 +103,22 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
   return denyCache({
     shared,
-    take({ alternatives, tells = false }, now) {
+    line,
+    take({ alternatives, tells = false, score: given }, now) {
+      const score = turnOf(alternatives, given);
       return new Promise<Taken | NotTaken>((resolve, reject) => {
         const at = performance.now();
-        commits.submit({ kind: 'take', alternatives, tells, now: tick(now), at, givenUp: false, resolve, reject });
+        commits.submit({
+          kind: 'take',
+          alternatives,
+          tells,
+          score,
+          now: tick(now),
+          at,
+          givenUp: false,
+          resolve,
+          reject,
+        });
       });
     },
     settle: (entries, actual, now, goesOn = false) => settle(entries, actual, tick(now), goesOn),
@@ -113,8 +128,9 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
         commits.submit({ kind: 'peek', who, bills, now: tick(now), at, givenUp: false, resolve, reject });
       });
     },
-    close() {
+    async close() {
       shared.close();
+      await line.close();
       return new Promise((resolve) => commits.whenIdle(resolve));
     },
   });

@@ -25,7 +25,11 @@ export function readingOf(reply: Buffer): Reading {
   function take(operation: Take): Taken | NotTaken {
     const { alternatives } = operation;
     const taken = numbers[at++];
-    if (taken === NOT_CHARGED) return { refused: alternatives.map((way) => usagesOf(way, operation)) };
+    if (taken === NOT_CHARGED) {
+      return {
+        refused: alternatives.map((way) => (operation.score === undefined ? usagesOf : standingOf)(way, operation)),
+      };
+    }
     const { who, bills } = alternatives[taken];
     const receipt: RedisEntry[] = [];
     let shadowRefused = NO_USAGE;
@@ -86,6 +90,16 @@ export function readingOf(reply: Buffer): Reading {
 
   function usagesOf({ who, bills }: Pick<Alternative, 'who' | 'bills'>, operation: Operation): Usage[] {
     return bills.flatMap(({ charges }) => charges.map((charge) => usageOf(charge, who, operation)));
+  }
+
+  /** With the meter at which others go first. */
+  function standingOf(way: Alternative, operation: Take): Usage[] {
+    const stop = numbers[at++] - 1;
+    return usagesOf(way, operation).map((usage, i): Usage => {
+      if (i !== stop) return usage;
+      const { charge, key, used, refillMs } = usage;
+      return { charge, key, used, waitMs: 1, refillMs, isBehind: true };
+    });
   }
 
   /** Of budgets by the gate's clock, as their periods are; else by that of the rows. */

@@ -31,10 +31,13 @@ export function stepsOf(operations: readonly Operation[]): (Operation | Run)[] {
   return steps.map((step) => (step.kind === 'run' && step.takes.length === 1 ? step.takes[0] : step));
 }
 
-/** It has no choice and is told nothing, and sums of what it charges are exact. */
-function isPlain({ alternatives, tells }: Take): boolean {
+/** It has no choice, no turn to wait for, and is told nothing, and sums of what it charges are exact. */
+function isPlain({ alternatives, tells, score }: Take): boolean {
   return (
-    !tells && alternatives.length === 1 && alternatives[0].bills.every(({ charges }) => charges.every(isPlainCharge))
+    !tells &&
+    score === undefined &&
+    alternatives.length === 1 &&
+    alternatives[0].bills.every(({ charges }) => charges.every(isPlainCharge))
   );
 }
 

@@ -9,6 +9,8 @@ import publish from './publish.lua.js';
 import records from './records.lua.js';
 import shared from './shared.lua.js';
 import slots from './slots.lua.js';
+import wait from './wait.lua.js';
+import waiters from './waiters.lua.js';
 import window from './window.lua.js';
 
 export interface Script {
@@ -17,7 +19,9 @@ export interface Script {
 }
 
 /** The rules and the records, and what uses them. */
-export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records, batch].join('\n'));
+export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records, waiters, batch].join('\n'));
+
+export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));
 
 export const CANCEL = scriptOf(cancel);
 
@@ -28,6 +32,13 @@ export const PUBLISH = scriptOf(publish);
 /** What is used of a client: ioredis 5 and 6 have it, also for Sentinel and Cluster. */
 export interface RedisClient {
   callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
+  /** For gates with a queue: a connection that may block. */
+  duplicate?(): BlockingClient;
+}
+
+export interface BlockingClient extends Pick<RedisClient, 'callBuffer'> {
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  disconnect(): void;
 }
 
 /** Runs a script by its digest or, where Redis doesn't know that, by its text. */

@@ -16,3 +16,7 @@ export function push(words: Words, value: number): void {
   }
   words.numbers[words.length++] = value;
 }
+
+export function bytesOf({ numbers, length }: Words): Buffer {
+  return Buffer.from(numbers.slice(0, length).buffer);
+}
