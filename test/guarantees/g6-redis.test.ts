@@ -1,6 +1,6 @@
 /** G6 over instances that share a Redis: freed room goes to who is first in all of them, by being told of it alone. */
-import { type Admission, createTollgate, type Priority } from '@tollgate/core';
-import { redisStore } from '@tollgate/core/redis';
+import { type Admission, type Clock, createTollgate, type Priority, slidingWindow } from '@tollgate/core';
+import { type RedisClient, redisStore } from '@tollgate/core/redis';
 import { manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
@@ -18,6 +18,9 @@ const requests = fc.array(
   }),
   { minLength: 1, maxLength: 30 },
 );
+
+/** How many end at once, one time after the other. */
+const ends = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 30, maxLength: 30 });
 
 describeWithRedis('G6 order over instances, on Redis', () => {
   const url = useRedis();
@@ -53,7 +56,7 @@ describeWithRedis('G6 order over instances, on Redis', () => {
 
   it('is that of one line in which all wait', async () => {
     await check(
-      fc.asyncProperty(requests, fc.integer({ min: 1, max: 3 }), async (asked, slots) => {
+      fc.asyncProperty(requests, fc.integer({ min: 1, max: 3 }), ends, async (asked, slots, ends) => {
         const { clock, gates } = open(slots);
         const running: Admission[] = [];
         for (let i = 0; i < slots; i++) {
@@ -69,27 +72,94 @@ describeWithRedis('G6 order over instances, on Redis', () => {
           clock.advance(1);
           if (waiting.some((one) => one.score === score)) continue;
           waiting.push({ name, score });
-          void gates[at].admit({ permits: 1, priority }).then((decision) => {
-            began.push(name);
-            if (decision.admitted) running.push(decision.admission);
-            tellBegan();
-          });
+          gates[at].admit({ permits: 1, priority }).then(
+            (decision) => {
+              began.push(name);
+              if (decision.admitted) running.push(decision.admission);
+              tellBegan();
+            },
+            () => {},
+          );
           await settled();
         }
-        const expected = waiting.toSorted((a, b) => a.score - b.score).map(({ name }) => name);
-        for (let i = 0; i < expected.length; i++) {
-          const begins = new Promise<void>((resolve) => {
-            tellBegan = resolve;
+        const left = waiting.toSorted((a, b) => a.score - b.score).map(({ name }) => name);
+        for (const end of ends) {
+          if (left.length === 0) break;
+          const ended = running.splice(0, end);
+          const expected = left.splice(0, ended.length);
+          const begin = new Promise<void>((resolve) => {
+            tellBegan = () => began.length === expected.length && resolve();
           });
-          await running.shift()?.settle();
-          await begins;
+          await Promise.all(ended.map((admission) => admission.settle()));
+          await begin;
           await settled();
+          expect(began.splice(0).toSorted()).toEqual(expected.toSorted());
         }
-        expect(began).toEqual(expected);
-        for (const admission of running) await admission.settle();
         await Promise.all(gates.map((gate) => gate.close()));
       }),
       15,
     );
   }, 60_000);
+
+  it('gives room to those of whom it was not known yet that they wait when it came', async () => {
+    const prefix = `order ${process.pid} ${count++}`;
+    const queue = { concurrency: 1, lease: '1d', maxWait: '1d' } as const;
+    const clock = manualClock(START);
+    let isHeld = true;
+    let release = () => {};
+    const isReleased = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let tellHeld = () => {};
+    const held = new Promise<void>((resolve) => {
+      tellHeld = resolve;
+    });
+    const slow: RedisClient = {
+      async callBuffer(command, args) {
+        if (isHeld && args[2] === `{${prefix}}/waiting`) {
+          tellHeld();
+          await isReleased;
+        }
+        return clients[1].callBuffer(command, args);
+      },
+      duplicate: () => clients[1].duplicate(),
+    };
+    const [early, late] = [clients[0], slow].map((client) =>
+      createTollgate({ limits: [], queue, clock, store: redisStore(client, { prefix, timeoutMs: 10_000 }) }),
+    );
+    const first = await early.admit({ permits: 1 });
+    const second = late.admit({ permits: 1 });
+    await held;
+    if (first.admitted) await first.admission.settle();
+    await settled();
+    isHeld = false;
+    release();
+    expect(await second).toMatchObject({ admitted: true });
+    await Promise.all([early.close(), late.close()]);
+  });
+
+  it('has who finds room that is for another tell that one', async () => {
+    const prefix = `order ${process.pid} ${count++}`;
+    const limits = [slidingWindow({ name: 'window', limit: 1, window: '10s', whenFull: 'wait' })];
+    const open = (client: Redis, clock: Clock) => {
+      const store = redisStore(client, { prefix, timeoutMs: 10_000, clock: 'gate' });
+      return createTollgate({ limits, queue: { maxWait: '1d' }, clock, store });
+    };
+    const clock = manualClock(START);
+    // The one that goes first doesn't look by itself.
+    const timeless: Clock = { now: clock.now, after: () => () => {} };
+    const [first, other] = [open(clients[0], timeless), open(clients[1], clock)];
+    await first.admit({ permits: 1 });
+    const ahead = first.admit({ permits: 1, priority: 'interactive' });
+    const behind = other.admit({ permits: 1, priority: 'batch' });
+    behind.catch(() => {});
+    await settled();
+    // What has found no room before it comes looks again a second later.
+    clock.advance(11_000);
+    await settled();
+    clock.advance(1_000);
+    expect(await ahead).toMatchObject({ admitted: true });
+    await Promise.all([first.close(), other.close()]);
+    await expect(behind).rejects.toMatchObject({ code: 'TOLLGATE_CLOSED' });
+  });
 });
