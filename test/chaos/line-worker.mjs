@@ -12,20 +12,20 @@ const gate = createTollgate({
   queue: { concurrency: slots, lease: `${leaseMs}ms`, ageing: '1h', maxWait: '10m', shedding: false },
 });
 
-const tell = (what) => process.stdout.write(`${JSON.stringify({ at: Date.now(), ...what })}\n`);
+/** In microseconds, by a clock that all processes of the machine have in common. */
+const now = () => Number(process.hrtime.bigint() / 1_000n);
+const tell = (begins) => process.stdout.write(`${JSON.stringify({ at: now(), begins })}\n`);
 let isEnding = false;
 process.stdin.on('data', () => {
   isEnding = true;
 });
 
-let count = 0;
 async function visit() {
   const decision = await gate.admit({ permits: 1, priority });
   if (!decision.admitted) throw new Error(decision.refusal.detail);
-  const id = count++;
-  tell({ begins: id });
+  tell(true);
   await new Promise((resolve) => setTimeout(resolve, holdMs * (0.5 + Math.random())));
-  tell({ ends: id });
+  tell(false);
   await decision.admission.settle();
 }
 

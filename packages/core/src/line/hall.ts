@@ -54,7 +54,7 @@ export interface Hall<A extends Alternative> {
   isClosed: boolean;
 }
 
-/** The longest that slots which rest are left alone for, in milliseconds. */
+/** The longest that slots which rest are left alone for, and who goes behind others elsewhere, in milliseconds. */
 const LONGEST_REST = 250;
 
 /** Milliseconds after which the first is tried again at the latest, where it might have been told elsewhere of room. */
@@ -162,7 +162,7 @@ export function waitForTime<A extends Alternative>(
   const isSlots = usage.charge.rule.kind === 'slots';
   station.seen = usage;
   if (usage.isBehind) {
-    setOpening(hall, station, now + UNTOLD_MS);
+    setOpening(hall, station, now + LONGEST_REST);
     return;
   }
   // Slots that rest after an overload are asked for ever more seldom; others end when they end.

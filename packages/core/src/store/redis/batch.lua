@@ -283,7 +283,7 @@ for r = 1, #records do
     end
   end
 end
-for waiters, instance in pairs(wakes) do wake(waiting, instance, waiters) end
+for waiters, instance in pairs(wakes) do wake(waiting, instance, waiters, alive) end
 local packed = {}
 for i = 1, length, 4000 do
   local last = min(i + 3999, length)

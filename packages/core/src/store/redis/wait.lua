@@ -21,9 +21,9 @@ for i = 2, #KEYS do
   local first, firstScore = firstElsewhere(waiters, waiting, self, now)
   if first and not (score and goesBefore(self, score, first, firstScore)) then
     -- It had gone behind this one, and might have had room.
-    if before and goesBefore(self, before, first, firstScore) then wake(waiting, first, waiters) end
+    if before and goesBefore(self, before, first, firstScore) then wake(waiting, first, waiters, now) end
   elseif score and not before then
     -- Room may have come before anybody was known to wait.
-    wake(waiting, self, waiters)
+    wake(waiting, self, waiters, now)
   end
 end

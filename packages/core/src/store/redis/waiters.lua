@@ -1,22 +1,30 @@
 -- Who waits, in all instances: for each meter at a key a sorted set of instances, by the score of the first that waits there;
 -- and `waiting`, of instances by the time from which they are dead, if they are not heard of again, by Redis's clock. Where
--- an instance is to look whether there is room, stands in a set of its own, whose name goes on from that of `waiting`: it
--- takes from it by a blocking call. That key depends on who waits, so it can't be given to a script.
+-- an instance is to look whether there is room, and since when, stands in a set of its own, whose name goes on from that of
+-- `waiting`: it takes from it by a blocking call. That key depends on who waits, so it can't be given to a script.
 local WAITERS_MS = 10000
+-- An instance that has been told of room for longer, and has not taken notice, holds up nobody.
+local PATIENCE_MS = 200
 
 local function milliseconds()
   local time = redis.call('TIME')
   return time[1] * 1000 + floor(time[2] / 1000)
 end
 
--- The first of the instances but for `self` that is alive, and its score; nil where nobody waits in others.
+local function isThere(waiting, instance, waiters, now)
+  local ends = redis.call('ZSCORE', waiting, instance)
+  if not ends or tonumber(ends) <= now then return false end
+  local since = redis.call('ZSCORE', waiting .. '/' .. instance, waiters)
+  return not since or tonumber(since) > now - PATIENCE_MS
+end
+
+-- The first of the instances but for `self` that is there, and its score; nil where nobody waits in others.
 local function firstElsewhere(waiters, waiting, self, now)
   local from = 0
   repeat
     local heads = redis.call('ZRANGE', waiters, from, from + 3, 'WITHSCORES')
     for i = 1, #heads, 2 do
-      local ends = heads[i] ~= self and redis.call('ZSCORE', waiting, heads[i])
-      if ends and tonumber(ends) > now then return heads[i], tonumber(heads[i + 1]) end
+      if heads[i] ~= self and isThere(waiting, heads[i], waiters, now) then return heads[i], tonumber(heads[i + 1]) end
     end
     from = from + 4
   until #heads == 0
@@ -28,8 +36,8 @@ local function goesBefore(instance, score, other, otherScore)
 end
 
 -- Has an instance look at what waits there.
-local function wake(waiting, instance, waiters)
+local function wake(waiting, instance, waiters, now)
   local woken = waiting .. '/' .. instance
-  redis.call('ZADD', woken, 0, waiters)
+  redis.call('ZADD', woken, 'NX', now, waiters)
   redis.call('PEXPIRE', woken, WAITERS_MS)
 end
