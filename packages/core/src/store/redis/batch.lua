@@ -46,10 +46,7 @@ if values[1] then
   if last == number then return #values[1] > 8 and sub(values[1], 9) end
 end
 if values[2] then epoch = unpackNumbers('<d', values[2]) end
-if now == -1 then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + floor(time[2] / 1000)
-end
+if now == -1 then now = milliseconds() end
 
 local layouts = {}
 for l = 1, layoutCount do
@@ -85,14 +82,6 @@ for _ = 1, grants do
     cells = cells + 1
     recordOf[cells], columnOf[cells], numberOf[cells] = records[r], column, r
   end
-end
-
--- By cell; and whom to wake, by where it waits.
-local waitersOf, wakes = {}, {}
-local self, waiting, alive = ARGV[3], KEYS[#KEYS], ARGV[3] and milliseconds()
-for i = 1, ARGV[4] and #ARGV[4] or 0, 16 do
-  local cell, key = unpackNumbers('<dd', ARGV[4], i)
-  waitersOf[cell] = KEYS[key]
 end
 
 -- By cell, what it has used, where that is known; and whether something was booked.
@@ -153,27 +142,6 @@ local function book(charges, last)
       booked[cell] = true
     end
   end
-end
-
--- The number of a charge at which somebody elsewhere goes first, who is told to look; nil where there is none.
-local function stopAt(charges, last, score)
-  for i = 1, last, 3 do
-    local waiters = waitersOf[charges[i]]
-    if waiters and charges[i + 1] > 0 then
-      local first, firstScore = firstElsewhere(waiters, waiting, self, alive)
-      if first and goesBefore(first, firstScore, self, score) then
-        wakes[waiters] = first
-        return (i + 2) / 3
-      end
-    end
-  end
-end
-
--- Room has come: who waits for it elsewhere and goes first is told to look. The sender itself knows.
-local function noteRoom(waiters)
-  local first, firstScore = firstElsewhere(waiters, waiting, self, alive)
-  local own = tonumber(redis.call('ZSCORE', waiters, self))
-  if first and not (own and goesBefore(self, own, first, firstScore)) then wakes[waiters] = first end
 end
 
 local function take(alternatives, count, from, score)
@@ -283,13 +251,8 @@ for r = 1, #records do
     end
   end
 end
-for waiters, instance in pairs(wakes) do wake(waiting, instance, waiters, alive) end
-local packed = {}
-for i = 1, length, 4000 do
-  local last = min(i + 3999, length)
-  packed[#packed + 1] = packNumbers(NUMBERS[last - i + 1], unpack(reply, i, last))
-end
-packed = concat(packed)
+wakeAll()
+local packed = packAll(reply, length)
 if not values[2] or number % 256 == 0 then
   redis.call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS)
 end

@@ -103,7 +103,11 @@ export function createBatches(prefix: string, instance: string) {
         return [RUN, writeRun(operation), operation.sums.size];
       case 'take':
         if (operation.score !== undefined) push(body, operation.score);
-        return [kindOf(operation), operation.alternatives.length, writeTake(operation)];
+        return [
+          operation.score !== undefined ? TURN : operation.tells ? TELL : TAKE,
+          operation.alternatives.length,
+          writeTake(operation),
+        ];
       case 'settle':
         writeSettle(operation);
         return [SETTLE, operation.goesOn ? 1 : 0, operation.entries.length];
@@ -219,16 +223,16 @@ export function createBatches(prefix: string, instance: string) {
   return next;
 }
 
-function kindOf({ score, tells }: Take): number {
-  return score !== undefined ? TURN : tells ? TELL : TAKE;
-}
-
 function mostKeysOf(operation: Operation): number {
   switch (operation.kind) {
     case 'take':
-      return operation.alternatives.reduce((count, { bills }) => count + bills.length, 0);
+      // Where it has to wait for its turn, each charge may have waiters of its own.
+      return operation.alternatives.reduce(
+        (count, { bills }) => count + bills.length + (operation.score === undefined ? 0 : countOf(bills)),
+        0,
+      );
     case 'settle':
-      return operation.entries.length;
+      return 2 * operation.entries.length;
     case 'peek':
       return operation.bills.length;
   }

@@ -16,3 +16,13 @@ local NUMBERS = setmetatable({}, { __index = function(known, count)
   known[count] = '<' .. rep('d', count)
   return known[count]
 end })
+
+-- A list of doubles as bytes: more at once than this, Lua can't pass to a function.
+local function packAll(numbers, length)
+  local packed = {}
+  for i = 1, length, 4000 do
+    local last = min(i + 3999, length)
+    packed[#packed + 1] = packNumbers(NUMBERS[last - i + 1], unpack(numbers, i, last))
+  end
+  return concat(packed)
+end

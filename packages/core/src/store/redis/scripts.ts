@@ -9,6 +9,7 @@ import publish from './publish.lua.js';
 import records from './records.lua.js';
 import shared from './shared.lua.js';
 import slots from './slots.lua.js';
+import turns from './turns.lua.js';
 import wait from './wait.lua.js';
 import waiters from './waiters.lua.js';
 import window from './window.lua.js';
@@ -19,7 +20,7 @@ export interface Script {
 }
 
 /** The rules and the records, and what uses them. */
-export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records, waiters, batch].join('\n'));
+export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records, waiters, turns, batch].join('\n'));
 
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));
 

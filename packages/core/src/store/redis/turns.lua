@@ -1,0 +1,34 @@
+-- Whose turn it is at the meters of a batch, by who waits for them in other instances: ARGV 3 and 4 of batch.lua.
+local self, waiting, clock = ARGV[3], KEYS[#KEYS], ARGV[3] and milliseconds()
+
+-- By cell; and whom to wake, by where it waits.
+local waitersOf, wakes = {}, {}
+for i = 1, ARGV[4] and #ARGV[4] or 0, 16 do
+  local cell, key = unpackNumbers('<dd', ARGV[4], i)
+  waitersOf[cell] = KEYS[key]
+end
+
+-- The number of a charge at which somebody elsewhere goes first, who is told to look; nil where there is none.
+local function stopAt(charges, last, score)
+  for i = 1, last, 3 do
+    local waiters = waitersOf[charges[i]]
+    if waiters and charges[i + 1] > 0 then
+      local first, firstScore = firstElsewhere(waiters, waiting, self, clock)
+      if first and goesBefore(first, firstScore, self, score) then
+        wakes[waiters] = first
+        return (i + 2) / 3
+      end
+    end
+  end
+end
+
+-- Room has come: who waits for it elsewhere and goes first is told to look. The sender itself knows.
+local function noteRoom(waiters)
+  local first, firstScore = firstElsewhere(waiters, waiting, self, clock)
+  local own = tonumber(redis.call('ZSCORE', waiters, self))
+  if first and not (own and goesBefore(self, own, first, firstScore)) then wakes[waiters] = first end
+end
+
+local function wakeAll()
+  for waiters, instance in pairs(wakes) do wake(waiting, instance, waiters, clock) end
+end
