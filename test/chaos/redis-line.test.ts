@@ -3,7 +3,10 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { describeWithRedis, useRedis } from '../helpers/redis-server.js';
+import { type Admission, createTollgate } from '@tollgate/core';
+import { redisStore } from '@tollgate/core/redis';
+import { Redis } from 'ioredis';
+import { describeWithOwnRedis, describeWithRedis, startRedis, useRedis } from '../helpers/redis-server.js';
 
 const SLOTS = 8;
 const KILLED = 4;
@@ -92,4 +95,36 @@ describeWithRedis('a line of many processes', () => {
     expect(Math.max(...running(events))).toBe(SLOTS);
     expect(whileUrgent.background).toBeLessThan(whileUrgent.interactive / 20);
   }, 60_000);
+});
+
+describeWithOwnRedis('a line whose Redis is gone', () => {
+  it('goes on in each instance, with its share of the slots', async () => {
+    const server = await startRedis();
+    const instances = Array.from({ length: 2 }, () => {
+      const client = new Redis(server.port, { retryStrategy: () => 50, maxRetriesPerRequest: null });
+      client.on('error', () => {});
+      const store = redisStore(client, { timeoutMs: 200 });
+      const gate = createTollgate({ limits: [], store, queue: { concurrency: 4, maxWait: '10m', shedding: false } });
+      gate.on('store.failed', () => {});
+      return { client, store, gate };
+    });
+    const [busy, waits] = instances;
+    await until(() => instances.every(({ store }) => store.shared?.instances() === 2));
+    for (let i = 0; i < 4; i++) expect(await busy.gate.admit({ permits: 1 })).toMatchObject({ admitted: true });
+    const began: Admission[] = [];
+    const isQueued = new Promise((resolve) => waits.gate.on('queued', resolve));
+    for (let i = 0; i < 3; i++) {
+      void waits.gate.admit({ permits: 1 }).then((decision) => decision.admitted && began.push(decision.admission));
+    }
+    await isQueued;
+    expect(began).toHaveLength(0);
+    await server.kill();
+    await until(() => began.length === 2);
+    expect(began).toHaveLength(2);
+    await began[0].settle();
+    await until(() => began.length === 3);
+    for (const { client } of instances) client.disconnect();
+    await Promise.all(instances.map(({ gate }) => gate.close()));
+    await server.stop();
+  }, 30_000);
 });

@@ -154,6 +154,9 @@ describeWithRedis('G6 order over instances, on Redis', () => {
     const behind = other.admit({ permits: 1, priority: 'batch' });
     behind.catch(() => {});
     await settled();
+    const keys = await clients[0].keys(`{${prefix}}/*`);
+    expect(keys.length).toBeGreaterThan(3);
+    for (const key of keys) expect(await clients[0].pttl(key)).toBeGreaterThan(0);
     // What has found no room before it comes looks again a second later.
     clock.advance(11_000);
     await settled();

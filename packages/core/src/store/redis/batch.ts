@@ -1,8 +1,8 @@
 /** Operations as one script call has them: batch.lua says how they are written. */
-import { type Bill, type Charge, type Meter, needsNoRoom, type Scope, type Who } from '../../meters/meter.js';
+import { type Charge, type Meter, needsNoRoom, type Scope, type Who } from '../../meters/meter.js';
 import { areAlike, columnOf, isAlike } from './columns.js';
 import { meterNumber, recordName, scopeName } from './keys.js';
-import type { Operation, RedisEntry, Settle, Take } from './operation.js';
+import { countOf, mostKeysOf, type Operation, type RedisEntry, type Settle, type Take } from './operation.js';
 import { addTo, type Run, stepsOf } from './runs.js';
 import { createWaitings, isWaitedFor } from './waitings.js';
 import { bytesOf, createWords, push } from './words.js';
@@ -221,27 +221,6 @@ export function createBatches(prefix: string, instance: string) {
   }
 
   return next;
-}
-
-function mostKeysOf(operation: Operation): number {
-  switch (operation.kind) {
-    case 'take':
-      // Where it has to wait for its turn, each charge may have waiters of its own.
-      return operation.alternatives.reduce(
-        (count, { bills }) => count + bills.length + (operation.score === undefined ? 0 : countOf(bills)),
-        0,
-      );
-    case 'settle':
-      return 2 * operation.entries.length;
-    case 'peek':
-      return operation.bills.length;
-  }
-}
-
-function countOf(bills: readonly Bill[]): number {
-  let count = 0;
-  for (let i = 0; i < bills.length; i++) count += bills[i].charges.length;
-  return count;
 }
 
 /** The charges of an entry and of those behind it that stand in the same record, of each meter one. */

@@ -44,3 +44,26 @@ export interface Peek extends Asked<readonly Usage[]> {
 }
 
 export type Operation = Take | Settle | Peek;
+
+/** How many keys a call needs for it at most. */
+export function mostKeysOf(operation: Operation): number {
+  switch (operation.kind) {
+    case 'take':
+      // Where it has to wait for its turn, each charge may have waiters of its own.
+      return operation.alternatives.reduce(
+        (count, { bills }) => count + bills.length + (operation.score === undefined ? 0 : countOf(bills)),
+        0,
+      );
+    case 'settle':
+      return 2 * operation.entries.length;
+    case 'peek':
+      return operation.bills.length;
+  }
+}
+
+/** How many charges there are. */
+export function countOf(bills: readonly Bill[]): number {
+  let count = 0;
+  for (let i = 0; i < bills.length; i++) count += bills[i].charges.length;
+  return count;
+}
