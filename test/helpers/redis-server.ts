@@ -32,8 +32,12 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** One of its own, to be killed and started again. Keeps each write, if it is to keep any. */
-export async function startRedis({ keeps = false } = {}): Promise<RedisServer> {
+/**
+ * One of its own, to be killed and started again. Keeps each write, if it is to keep any.
+ *
+ * @param settings more of them, as its command line has them
+ */
+export async function startRedis({ keeps = false, settings = [] as readonly string[] } = {}): Promise<RedisServer> {
   if (program === undefined) throw new Error(`none of ${PROGRAMS.join(', ')} is on the PATH`);
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-redis-'));
   const port = await freePort();
@@ -43,7 +47,8 @@ export async function startRedis({ keeps = false } = {}): Promise<RedisServer> {
   const server: RedisServer = {
     port,
     async start() {
-      child = spawn(program, ['--port', `${port}`, '--save', '', '--dir', folder, ...saving], { stdio: 'ignore' });
+      const where = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder];
+      child = spawn(program, [...where, '--save', '', ...saving, ...settings], { stdio: 'ignore' });
       await answers(port);
     },
     async kill() {
@@ -78,7 +83,7 @@ async function answers(port: number): Promise<void> {
   client.disconnect();
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

@@ -1,0 +1,144 @@
+/** A store in a cluster whose slots move and whose masters die: charged once, settled once, and always answered. */
+import type { Store, Taken } from '@tollgate/core';
+import { redisStore } from '@tollgate/core/redis';
+import { Cluster } from 'ioredis';
+import { Cluster as Cluster5 } from 'ioredis5';
+import { alternativeOf, BUCKET, charge, daily, makeMeters, START, WINDOW } from '../conformance/store/charges.js';
+import { type RedisCluster, startCluster, until } from '../helpers/redis-cluster.js';
+import { describeWithOwnRedis } from '../helpers/redis-server.js';
+
+const LIMIT = 1_000_000;
+const meters = makeMeters();
+
+/** Charged to somebody alone, and to all together. */
+const way = (cost: number, user: string) =>
+  alternativeOf([
+    charge(meters.window, WINDOW, [user], cost, LIMIT),
+    charge(meters.bucket, BUCKET, [user], cost, LIMIT),
+    charge(meters.budget, daily(START), [user], cost, LIMIT),
+  ]);
+
+const take = async (store: Store, cost: number, user: string) =>
+  (await store.take({ sequence: 0, alternatives: [way(cost, user)] }, START)) as Taken;
+
+async function used(store: Store, user: string): Promise<readonly number[]> {
+  const { who, bills } = way(0, user);
+  return (await store.peek(who, bills, START)).map(({ used }) => used);
+}
+
+describeWithOwnRedis('a store in a cluster', () => {
+  let cluster: RedisCluster;
+  let count = 0;
+  let tag: string;
+  beforeAll(async () => {
+    cluster = await startCluster();
+  }, 30_000);
+  afterAll(() => cluster.stop());
+  beforeEach(() => {
+    tag = `{${count++}}`;
+  });
+
+  const nextOf = async (key: string) => ((await cluster.masterOf(key)) + 1) % 3;
+
+  describe.each([
+    ['ioredis 6', Cluster],
+    ['ioredis 5', Cluster5],
+  ])('by %s', (_, by) => {
+    const open = () => redisStore(cluster.connect(by), { prefix: tag.slice(1, -1), clock: 'gate', timeoutMs: 5_000 });
+
+    it('goes on where a node has not met its scripts', async () => {
+      const store = open();
+      for (let i = 0; i < 6; i++) {
+        const node = await nextOf(tag);
+        await cluster.admin(node).script('FLUSH');
+        await cluster.moveSlotOf(tag, node);
+        const { receipt } = await take(store, 5, 'ann');
+        await store.settle(receipt, [1, 1, 1], START);
+      }
+      expect(await used(store, 'ann')).toEqual([6, 6, 6]);
+    });
+
+    it('waits while half of what it asks for has moved', async () => {
+      const store = open();
+      const { receipt } = await take(store, 5, 'ann');
+      const asked: unknown[] = [];
+      await cluster.moveSlotOf(tag, await nextOf(tag), () => {
+        asked.push(take(store, 7, 'ann'), take(store, 2, 'bob'), store.settle(receipt, [3, 3, 3], START));
+      });
+      await Promise.all(asked);
+      expect(await used(store, 'ann')).toEqual([10, 10, 10]);
+      expect(await used(store, 'bob')).toEqual([2, 2, 2]);
+    });
+
+    it('charges each once while its slot moves, and answers everybody', async () => {
+      const stores = [open(), open(), open()];
+      let isMoving = true;
+      let number = 0;
+      const taken: string[] = [];
+      const failed: string[] = [];
+      let all = 0;
+      async function admit(store: Store): Promise<void> {
+        while (isMoving) {
+          const user = `user-${number++}`;
+          const [own, other] = await Promise.allSettled([take(store, 3, user), take(store, 2, 'all')]);
+          (own.status === 'fulfilled' ? taken : failed).push(user);
+          if (other.status === 'fulfilled') all++;
+          for (const result of [own, other]) if (result.status === 'fulfilled') await settle(store, result.value);
+        }
+      }
+      /** Where it fails, it is asked for again. */
+      const settle = (store: Store, { receipt }: Taken) =>
+        until(async () => (await store.settle(receipt, [1, 1, 1], START)) === undefined);
+      const working = stores.flatMap((store) => Array.from({ length: 8 }, () => admit(store)));
+      for (let i = 1; i <= 6; i++) {
+        const before = taken.length;
+        await until(async () => taken.length >= before + 24);
+        await cluster.moveSlotOf(tag, await nextOf(tag));
+      }
+      isMoving = false;
+      await Promise.all(working);
+      const eventually = (user: string, amount: number) =>
+        until(async () => (await used(stores[0], user)).every((each) => each === amount));
+      await eventually('all', all);
+      for (const user of taken) expect(await used(stores[1], user)).toEqual([1, 1, 1]);
+      for (const user of failed) await eventually(user, 0);
+    }, 30_000);
+  });
+});
+
+describeWithOwnRedis('a store in a cluster whose master dies', () => {
+  let cluster: RedisCluster;
+  beforeEach(async () => {
+    cluster = await startCluster({ hasReplicas: true });
+  }, 30_000);
+  afterEach(() => cluster.stop());
+
+  it('keeps what was replicated, charges each once or not at all, and answers everybody', async () => {
+    const store = redisStore(cluster.connect(), { clock: 'gate' });
+    const { receipt } = await take(store, 9, 'ann');
+    const master = await cluster.masterOf('{tollgate}');
+    await until(async () => (await cluster.admin(master).wait(1, 1_000)) === 1);
+
+    const users = Array.from({ length: 1_200 }, (_, i) => `user-${i}`);
+    const told = (user: string) =>
+      take(store, 3, user).then(
+        () => 3,
+        () => 0,
+      );
+    const asked = users.slice(600).map(told);
+    await Promise.race(asked);
+    await cluster.kill(master);
+    const most = await Promise.all([...users.slice(0, 600).map(told), ...asked]);
+    await until(async () => (await take(store, 3, 'bob')).taken === 0);
+
+    expect(await used(store, 'ann')).toEqual([9, 9, 9]);
+    await store.settle(receipt, [4, 4, 4], START);
+    expect(await used(store, 'ann')).toEqual([4, 4, 4]);
+    expect(await used(store, 'bob')).toEqual([3, 3, 3]);
+    // What was told and not replicated is lost. What nobody was told of is given back, as soon as it is known.
+    await until(async () => {
+      const amounts = await Promise.all(users.map((user) => used(store, user)));
+      return amounts.every((each, i) => each.every((amount) => amount <= most[i]));
+    });
+  }, 30_000);
+});
