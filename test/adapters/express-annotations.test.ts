@@ -175,6 +175,14 @@ describe.each(EXPRESS)('%s', (_, express) => {
         problems: expect.arrayContaining(Object.keys(gateOptions).map((path) => expect.objectContaining({ path }))),
       }),
     );
+    expect(() => tollgate({ decide: true } as never, null as never)).toThrow(
+      expect.objectContaining({
+        problems: [
+          { path: 'config', value: null, expected: expect.stringMatching(/^an object with any of identify, /) },
+          { path: 'gate', value: { decide: true }, expected: 'what createTollgate({ … }) returned' },
+        ],
+      }),
+    );
     const tollOptions = { feature: '', priority: 'now', model: 3, estimate: 5, permits: -1, more: 1 };
     expect(() => toll('' as never, tollOptions as never)).toThrow(
       expect.objectContaining({

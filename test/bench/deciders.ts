@@ -1,20 +1,16 @@
 /** What is measured against each other: each decides on batches of callers, and refuses none. */
 import {
-  type Bill,
   budget,
-  type Charge,
   createTollgate,
   memoryStore,
   type NotTaken,
-  type Rule,
-  type Scope,
   slidingWindow,
   type Taken,
-  type TakeRequest,
   tokenBucket,
 } from '@tollgate/core';
 import { MemoryStore, type Options } from 'express-rate-limit';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { fiveMeters } from './five-meters.js';
 import type { Caller } from './load.js';
 
 /** Decides on all of them, one after the other. Resolves with the nanoseconds that the decisions took. */
@@ -108,43 +104,10 @@ function admitWithBudgets(users: number): Decide {
 /** Few enough to stay in the processor's cache: the requests are made before, and only the store's part is timed. */
 const BATCH = 64;
 
-/**
- * Three limits and two budgets: one limit for all, one by user, one by feature, of which there are few; a budget by tenant
- * and one by user.
- */
+/** Counts by five meters. */
 function storeFive(users: number): Decide {
   const store = memoryStore({ maxKeys: 2 * users });
-  const window: Rule = { kind: 'window', ms: HOUR_S * 1000, parts: 10, partMs: HOUR_S * 100 };
-  const bucket: Rule = { kind: 'bucket', perMs: 100 / (HOUR_S * 1000) };
-  const now = Date.now();
-  const day: Rule = {
-    kind: 'calendar',
-    period: 20_000,
-    startsAt: now - HOUR_S * 1000,
-    resetsAt: now + 23 * HOUR_S * 1000,
-  };
-  const month: Rule = { ...day, period: 660, resetsAt: now + 700 * HOUR_S * 1000 };
-  const all: Scope = { by: [], at: [] };
-  const [byUser, byFeature, byTenant] = (['user', 'feature', 'tenant'] as const).map(
-    (dimension, i): Scope => ({ by: [dimension], at: [i] }),
-  );
-  const charge = (name: string, scope: Scope, rule: Rule): Charge => {
-    const unit = rule.kind === 'calendar' ? 'usd' : 'permits';
-    const meter = { id: name, name, position: 0, unit, scope } as const;
-    return { meter, rule, cost: 1, limit: HUGE, whole: HUGE, whenFull: 'refuse', shadow: false };
-  };
-  // Requests that are charged alike share their bills, as a gate's do.
-  const bills: readonly Bill[] = [
-    { scope: all, charges: [charge('all', all, window)] },
-    { scope: byUser, charges: [charge('user', byUser, bucket), charge('month', byUser, month)] },
-    { scope: byFeature, charges: [charge('feature', byFeature, window)] },
-    { scope: byTenant, charges: [charge('day', byTenant, day)] },
-  ];
-  let sequence = 0;
-  const requestOf = ({ user, feature, tenant }: Caller): TakeRequest => ({
-    sequence: sequence++,
-    alternatives: [{ name: 'only', who: [user, feature, tenant], bills }],
-  });
+  const requestOf = fiveMeters(Date.now());
   return async (callers) => {
     let ns = 0;
     for (let from = 0; from < callers.length; from += BATCH) {

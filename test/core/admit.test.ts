@@ -380,7 +380,6 @@ describe('dimensions', () => {
       ['undefined', { subject: { user: undefined } }],
       ['null', { subject: { user: null as unknown as undefined } }],
       ['an empty id', { subject: { user: '' } }],
-      ['no subject at all', { subject: null as unknown as undefined }],
     ])('%s shares one key with all the others without', async (_, request) => {
       warnings();
       const { admission, refusal, used } = gateOf(byUser);

@@ -109,6 +109,36 @@ test('of maxima that contradict each other, the largest holds at the worst, what
   expect(await estimated({}, body)).toEqual({ inputTokens, outputTokens: 12, charged: usd(inputTokens, 400) });
 });
 
+test('while the answer is unknown, each keeps what it reserves at the price of the model that did serve', async () => {
+  const budgets = (['likely', 'worst'] as const).map((name) =>
+    budget({ name, limit: '$1', per: 'day', reserve: name }),
+  );
+  const dear = { input: '$0.003/M', output: '$7/M' } as const;
+  const { gate, clock, used, learn } = estimating({}, { budgets, prices: { ...prices, dear } });
+  await learn(20, 9, 14);
+  for (const [model, input, output] of [
+    ['dear', 3, 7000],
+    ['other', 1, 1000],
+  ] as const) {
+    const decision = await gate.admit(REQUEST, { body: BODY });
+    if (!decision.admitted) throw new Error('refused');
+    const { admission } = decision;
+    await admission.extend({ outputTokens: 5 });
+    const before = await used();
+    const { inputTokens, outputTokens } = admission.estimate;
+    expect(before).toEqual({ likely: usd(inputTokens, outputTokens), worst: usd(inputTokens, 205) });
+    await admission.conclude({ model });
+    expect(await used()).toEqual({
+      likely: inputTokens * input + outputTokens * output,
+      worst: inputTokens * input + 205 * output,
+    });
+    await admission.settle({ model, usage: { outputTokens: 50 } });
+    const both = inputTokens * input + 50 * output;
+    expect(await used()).toEqual({ likely: both, worst: both });
+    clock.advance(86_400_000);
+  }
+});
+
 test('budgets that reserve the likely and the worst stand side by side, and settle at the same', async () => {
   const budgets = (['likely', 'worst'] as const).map((name) =>
     budget({ name, limit: '$1', per: 'day', reserve: name }),

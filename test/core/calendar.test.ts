@@ -1,5 +1,6 @@
 /** The steps of a calendar budget by themselves: rows of doubles, with the rule of the present period as an argument. */
 import fc from 'fast-check';
+import type { Booking } from '../../packages/core/src/meters/booking.js';
 import {
   book,
   type CalendarRule,
@@ -40,8 +41,13 @@ function start() {
     used: (period: number) => used(row, AT, rule(period)),
     previous: () => row[AT + 2],
     book: (period: number, cost: number) => book(row, AT, rule(period), cost),
-    settle: (period: number, place: number, cost: number, actual: number) =>
-      settle(row, AT, rule(period), place, cost, actual),
+    /** Returns the place for a further one. */
+    settle(period: number, place: number, cost: number, actual: number) {
+      const booking = { place, cost };
+      settle(row, AT, rule(period), booking, actual);
+      return booking.place;
+    },
+    correct: (period: number, booking: Booking, actual: number) => settle(row, AT, rule(period), booking, actual),
     wait: (room: number, now: number) => wait(row, AT, rule(Math.floor(now / 100)), room, now),
     drained: (period: number) => drained(row, AT, rule(period)),
   };
@@ -184,15 +190,21 @@ describe('a second settling', () => {
   });
 
   it('takes back nothing where a part stands in a lost period, lest it be what others spent', () => {
-    const { used, book, settle } = start();
-    let place = book(20, 10);
+    const { used, book, correct } = start();
+    const booking = { place: book(20, 10), cost: 10 };
     book(22, 100);
-    place = settle(22, place, 10, 12);
-    expect(used(22)).toBe(102);
-    place = settle(22, place, 12, 0);
-    expect(used(22)).toBe(102);
-    settle(22, place, 0, 3);
-    expect(used(22)).toBe(105);
+    const after: number[][] = [];
+    for (const actual of [12, 0, 3, 12, 13]) {
+      correct(22, booking, actual);
+      after.push([booking.cost, used(22)]);
+    }
+    expect(after).toEqual([
+      [12, 102],
+      [12, 102],
+      [12, 102],
+      [12, 102],
+      [13, 103],
+    ]);
   });
 });
 
@@ -252,14 +264,9 @@ describe('against a plain ledger', () => {
     readonly amount: number;
   }
 
-  /** An admission as its owner knows it, and what it truly came to. */
-  interface Entry {
-    cost: number;
-    place: number;
+  interface Entry extends Booking {
     /** Where a further correction belongs. */
     home: number;
-    /** Every settling came while the period charged was the present one or the one before. */
-    inTime: boolean;
   }
 
   /** Goes `ahead` by periods, or back; books an amount or settles an entry; and forgets the record where it may be. */
@@ -281,15 +288,13 @@ describe('against a plain ledger', () => {
       by: (entry: Entry, period?: number) =>
         sum((posting) => posting.entry === entry && (period === undefined || posting.period === period)),
       post: (entry: Entry, period: number, amount: number) => postings.push({ entry, period, amount }),
-      settle(entry: Entry, present: number, actual: number) {
-        const change = actual - entry.cost;
+      settle(entry: Entry, before: number, present: number, actual: number) {
+        const change = actual - before;
         if (present - entry.home <= 1) postings.push({ entry, period: entry.home, amount: change });
-        else {
-          entry.inTime = false;
-          if (change > 0) postings.push({ entry, period: present, amount: change });
-          if (entry.cost === 0) entry.home = present;
+        else if (change >= 0) {
+          postings.push({ entry, period: present, amount: change });
+          if (before === 0) entry.home = present;
         }
-        entry.cost = actual;
       },
     };
   }
@@ -309,10 +314,11 @@ describe('against a plain ledger', () => {
         newest = Math.max(newest, period);
         const entry = settles === null ? undefined : entries[settles % Math.max(1, entries.length)];
         if (entry !== undefined) {
-          entry.place = meter.settle(period, entry.place, entry.cost, amount);
-          books.settle(entry, newest, amount);
+          const before = entry.cost;
+          meter.correct(period, entry, amount);
+          books.settle(entry, before, newest, amount);
         } else {
-          const made = { cost: amount, place: meter.book(period, amount), home: newest, inTime: true };
+          const made = { cost: amount, place: meter.book(period, amount), home: newest };
           entries.push(made);
           books.post(made, newest, amount);
         }
@@ -324,9 +330,7 @@ describe('against a plain ledger', () => {
         expect(meter.drained(newest + 1)).toBe(books.of(newest) === 0);
         expect(meter.drained(newest + 2)).toBe(true);
         for (const one of entries) {
-          const posted = books.by(one);
-          if (one.inTime) expect(posted).toBe(one.cost);
-          else expect(posted).toBeGreaterThanOrEqual(one.cost);
+          expect(books.by(one)).toBe(one.cost);
           for (const each of [newest, newest - 1]) expect(books.by(one, each)).toBeGreaterThanOrEqual(0);
         }
         if (forgets && !goesBack && isEmpty) row.fill(0, AT, AT + WIDTH);

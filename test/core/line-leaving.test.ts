@@ -7,6 +7,21 @@ const one: AdmitRequest = { permits: 1 };
 const CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity';
 const perMinute = (limit: number) => slidingWindow({ name: 'w', limit, window: '1m', parts: 6, whenFull: 'wait' });
 
+const LOW = [0.01, 0.02, 0.03, 0.04] as const;
+
+/** A store that answers to takes, from a time on, only when it is told to: by calling what is pending. */
+function slowStore() {
+  const inner = memoryStore();
+  const pending: (() => void)[] = [];
+  let isSlow = false;
+  const take: typeof inner.take = (request, now) =>
+    isSlow ? new Promise((resolve) => pending.push(() => resolve(inner.take(request, now)))) : inner.take(request, now);
+  const begin = () => {
+    isSlow = true;
+  };
+  return { store: { ...inner, take }, pending, begin };
+}
+
 /** A gate whose slots end, one each second, as fast as they begin. */
 async function paced(queue: object = {}) {
   const bench = gateOf([], { queue: { concurrency: 1, shedding: false, ...queue } });
@@ -171,6 +186,93 @@ describe('depth', () => {
   });
 });
 
+describe('a full line', () => {
+  it('gives the place of the last in order to one that goes before it, and to no other', async () => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, maxDepth: 2, shedding: false } });
+    const { ask, refusals, end, began } = askers(gate);
+    const left: unknown[] = [];
+    gate.on('refused', ({ request: { priority }, refusal: { reason } }) => left.push([priority, reason]));
+    ask('runs');
+    ask('background', { ...one, priority: 'background' });
+    ask('batch', { ...one, priority: 'batch' });
+    await flush();
+    clock.advance(3 * SECOND);
+    ask('later background', { ...one, priority: 'background' });
+    await flush();
+    expect([...refusals.keys()]).toEqual(['later background']);
+    ask('chat', { ...one, priority: 'interactive' });
+    await flush();
+    expect([...refusals.keys()]).toEqual(['later background', 'background']);
+    expect(refusals.get('background')).toMatchObject({
+      reason: 'line-full',
+      status: 503,
+      position: 2,
+      retryAfterMs: 1000,
+      detail:
+        'This request has waited 3 seconds, and as many requests that go before it wait by now as may wait at once. Try again in 1 second.',
+    });
+    expect(left).toEqual([
+      ['background', 'line-full'],
+      ['background', 'line-full'],
+    ]);
+    await end('runs');
+    await end('chat');
+    expect(began).toEqual(['runs', 'chat', 'batch']);
+    expect((await gate.inspect({})).line?.waiting).toBe(0);
+  });
+
+  it('keeps who has become so old that it goes first', async () => {
+    const queue = { concurrency: 1, maxDepth: 1, ageing: '1m', shedding: false } as const;
+    const { gate, clock } = gateOf([], { queue });
+    const { ask, refusals } = askers(gate);
+    ask('runs');
+    ask('batch', { ...one, priority: 'batch' });
+    await flush();
+    clock.advance(MINUTE);
+    ask('as old', { ...one, priority: 'interactive' });
+    await flush();
+    expect(refusals.get('as old')).toMatchObject({ reason: 'line-full', position: 2 });
+  });
+
+  it.each([
+    ['of one value of what is fair by, of that value', { maxDepthEach: 1 }, ['a batch']],
+    ['of all, to one of another value', { maxDepth: 2 }, ['b batch']],
+  ])('gives a place %s', async (_, bound, gone) => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, fairBy: 'tenant', shedding: false, ...bound } });
+    const { ask, refusals } = askers(gate);
+    const of = (tenant: string, priority: 'interactive' | 'batch'): AdmitRequest => ({
+      ...one,
+      priority,
+      subject: { tenant },
+    });
+    ask('runs', of('c', 'interactive'));
+    ask('a batch', of('a', 'batch'));
+    await flush();
+    clock.advance(1);
+    ask('b batch', of('b', 'batch'));
+    await flush();
+    ask('a chat', of('a', 'interactive'));
+    await flush();
+    expect([...refusals.keys()]).toEqual(gone);
+  });
+
+  it('of those that are delayed gives a place from the bottom, too', async () => {
+    const queue = { concurrency: 1, maxDepth: 1, shedding: { raiseAt: [0.1, 0.2, 0.3, 5] as const, lowerAt: LOW } };
+    const { gate } = gateOf([], { queue });
+    const { ask, refusals } = askers(gate);
+    ask('runs');
+    ask('waits', { ...one, priority: 'interactive' });
+    await flush();
+    const delayed = (priority: 'batch' | 'background'): AdmitRequest => ({ ...one, priority, whenShed: 'delay' });
+    for (const name of ['background', 'batch'] as const) ask(name, delayed(name));
+    await flush();
+    ask('later', delayed('batch'));
+    await flush();
+    expect([...refusals.keys()]).toEqual(['background', 'later']);
+    expect((await gate.inspect({})).line).toMatchObject({ waiting: 1, delayed: 1 });
+  });
+});
+
 describe('who gives up', () => {
   it('leaves at once, charged nothing, with the reason', async () => {
     const { gate, used, clock } = gateOf([perMinute(5)], { queue: { concurrency: 1 } });
@@ -196,32 +298,26 @@ describe('who gives up', () => {
   });
 
   it('while it waits for the store gives back what it is charged then', async () => {
-    const inner = memoryStore();
-    const pending: (() => void)[] = [];
-    let isSlow = false;
-    const take: typeof inner.take = (request, now) =>
-      isSlow
-        ? new Promise((resolve) => pending.push(() => resolve(inner.take(request, now))))
-        : inner.take(request, now);
-    const { gate, used } = gateOf([perMinute(5)], { queue: { concurrency: 1 }, store: { ...inner, take } });
+    const slow = slowStore();
+    const { gate, used } = gateOf([perMinute(5)], { queue: { concurrency: 1 }, store: slow.store });
     const { ask, errors, end, began } = askers(gate);
     const leaving = new AbortController();
     ask('runs');
     ask('leaves', one, { signal: leaving.signal });
     ask('stays');
     await flush();
-    isSlow = true;
+    slow.begin();
     await end('runs');
-    expect(pending).toHaveLength(1);
+    expect(slow.pending).toHaveLength(1);
     leaving.abort('gone');
     await flush();
     expect(errors.get('leaves')).toBe('gone');
-    pending[0]();
+    slow.pending[0]();
     await flush();
     // What it had taken is back, so that the next can begin.
     expect(await used()).toEqual({ w: 1, concurrency: 0 });
-    expect(pending).toHaveLength(2);
-    pending[1]();
+    expect(slow.pending).toHaveLength(2);
+    slow.pending[1]();
     await flush();
     expect(began).toEqual(['runs', 'stays']);
     expect(await used()).toEqual({ w: 2, concurrency: 1 });
@@ -230,21 +326,15 @@ describe('who gives up', () => {
 
 describe('a gate that closes', () => {
   it('turns all away, leaves no timer and gives back what was under way', async () => {
-    const inner = memoryStore();
-    const pending: (() => void)[] = [];
+    const slow = slowStore();
     const order: string[] = [];
-    let isSlow = false;
     const { gate, clock } = gateOf([perMinute(1), concurrency({ name: 'c', limit: 1 })], {
       queue: { maxWait: '1h' },
       store: {
-        ...inner,
-        take: (request, now) =>
-          isSlow
-            ? new Promise((resolve) => pending.push(() => resolve(inner.take(request, now))))
-            : inner.take(request, now),
+        ...slow.store,
         settle: (...asked) => {
           order.push('settle');
-          return inner.settle(...asked);
+          return slow.store.settle(...asked);
         },
         close: () => {
           order.push('close');
@@ -276,14 +366,14 @@ describe('a gate that closes', () => {
     await flush();
     const first = of('first');
     await first.settle();
-    isSlow = true;
+    slow.begin();
     clock.advance(70 * SECOND);
-    expect(pending).toHaveLength(1);
+    expect(slow.pending).toHaveLength(1);
     const closing = gate.close();
     await flush();
     expect(errors.get('second')).toMatchObject({ code: 'TOLLGATE_CLOSED' });
     order.length = 0;
-    pending[0]();
+    slow.pending[0]();
     await closing;
     expect(order).toEqual(['settle', 'close']);
     expect(timers).toBe(0);

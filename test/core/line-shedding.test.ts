@@ -124,6 +124,60 @@ describe('shedding', () => {
     expect(began.slice(2)).toEqual(['runs again', 'batch', 'later']);
   });
 
+  describe('where a slot is free every 20 seconds', () => {
+    async function slow() {
+      const bench = gateOf([], { queue: { concurrency: 1 } });
+      const asking = askers(bench.gate);
+      for (let i = 0; i < 12; i++) asking.ask(`early ${i}`, of('batch'));
+      await flush();
+      for (let i = 0; i < 11; i++) {
+        bench.clock.advance(20 * SECOND);
+        await asking.end(`early ${i}`);
+      }
+      const line = async () => (await bench.gate.inspect({})).line;
+      /** Standard requests come, `work` is done, and they are gone. */
+      async function pressed(count: number, work: () => void): Promise<void> {
+        const leaving = new AbortController();
+        for (let i = 0; i < count; i++) asking.ask('standard', of('standard'), { signal: leaving.signal });
+        bench.clock.advance(20);
+        work();
+        await flush();
+        leaving.abort();
+        await flush();
+      }
+      return { ...bench, ...asking, line, pressed };
+    }
+    const patient = of('background', { whenShed: 'delay' });
+
+    it('reads the pressure in the end, however many come and go at once', async () => {
+      const { clock, ask, end, began, line, pressed } = await slow();
+      await pressed(2, () => ask('delayed', patient));
+      clock.advance(20 + 4 * 5 * SECOND);
+      await flush();
+      expect(await line()).toMatchObject({ level: 0, waiting: 1, delayed: 0 });
+      await end('early 11');
+      expect(began.at(-1)).toBe('delayed');
+    });
+
+    it('lets those come back that were delayed when nobody waits, though the pressure was great just before', async () => {
+      const { clock, ask, end, began, line, pressed } = await slow();
+      const leaving = new AbortController();
+      await pressed(2, () => {
+        ask('first', patient, { signal: leaving.signal });
+        ask('second', patient);
+      });
+      clock.advance(20 + 4 * 5 * SECOND);
+      await flush();
+      expect(await line()).toMatchObject({ level: 0, waiting: 1, delayed: 1 });
+      await pressed(1, () => leaving.abort());
+      expect(await line()).toMatchObject({ level: 0, waiting: 0, delayed: 1 });
+      await end('early 11');
+      clock.advance(20);
+      await flush();
+      expect(began.at(-1)).toBe('second');
+    });
+  });
+
   it('never is in another order, whatever the load', async () => {
     const traces = fc.array(
       fc.record({
@@ -196,6 +250,53 @@ describe('shedding', () => {
       [0, 1],
       [1, 0],
     ]);
+  });
+
+  it('is by itself of what a tenant asks beyond its share, and costs nobody else', async () => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, fairBy: 'tenant' } });
+    const { ask, end, refusals, began } = askers(gate);
+    const by = (tenant: string, priority: Priority): AdmitRequest => of(priority, { subject: { tenant } });
+    // A slot is free every second, and that is known.
+    for (let i = 0; i < 12; i++) ask(`early ${i}`, by('hog', 'standard'));
+    await flush();
+    for (let i = 0; i < 12; i++) {
+      clock.advance(SECOND);
+      await end(`early ${i}`);
+    }
+    for (let i = 0; i < 40; i++) ask(`hog ${i}`, by('hog', 'standard'));
+    ask('hog batch', by('hog', 'batch'));
+    for (const priority of ['interactive', 'standard'] as const) ask(`polite ${priority}`, by('polite', priority));
+    await flush();
+    expect([...refusals.values()].every(({ reason }) => reason === 'shed')).toBe(true);
+    const own = [...refusals.keys()];
+    expect(own.length).toBeGreaterThan(5);
+    expect(own).toEqual([...own.filter((name) => /^hog \d/.test(name)), 'hog batch']);
+    expect(refusals.get('hog 39')).toMatchObject({ reason: 'shed', status: 503, layer: undefined });
+    expect(refusals.get('hog 39')?.detail).toMatch(
+      /^Your tenant asks for more than its share, and requests of the priority 'standard' are not served for now\. Try again in \d\d seconds\.$/,
+    );
+    expect((await gate.inspect({})).line?.level).toBeLessThan(3);
+    await end('hog 0');
+    expect(began.at(-1)).toBe('polite interactive');
+    for (let i = 0; i < 3; i++) await end(began.at(-1) ?? '');
+    expect(began.slice(-3)).toContain('polite standard');
+  });
+
+  it('sets no timer while nobody waits, however they came and went', async () => {
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1 } });
+    let timers = 0;
+    const { after } = clock;
+    clock.after = (ms, task) => {
+      timers++;
+      return after(ms, task);
+    };
+    const { ask, end } = askers(gate);
+    for (const name of ['a', 'b', 'c']) ask(name);
+    await flush();
+    for (const name of ['a', 'b', 'c']) await end(name);
+    const before = timers;
+    clock.advance(10 * 60 * SECOND);
+    expect(timers - before).toBeLessThanOrEqual(2);
   });
 
   it('is none where it is not wanted', async () => {

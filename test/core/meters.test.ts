@@ -1,5 +1,6 @@
 /** The meters' steps by themselves: rows of doubles, with time as an argument. */
 import fc from 'fast-check';
+import type { Booking } from '../../packages/core/src/meters/booking.js';
 import * as bucket from '../../packages/core/src/meters/bucket.js';
 import {
   book,
@@ -69,8 +70,11 @@ describe('window', () => {
       used: (now: number) => window.used(row, AT, rule, now),
       /** Until a cost of 1 fits, where there must be no more than `room` used for it. */
       wait: (room: number, now: number) => usageAt(row, chargeOf(rule, 1, room + 1), now).waitMs,
-      settle: (i: number, cost: number, actual: number, now: number) =>
-        window.settle(row, AT, rule, places[i], cost, actual, now),
+      settle(i: number, cost: number, actual: number, now: number) {
+        const booking = { place: places[i], cost };
+        window.settle(row, AT, rule, booking, actual, now);
+        return booking.cost;
+      },
     };
   }
 
@@ -110,13 +114,13 @@ describe('window', () => {
 
   it('gives back to the part that was charged, and nothing once that has left', () => {
     const early = start([1000, 10], [1050, 1]);
-    early.settle(0, 10, 4, 1060);
+    expect(early.settle(0, 10, 4, 1060)).toBe(4);
     expect(early.used(1060)).toBe(5);
     expect(early.used(lastCounted(1000) + 1)).toBe(1);
 
     // A ring later the same cell holds another part's cost.
     const ring = start([1000, 10], [1000 + (PARTS + 1) * PART, 20]);
-    ring.settle(0, 10, 0, 1000 + (PARTS + 1) * PART);
+    expect(ring.settle(0, 10, 0, 1000 + (PARTS + 1) * PART)).toBe(10);
     expect(ring.used(1000 + (PARTS + 1) * PART)).toBe(20);
     expectNeighboursKept(ring.row);
   });
@@ -125,6 +129,21 @@ describe('window', () => {
     const { used, settle } = start([1000, 10], [lastCounted(1000), 1]);
     settle(0, 10, 0, lastCounted(1000));
     expect(used(lastCounted(1000))).toBe(1);
+  });
+
+  it('gives back nothing of a part that has left, whether or not others came since', () => {
+    const { used, settle } = start([1000, 10]);
+    const later = lastCounted(1000) + 1;
+    expect(settle(0, 10, 4, later)).toBe(10);
+    expect([settle(0, 10, 10, later), settle(0, 10, 12, later)]).toEqual([10, 12]);
+    expect(used(later)).toBe(2);
+  });
+
+  it('tells what is booked of overage that could not be given back, so that entries come to what counts', () => {
+    const { used, settle } = start([1000, 10]);
+    expect(settle(0, 10, 17, 1060)).toBe(17);
+    expect(settle(0, 17, 4, 1060)).toBe(7);
+    expect(used(1060)).toBe(7);
   });
 
   it('charges what is above the estimate to the part that it becomes known in', () => {
@@ -202,9 +221,13 @@ describe('window', () => {
           const one = settle === null ? undefined : list[settle];
           if (one?.open) {
             one.open = false;
-            window.settle(row, AT, rule, one.place, one.cost, cost, now);
-            if (cost > one.cost) list.push({ time: now, cost: cost - one.cost, place: 0, open: false });
-            else one.cost = cost;
+            const before = one.cost;
+            const counts = now <= lastCounted(one.time);
+            const booking = { place: one.place, cost: before };
+            window.settle(row, AT, rule, booking, cost, now);
+            expect(booking).toEqual({ place: one.place, cost: counts ? cost : Math.max(cost, before) });
+            if (cost > before) list.push({ time: now, cost: cost - before, place: 0, open: false });
+            else one.cost = booking.cost;
           } else list.push({ time: now, cost, place: window.book(row, AT, rule, cost, now), open: true });
           for (const at of [now, now + 1, now + 60]) {
             const counted = list.filter(({ time }) => at <= lastCounted(time));
@@ -229,8 +252,11 @@ describe('bucket', () => {
       used: (now: number, perMs: number = rule.perMs) => bucket.used(row, AT, perMs, now),
       book: (cost: number, now: number, perMs: number = rule.perMs) =>
         bucket.book(row, AT, { kind: 'bucket', perMs }, cost, now),
-      settle: (place: number, cost: number, actual: number, now: number, goesOn = false) =>
-        bucket.settle(row, AT, rule, place, cost, actual, now, goesOn),
+      settle(place: number, cost: number, actual: number, now: number, goesOn = false) {
+        const booking = { place, cost };
+        bucket.settle(row, AT, rule, booking, actual, now, goesOn);
+        return booking;
+      },
     };
   }
 
@@ -270,7 +296,7 @@ describe('bucket', () => {
 
   it('holds what is left of an admission that goes on', () => {
     const { used, book, settle } = start();
-    const place = settle(book(10, 1_000), 10, 4, 2_000, true);
+    const { place } = settle(book(10, 1_000), 10, 4, 2_000, true);
     expect(used(60_000)).toBe(4);
     settle(place, 4, 0, 60_000);
     expect(used(60_000)).toBe(0);
@@ -286,11 +312,13 @@ describe('bucket', () => {
 
   it('charges overage whatever the capacity, and a further correction can only charge more', () => {
     const { used, book, settle } = start();
-    const place = settle(book(10, 1_000), 10, 15, 1_000);
+    const ended = settle(book(10, 1_000), 10, 15, 1_000);
+    expect([used(1_000), ended.cost]).toEqual([15, 15]);
+    const lowered = settle(ended.place, ended.cost, 2, 1_000);
+    expect([used(1_000), lowered.cost]).toEqual([15, 15]);
+    expect(settle(lowered.place, lowered.cost, 4, 1_000).cost).toBe(15);
     expect(used(1_000)).toBe(15);
-    settle(place, 15, 2, 1_000);
-    expect(used(1_000)).toBe(15);
-    settle(place, 2, 4, 1_000);
+    settle(lowered.place, lowered.cost, 17, 1_000);
     expect(used(1_000)).toBe(17);
   });
 
@@ -308,7 +336,7 @@ describe('bucket', () => {
     const { used, book, settle } = start();
     const place = book(10, 100 * G);
     book(7, 102 * G);
-    settle(place, 10, 0, 102 * G + 1);
+    expect(settle(place, 10, 0, 102 * G + 1).cost).toBe(10);
     expect(used(102 * G + 1)).toBe(7);
     settle(place, 10, 12, 102 * G + 2);
     expect(used(102 * G + 2)).toBeGreaterThan(8.9);
@@ -389,22 +417,22 @@ describe('a short row', () => {
     await check(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const [short, long] = [shortRow(), rowOf(rule)];
-        const open: { short: number; long: number; cost: number }[] = [];
+        const open: { short: Booking; long: Booking }[] = [];
         let now = 5_000;
         for (const { ms, cost, settle: nth } of steps) {
           now += ms;
           const before = [...short];
           const one = nth === null ? undefined : open[nth];
-          const place = one
-            ? settle(short, AT, rule, one.short, one.cost, cost, now, false, false)
-            : book(short, AT, rule, cost, now, false);
-          if (place === NO_ROOM) {
+          const booked = one && { ...one.short };
+          const place = one ? 0 : book(short, AT, rule, cost, now, false);
+          if (place === NO_ROOM || (one && !settle(short, AT, rule, one.short, cost, now, false, false))) {
             refused++;
             expect([...short]).toEqual(before);
+            expect(one?.short).toEqual(booked);
           } else if (one) {
-            one.long = settle(long, AT, rule, one.long, one.cost, cost, now, false);
-            Object.assign(one, { short: place, cost });
-          } else open.push({ short: place, long: book(long, AT, rule, cost, now), cost });
+            settle(long, AT, rule, one.long, cost, now, false);
+            expect(one.short.cost).toBe(one.long.cost);
+          } else open.push({ short: { place, cost }, long: { place: book(long, AT, rule, cost, now), cost } });
           const copy = rowOf(rule);
           lengthen(short, AT, copy, AT, rule);
           for (const at of [now, now + 1, now + 60, now + 200]) {
@@ -428,9 +456,9 @@ describe('a short row', () => {
   it.each([0, 4, 10, 25])('of a bucket always has room, also to settle at %i', (actual) => {
     const bucketRule = { kind: 'bucket', perMs: 0.01 } as const;
     const row = rowOf(bucketRule);
-    const place = book(row, AT, bucketRule, 10, 1_000, false);
-    expect(place).not.toBe(NO_ROOM);
-    expect(settle(row, AT, bucketRule, place, 10, actual, 1_000, false, false)).not.toBe(NO_ROOM);
+    const booking = { place: book(row, AT, bucketRule, 10, 1_000, false), cost: 10 };
+    expect(booking.place).not.toBe(NO_ROOM);
+    expect(settle(row, AT, bucketRule, booking, actual, 1_000, false, false)).toBe(true);
     expect(used(row, AT, bucketRule, 1_000, false)).toBe(actual);
   });
 });

@@ -24,6 +24,8 @@ describe('a queue', () => {
       maxDepth: 1000,
       maxDepthEach: 1000,
       maxWaitMs: { interactive: 10 * SECOND, standard: 30 * SECOND, batch: 10 * MINUTE, background: HOUR },
+      // By then they would go before standard requests that may wait for 30 seconds.
+      patienceMs: { interactive: 10 * SECOND, standard: 30 * SECOND, batch: 3 * MINUTE, background: 5.5 * MINUTE },
       fairBy: undefined,
       weights: new Map(),
       shedding: { raiseAt: [0.7, 0.8, 0.9, 0.95], lowerAt: [0.5, 0.6, 0.7, 0.8], holdMs: 5000 },
@@ -47,6 +49,7 @@ describe('a queue', () => {
       maxDepth: 50,
       maxDepthEach: 10,
       maxWaitMs: { interactive: 0, standard: 30 * SECOND, batch: 90 * SECOND, background: HOUR },
+      patienceMs: { interactive: 0, standard: 30 * SECOND, batch: 90 * SECOND, background: HOUR - 30 * SECOND },
       fairBy: 'tenant',
       weights: new Map([
         ['big', 10],

@@ -5,7 +5,7 @@ import * as shedding from '../../packages/core/src/line/shedding.js';
 import { check } from '../helpers/oracle-log.js';
 import { START, thrownBy } from './support.js';
 
-const { NOT_SHEDDING, answer, isDropped, pressures, sheddingOptions, skipsFirstRungs, step, wait } = shedding;
+const { NOT_SHEDDING, isDropped, levelAt, pressures, sheddingOptions, skipsFirstRungs, step, wait } = shedding;
 type State = shedding.SheddingState;
 type PerLevel = shedding.PerLevel;
 
@@ -39,24 +39,15 @@ describe('the order', () => {
     [3, ['background', 'batch'], 1],
     [4, ['background', 'batch', 'standard'], 1],
   ])('on level %d drops %j, and starts standard %d further down', (level, dropped, skipped) => {
-    const state = onLevel(level);
-    expect(state.level).toBe(level);
-    expect(BOTTOM_UP.filter((priority) => isDropped(state, priority))).toEqual(dropped);
-    expect(skipsFirstRungs(state, 'standard', 3)).toBe(skipped);
-    expect(skipsFirstRungs(state, 'interactive', 3)).toBe(0);
+    expect(onLevel(level).level).toBe(level);
+    expect(levelAt(alike(level), OPTIONS.raiseAt)).toBe(level);
+    expect(BOTTOM_UP.filter((priority) => isDropped(level, priority))).toEqual(dropped);
+    expect(skipsFirstRungs(level, 'standard', 3)).toBe(skipped);
+    expect(skipsFirstRungs(level, 'interactive', 3)).toBe(0);
   });
 
   it('leaves a request its only alternative', () => {
-    expect([1, 2, 5].map((alternatives) => skipsFirstRungs(onLevel(3), 'standard', alternatives))).toEqual([0, 1, 1]);
-  });
-
-  it('refuses what is dropped, or delays it where the caller asks for that', () => {
-    const state = onLevel(2);
-    expect(answer(state, 'batch')).toBe('refused');
-    expect(answer(state, 'batch', 'refuse')).toBe('refused');
-    expect(answer(state, 'batch', 'delay')).toBe('delayed');
-    expect(answer(state, 'standard', 'delay')).toBe('served');
-    expect(answer(NOT_SHEDDING, 'batch', 'delay')).toBe('served');
+    expect([1, 2, 5].map((alternatives) => skipsFirstRungs(3, 'standard', alternatives))).toEqual([0, 1, 1]);
   });
 });
 
@@ -217,9 +208,9 @@ describe('a trace of readings', () => {
         expect(step(state, alike(0), at + state.level * HOLD, OPTIONS).level).toBe(0);
         for (const priority of BOTTOM_UP) {
           const ms = wait(state, priority, at, OPTIONS);
-          expect(isDropped(step(state, alike(0), at + ms, OPTIONS), priority)).toBe(false);
-          if (ms === 0) expect(isDropped(state, priority)).toBe(false);
-          else expect(isDropped(step(state, alike(0), at + ms - 1, OPTIONS), priority)).toBe(true);
+          expect(isDropped(step(state, alike(0), at + ms, OPTIONS).level, priority)).toBe(false);
+          if (ms === 0) expect(isDropped(state.level, priority)).toBe(false);
+          else expect(isDropped(step(state, alike(0), at + ms - 1, OPTIONS).level, priority)).toBe(true);
         }
       }),
       500,
@@ -331,44 +322,51 @@ describe('wait', () => {
 
 describe('pressures', () => {
   const none = { interactive: 0, standard: 0, batch: 0, background: 0 };
-  const waiting = { interactive: 1, standard: 2, batch: 4, background: 8 };
+  const hour = { interactive: 3_600_000, standard: 3_600_000, batch: 3_600_000, background: 3_600_000 };
+  const rest = { ahead: none, maxDepth: 100, expectedWaitMs: none, patienceMs: hour };
+  const ahead = { interactive: 1, standard: 3, batch: 7, background: 15 };
 
   it('is 0 without a signal', () => {
-    expect(pressures({ waiting: none, maxDepth: 100 })).toEqual([0, 0, 0, 0]);
+    expect(pressures(rest)).toEqual([0, 0, 0, 0]);
   });
 
-  it('counts the depth of the line that each level is for', () => {
-    expect(pressures({ waiting, maxDepth: 10 })).toEqual([1.5, 0.7, 0.3, 0.3]);
-    expect(pressures({ waiting, maxDepth: Number.POSITIVE_INFINITY })).toEqual([0, 0, 0, 0]);
+  it('counts the depth of the line, as those see it that each level is for', () => {
+    expect(pressures({ ...rest, ahead, maxDepth: 10 })).toEqual([1.5, 0.7, 0.3, 0.3]);
+    expect(pressures({ ...rest, ahead, maxDepth: Number.POSITIVE_INFINITY })).toEqual([0, 0, 0, 0]);
   });
 
   it('counts the waits of those that each level is for', () => {
-    const maxWaitMs = { interactive: 100, standard: 100, batch: 1000, background: 1000 };
-    const of = (predictedWaitMs: Partial<Record<Priority, number>>) =>
-      pressures({ waiting: none, maxDepth: 100, maxWaitMs, predictedWaitMs });
+    const patienceMs = { interactive: 100, standard: 100, batch: 1000, background: 1000 };
+    const of = (waits: Partial<Record<Priority, number>>) =>
+      pressures({ ...rest, patienceMs, expectedWaitMs: { ...none, ...waits } });
     expect(of({ background: 2000 })).toEqual([2, 0, 0, 0]);
     expect(of({ batch: 500, background: 100 })).toEqual([0.5, 0.5, 0, 0]);
     expect(of({ standard: 30, batch: 500 })).toEqual([0.5, 0.5, 0.3, 0.3]);
     expect(of({ interactive: 40, standard: 30 })).toEqual([0.4, 0.4, 0.4, 0.4]);
     expect(of({ interactive: Number.POSITIVE_INFINITY })).toEqual(alike(Number.POSITIVE_INFINITY));
-    expect(pressures({ waiting: none, maxDepth: 100, predictedWaitMs: { batch: 500 } })).toEqual([0, 0, 0, 0]);
+  });
+
+  it('counts no waits of those that do not wait at all', () => {
+    const expectedWaitMs = { interactive: 50, standard: 50, batch: 50, background: 50 };
+    const patienceMs = { interactive: 0, standard: 100, batch: 0, background: 1000 };
+    expect(pressures({ ...rest, expectedWaitMs, patienceMs })).toEqual([0.5, 0.5, 0.5, 0.5]);
   });
 
   it('counts slots in use beyond a limit that was cut, while somebody waits for one', () => {
-    const of = (inUse: number, limit: number, line = waiting) =>
-      pressures({ waiting: line, maxDepth: 1e9, slots: { inUse, limit } }).map((pressure) =>
+    const of = (inUse: number, limit: number, line = ahead) =>
+      pressures({ ...rest, ahead: line, maxDepth: 1e9, slots: { inUse, limit } }).map((pressure) =>
         Number(pressure.toFixed(6)),
       );
     expect(of(64, 64)).toEqual([0, 0, 0, 0]);
     expect(of(60, 40)).toEqual([0.5, 0.5, 0.5, 0.5]);
     expect(of(60, 40, none)).toEqual([0, 0, 0, 0]);
-    expect(of(60, 40, { ...none, batch: 1 })).toEqual([0.5, 0.5, 0, 0]);
+    expect(of(60, 40, { ...none, batch: 1, background: 1 })).toEqual([0.5, 0.5, 0, 0]);
   });
 
   it('counts what an upstream has used up', () => {
-    expect(pressures({ waiting: none, maxDepth: 100, headroom: 0.25 })).toEqual(alike(0.75));
-    expect(pressures({ waiting: none, maxDepth: 100, headroom: 3 })).toEqual(alike(0));
-    expect(pressures({ waiting: none, maxDepth: 100, headroom: -0.5 })).toEqual(alike(1.5));
+    expect(pressures({ ...rest, headroom: 0.25 })).toEqual(alike(0.75));
+    expect(pressures({ ...rest, headroom: 3 })).toEqual(alike(0));
+    expect(pressures({ ...rest, headroom: -0.5 })).toEqual(alike(1.5));
   });
 
   it('is never less for a lower level, nor less than 0, whatever the signals', () => {
@@ -376,14 +374,14 @@ describe('pressures', () => {
     const each = fc.record({ interactive: any, standard: any, batch: any, background: any });
     const signals = fc.record(
       {
-        waiting: each,
+        ahead: each,
         maxDepth: any,
-        predictedWaitMs: each,
-        maxWaitMs: each,
+        expectedWaitMs: each,
+        patienceMs: each,
         slots: fc.record({ inUse: any, limit: any }),
         headroom: any,
       },
-      { requiredKeys: ['waiting', 'maxDepth'] },
+      { requiredKeys: ['ahead', 'maxDepth', 'expectedWaitMs', 'patienceMs'] },
     );
     return check(
       fc.property(signals, (given) => {
@@ -401,7 +399,7 @@ describe('pressures', () => {
 /** A service of four slots, under loads of each priority, where requests take half a second. */
 describe('a service', () => {
   const [TICK, SERVICE, SLOTS, DEPTH, HOLD_MS] = [50, 500, 4, 20, 1000];
-  const maxWaitMs = { interactive: 2000, standard: 4000, batch: 10_000, background: 60_000 };
+  const patienceMs = { interactive: 2000, standard: 4000, batch: 10_000, background: 60_000 };
   const options = sheddingOptions({ holdMs: HOLD_MS });
   const TOP_DOWN = [...BOTTOM_UP].reverse();
 
@@ -421,14 +419,16 @@ describe('a service', () => {
     let [state, at] = [NOT_SHEDDING, START];
 
     function read({ limit = SLOTS, headroom = 1 }: Load) {
-      const predictedWaitMs = { interactive: 0, standard: 0, batch: 0, background: 0 };
+      const ahead = { interactive: 0, standard: 0, batch: 0, background: 0 };
+      const expectedWaitMs = { interactive: 0, standard: 0, batch: 0, background: 0 };
       let depth = 0;
       for (const priority of TOP_DOWN) {
         depth += waiting[priority];
-        predictedWaitMs[priority] = (Math.max(0, running.length + depth + 1 - limit) * SERVICE) / limit;
+        ahead[priority] = depth;
+        expectedWaitMs[priority] = (Math.max(0, running.length + depth + 1 - limit) * SERVICE) / limit;
       }
       const slots = { inUse: running.length, limit };
-      const signals = { waiting, maxDepth: DEPTH, predictedWaitMs, maxWaitMs, slots, headroom };
+      const signals = { ahead, maxDepth: DEPTH, expectedWaitMs, patienceMs, slots, headroom };
       state = step(state, pressures(signals), clock(at), options);
       return { at, state, running: running.length, refused, full: depth >= DEPTH };
     }
@@ -444,7 +444,7 @@ describe('a service', () => {
         }
         for (const priority of TOP_DOWN.flatMap((one) => new Array<Priority>(load.arrivals[one] ?? 0).fill(one))) {
           const { full } = read(load);
-          if (answer(state, priority) === 'refused') refused = [...refused, priority];
+          if (isDropped(state.level, priority)) refused = [...refused, priority];
           else if (!full) waiting[priority]++;
           yield read(load);
         }
@@ -474,8 +474,8 @@ describe('a service', () => {
     await check(
       fc.property(fc.array(anyLoad, { minLength: 1, maxLength: 12 }), fc.boolean(), (loads, isAstray) => {
         for (const { state } of run(loads, isAstray ? astray : undefined)) {
-          const dropped = (priority: Priority) => (answer(state, priority) === 'served' ? [] : [priority]);
-          const cheaper = (priority: Priority) => (skipsFirstRungs(state, priority, 3) > 0 ? ['cheaper'] : []);
+          const dropped = (priority: Priority) => (isDropped(state.level, priority) ? [priority] : []);
+          const cheaper = (priority: Priority) => (skipsFirstRungs(state.level, priority, 3) > 0 ? ['cheaper'] : []);
           const shed = [dropped('background'), dropped('batch'), cheaper('standard'), dropped('standard')];
           const never = [dropped('interactive'), cheaper('interactive')];
           seen.add([...shed, ...never].flat().join(' '));

@@ -15,8 +15,11 @@ function start() {
   return {
     used: (now: number) => used(row, AT, rule, now),
     book: (cost: number, now: number) => book(row, AT, rule, cost, now),
-    settle: (place: number, cost: number, actual: number, now: number) =>
-      settle(row, AT, rule, place, cost, actual, now),
+    settle(place: number, cost: number, actual: number, now: number) {
+      const booking = { place, cost };
+      settle(row, AT, rule, booking, actual, now);
+      return booking.place;
+    },
     wait: (room: number, now: number) => wait(row, AT, rule, room, now),
     drained: (now: number) => drained(row, AT, rule, now),
     forget: () => row.fill(0, AT, AT + WIDTH),

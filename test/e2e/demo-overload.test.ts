@@ -67,8 +67,9 @@ describe.each([1, 348])('four kinds of traffic at twice the capacity, seed %i', 
     expect(indexing).toBeGreaterThanOrEqual(summaries);
     expect(summaries).toBeLessThan(0.5);
     const shed = Object.fromEntries(overload.tollgate.map(({ priority, shed }) => [priority, shed]));
-    expect(shed).toMatchObject({ interactive: 0, standard: 0 });
+    expect(shed.interactive).toBe(0);
     expect(shed.background).toBeGreaterThan(0);
+    expect(documents).toBeLessThan(0.15);
   });
 
   test('only standard begins on a cheaper model', () => {

@@ -3,7 +3,7 @@ import { createTollgate, type Decision, slidingWindow, type Tollgate, tokenBucke
 import { type ManualClock, manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
 import { histories, play } from '../helpers/oracle-history.js';
-import { check, sumBetween } from '../helpers/oracle-log.js';
+import { check, hasLeft, sumBetween } from '../helpers/oracle-log.js';
 
 const W = 60_000;
 const PARTS = 10;
@@ -28,6 +28,9 @@ const history = histories({
   changes: limits,
 });
 
+/** What has left the window can't be given back. */
+const isVoid = hasLeft(PART, PARTS);
+
 describe('G2 strict window', () => {
   it('holds in every interval of its length, at each admission by the limit in force', async () => {
     await check(
@@ -35,6 +38,7 @@ describe('G2 strict window', () => {
         const { gate, clock } = windowGate(first);
         let limit = first;
         await play(gate, clock, commands, {
+          isVoid,
           admitted({ lots }, cost, now) {
             // Zero cost adds nothing to any interval.
             if (cost > 0) expect(sumBetween(lots, now - W, now) + cost).toBeLessThanOrEqual(limit);
@@ -60,6 +64,7 @@ describe('G2 strict window', () => {
         const { gate, clock } = windowGate(first);
         let limit = first;
         await play(gate, clock, commands, {
+          isVoid,
           admitted() {},
           refused({ lots }, cost, now) {
             expect(sumBetween(lots, now - W - PART + 1, now) + cost).toBeGreaterThan(limit);
@@ -79,6 +84,7 @@ describe('G2 strict window', () => {
       fc.asyncProperty(limits, history, async (limit, commands) => {
         const { gate, clock } = windowGate(limit);
         const { now } = await play(gate, clock, commands, {
+          isVoid,
           admitted() {},
           refused() {},
           change(to) {

@@ -3,7 +3,7 @@ import { createTollgate, type Tollgate, tokenBucket } from '@tollgate/core';
 import { type ManualClock, manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
 import { type Account, histories, play } from '../helpers/oracle-history.js';
-import { check } from '../helpers/oracle-log.js';
+import { check, isHeldNoLonger } from '../helpers/oracle-log.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -68,6 +68,7 @@ describe('G3 bucket', () => {
         const admissions = new Map<Account, Charged[]>();
         let current = first;
         await play(gate, clock, commands, {
+          isVoid: isHeldNoLonger,
           admitted(account, cost, now) {
             const charged = admissions.get(account) ?? [];
             admissions.set(account, charged);
@@ -96,6 +97,7 @@ describe('G3 bucket', () => {
       fc.asyncProperty(settings, history, async (first, commands) => {
         const { gate, clock } = bucketGate(first);
         const { now } = await play(gate, clock, commands, {
+          isVoid: isHeldNoLonger,
           admitted() {},
           refused() {},
           change(to) {

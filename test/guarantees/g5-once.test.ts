@@ -1,9 +1,12 @@
 /** G5: each admission is charged once and settled at most once, whatever is repeated, overlaps or is lost on the wire. */
-import { type Admission, budget, createTollgate, memoryStore, type Outcome } from '@tollgate/core';
+import { type Admission, budget, createTollgate, memoryStore, type Outcome, slidingWindow } from '@tollgate/core';
 import { manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
 import { check } from '../helpers/oracle-log.js';
 import { type Fault, LOST, scattered } from '../helpers/scattered-store.js';
+
+// Histories of steps that overlap take their time.
+jest.setTimeout(30_000);
 
 const DOLLAR = 1_000_000_000;
 
@@ -123,5 +126,106 @@ describe('G5 once', () => {
       await Promise.all([changing, settling]);
       expect([moment, await used()]).toEqual([moment, 5 * DOLLAR]);
     }
+  });
+
+  type Act =
+    | { readonly do: 'amend'; readonly user: string; readonly permits: number; readonly usd: number }
+    | { readonly do: 'extend'; readonly usd: number }
+    | { readonly do: 'end'; readonly outcome: Outcome; readonly provisional: boolean }
+    | { readonly do: 'run'; readonly nth: number }
+    | { readonly do: 'turns'; readonly turns: number };
+
+  const amounts = fc.nat(9);
+  const acts: fc.Arbitrary<Act> = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant('amend'),
+        user: fc.constantFrom('ann', 'ann', 'bob'),
+        permits: amounts,
+        usd: amounts,
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('extend'), usd: amounts }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('end'), outcome: outcomes, provisional: fc.boolean() }),
+    },
+    { weight: 6, arbitrary: fc.record({ do: fc.constant('run'), nth: fc.nat(9) }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constant('turns'), turns: fc.integer({ min: 1, max: 12 }) }) },
+  ) as fc.Arbitrary<Act>;
+
+  it('comes to what it was changed to last, or to what that has used, where all overlaps and answers in any order', async () => {
+    await check(
+      fc.asyncProperty(fc.array(acts, { minLength: 2, maxLength: 30 }), async (history) => {
+        const wire = scattered(memoryStore());
+        const limits = [slidingWindow({ name: 'permits', by: 'user', limit: 1_000, window: '1h' })];
+        const budgets = [budget({ name: 'dollars', by: 'user', limit: '$1000', per: 'day' })];
+        const prices = { default: { input: '$1/M', output: '$1/M' } } as const;
+        const gate = createTollgate({ clock: manualClock(), store: wire.store, limits, budgets, prices });
+        /** What it stands for, and from its end on what it came to. */
+        let stands = { user: 'ann', permits: 1, usd: 2 * DOLLAR };
+        gate.on('admitted', ({ request, cost }) => {
+          stands = { user: String(request.subject?.user), permits: cost.permits, usd: cost.usd };
+        });
+        const decision = await gate.admit({ subject: { user: 'ann' }, permits: 1, usd: '$2' });
+        if (!decision.admitted) throw new Error(decision.refusal.detail);
+        const { admission } = decision;
+        let state: 'open' | 'provisional' | 'settled' = 'open';
+        let due: { permits: number; usd: number } | undefined;
+        const asked: Promise<unknown>[] = [];
+        const ask = <T>(what: () => T): T => wire.within({ owner: admission, freeTakes: true }, what);
+
+        function end(outcome: Outcome, provisional: boolean): void {
+          if (state === 'open' || (state === 'provisional' && !provisional)) {
+            state = provisional ? 'provisional' : 'settled';
+            const isIgnored = outcome.outcome === 'ignored';
+            const usd = outcome.usd === undefined ? stands.usd : dueOf(outcome);
+            due = { permits: isIgnored ? 0 : stands.permits, usd: isIgnored ? 0 : usd };
+          }
+          asked.push(
+            Promise.resolve(ask(() => (provisional ? admission.conclude(outcome) : admission.settle(outcome)))),
+          );
+        }
+
+        function change(act: Act & { do: 'amend' | 'extend' }): void {
+          const { usd } = act;
+          const changing = ask(() =>
+            act.do === 'extend'
+              ? admission.extend({ usd: `$${usd}` })
+              : gate.admit(
+                  { subject: { user: act.user }, permits: act.permits, usd: `$${usd}` },
+                  { extending: admission },
+                ),
+          );
+          const refused = (error: unknown) => expect(error).toMatchObject({ code: 'TOLLGATE_ADMISSION_SETTLED' });
+          asked.push(changing.then((decision) => expect(decision).toEqual({ admitted: true, admission }), refused));
+        }
+
+        for (const act of history) {
+          if (act.do === 'run') wire.run(act.nth);
+          else if (act.do === 'turns') for (let i = 0; i < act.turns; i++) await undefined;
+          else if (act.do === 'end') end(act.outcome, act.provisional);
+          else change(act);
+        }
+        for (let i = 0; i < 3; i++) {
+          await new Promise(setImmediate);
+          for (; wire.waiting() > 0; await new Promise(setImmediate)) wire.run(0);
+        }
+        await Promise.all(asked);
+
+        const used = async (user: string) => {
+          const { limits, budgets } = await gate.inspect({ user });
+          return { permits: limits[0].used, usd: budgets[0].used };
+        };
+        const other = stands.user === 'ann' ? 'bob' : 'ann';
+        const { permits, usd } = due ?? stands;
+        expect([await used(stands.user), await used(other)]).toEqual([
+          { permits, usd },
+          { permits: 0, usd: 0 },
+        ]);
+      }),
+      200,
+    );
   });
 });

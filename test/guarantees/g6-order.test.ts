@@ -54,13 +54,15 @@ interface Waiter {
 
 interface Line {
   readonly ageing: Ageing;
-  readonly fairness?: Readonly<Record<Priority, Fairness>>;
+  /** What is fair from a time on at which nobody waits. */
+  readonly fair?: () => Readonly<Record<Priority, Fairness>>;
   /** Told of each that begins, with what waits then, all as they arrived. */
   readonly begins: (first: Waiter, waiting: readonly Waiter[], now: number) => void;
 }
 
 /** Lets them come, begin and give up as the steps say, and then all that are left begin. */
-function play(steps: Steps, { ageing, fairness, begins }: Line): void {
+function play(steps: Steps, { ageing, fair, begins }: Line): void {
+  let fairness = fair?.();
   const queue = priorityQueue<Waiter>();
   let waiting: Waiter[] = [];
   let now = START;
@@ -71,7 +73,7 @@ function play(steps: Steps, { ageing, fairness, begins }: Line): void {
     begins(first, waiting, now);
     waiting = waiting.filter((one) => one !== first);
     if (first.turn) fairness?.[first.priority].begin(first.turn);
-    if (queue.size === 0) for (const one of Object.values(fairness ?? {})) one.reset();
+    if (queue.size === 0) fairness = fair?.();
   }
 
   for (const { ms, event } of steps) {
@@ -115,10 +117,10 @@ describe('G6 order', () => {
     await check(
       fc.asyncProperty(ageings, steps, fc.nat(MINUTE), fc.boolean(), async (ageing, events, allowanceMs, isFair) => {
         const one = () => createFairness({ allowanceMs, weights: new Map([['a', 3]]), maxKeys: 2 });
-        const fairness = { interactive: one(), standard: one(), batch: one(), background: one() };
+        const fair = () => ({ interactive: one(), standard: one(), batch: one(), background: one() });
         play(events, {
           ageing,
-          ...(isFair && { fairness }),
+          ...(isFair && { fair }),
           begins(first, waiting) {
             for (const other of waiting) {
               const bound = ageing[other.priority] - ageing[first.priority] + (isFair ? allowanceMs : 0);

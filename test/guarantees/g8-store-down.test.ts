@@ -148,7 +148,7 @@ describe('G8, a share', () => {
     const { store, gate, admission, refusal } = brokenGate([window], { instances: 3 });
     store.break();
     await admission({ permits: 3 });
-    store.instances = () => 2;
+    store.instances = 2;
     await admission({ permits: 3 });
     expect(await refusal({ permits: 3 })).toMatchObject({ status: 429 });
     gate.update({ limits: { w: { onStoreError: 'open' } } });

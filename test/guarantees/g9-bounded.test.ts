@@ -3,7 +3,7 @@ import { createTollgate, memoryStore, type Store, slidingWindow, tokenBucket } f
 import { manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
 import { histories, play } from '../helpers/oracle-history.js';
-import { check, sumBetween } from '../helpers/oracle-log.js';
+import { check, hasLeft, isHeldNoLonger, sumBetween } from '../helpers/oracle-log.js';
 
 const W = 60_000;
 const PART = 6_000;
@@ -91,6 +91,7 @@ describe('G9 bounded', () => {
         const gate = createTollgate({ clock, store: memoryStore({ maxKeys }), limits: [tokens] });
         let limit = first;
         await play(gate, clock, commands, {
+          isVoid: hasLeft(PART, W / PART),
           admitted({ lots }, cost, now) {
             if (cost > 0) expect(sumBetween(lots, now - W, now) + cost).toBeLessThanOrEqual(limit);
           },
@@ -119,6 +120,7 @@ describe('G9 bounded', () => {
         const tokens = tokenBucket({ name: 'tokens', by: 'user', unit: 'outputTokens', capacity: 20, refill: '2/m' });
         const gate = createTollgate({ clock, store: memoryStore({ maxKeys }), limits: [tokens] });
         await play(gate, clock, commands, {
+          isVoid: isHeldNoLonger,
           admitted({ lots }, cost, now) {
             for (const { time: from } of cost > 0 ? lots : []) {
               const bound = 20 + (2 / W) * (now - from);

@@ -1,5 +1,6 @@
 /** A store that works until it is broken, and again once it is mended. */
 import { memoryStore, type Store } from '@tollgate/core';
+import { sharedHub } from './shared-hub.js';
 
 export interface BreakableStore extends Store {
   break(): void;
@@ -7,7 +8,8 @@ export interface BreakableStore extends Store {
   /** How often it was asked to take, and to peek, broken or not. */
   readonly asked: number;
   readonly peeked: number;
-  instances(): number;
+  /** How many processes share it. */
+  instances: number;
 }
 
 /** @param failure throws, or returns a promise that rejects */
@@ -16,7 +18,7 @@ export function breakableStore(failure: () => never = fails, instances = 1): Bre
   let isUp = true;
   let asked = 0;
   let peeked = 0;
-  return {
+  const store: BreakableStore = {
     take(request, now) {
       asked++;
       return isUp ? memory.take(request, now) : failure();
@@ -26,7 +28,8 @@ export function breakableStore(failure: () => never = fails, instances = 1): Bre
       peeked++;
       return isUp ? memory.peek(who, bills, now) : failure();
     },
-    instances: () => instances,
+    instances,
+    shared: { ...sharedHub().join(), instances: () => store.instances },
     close: memory.close,
     break() {
       isUp = false;
@@ -41,6 +44,7 @@ export function breakableStore(failure: () => never = fails, instances = 1): Bre
       return peeked;
     },
   };
+  return store;
 }
 
 function fails(): never {

@@ -1,10 +1,13 @@
-/** Stands between a client and Redis, and fails as networks do. What was sent is always carried out. */
+/** Stands between a client and Redis, and fails as networks do. What was sent is always carried out, if late. */
 import { connect, createServer, type Socket } from 'node:net';
 
 export interface FaultyProxy {
   readonly port: number;
   /** The connection breaks after the next script was carried out, in place of its reply. */
   loseNextReply(): void;
+  /** The next script is on its way until `deliver`, though its connection is broken. */
+  delayNext(): void;
+  deliver(): void;
   /** Replies don't arrive until `letGo`. */
   hold(): void;
   letGo(): void;
@@ -16,17 +19,23 @@ export interface FaultyProxy {
 
 export async function startFaultyProxy(target: number): Promise<FaultyProxy> {
   const pairs = new Set<{ client: Socket; server: Socket; held: Buffer[] }>();
-  let [isLosing, isHolding, isCut] = [false, false, false];
+  let [isLosing, isDelaying, isHolding, isCut] = [false, false, false, false];
+  const delayed: (() => void)[] = [];
 
   const listener = createServer((client) => {
     if (isCut) return void client.destroy();
     const server = connect(target, '127.0.0.1');
     const pair = { client, server, held: [] as Buffer[] };
-    let hasAskedForScript = false;
+    let [hasAskedForScript, isLate] = [false, false];
     pairs.add(pair);
     client.on('data', (data) => {
       if (/\r\neval/i.test(data.toString('latin1'))) hasAskedForScript = true;
-      server.write(data);
+      if (isDelaying && hasAskedForScript) {
+        isDelaying = false;
+        isLate = true;
+        delayed.push(() => server.end(data));
+        client.destroy();
+      } else server.write(data);
     });
     server.on('data', (data) => {
       if (isLosing && hasAskedForScript) {
@@ -42,7 +51,7 @@ export async function startFaultyProxy(target: number): Promise<FaultyProxy> {
       one.on('error', () => {});
       one.on('close', () => {
         pairs.delete(pair);
-        other.destroy();
+        if (!isLate) other.destroy();
       });
     }
   });
@@ -56,6 +65,12 @@ export async function startFaultyProxy(target: number): Promise<FaultyProxy> {
     port: (listener.address() as { port: number }).port,
     loseNextReply() {
       isLosing = true;
+    },
+    delayNext() {
+      isDelaying = true;
+    },
+    deliver() {
+      for (const send of delayed.splice(0)) send();
     },
     hold() {
       isHolding = true;

@@ -48,7 +48,7 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
         return offers;
       },
       (taken, lots) => {
-        if (taken >= 0) held = { at, want, ...offers[taken], lots, state: 'open', changing: false };
+        if (taken >= 0) held = { at, want, ...offers[taken], lots, state: 'open', ends: 0, changing: false };
       },
     );
     return { take, held: () => held };
@@ -70,14 +70,16 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
   }
 
   /** Nothing is changed once an admission has been settled; what was charged for that meanwhile is given back. */
-  async function change(held: Held, ask: () => Promise<void>): Promise<void> {
+  async function changing(held: Held, ask: () => Promise<void>): Promise<void> {
     const wasOpen = held.state === 'open';
+    const { ends } = held;
     held.changing = true;
     try {
       await ask();
       expect(wasOpen).toBe(true);
     } catch (error) {
-      if (held.state === 'open') throw error;
+      // It may be open again, where its end was lost.
+      if (wasOpen && held.ends === ends) throw error;
       expect(error).toMatchObject({ code: 'TOLLGATE_ADMISSION_SETTLED' });
     } finally {
       held.changing = false;
@@ -111,7 +113,7 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
       },
     );
     act({ owner: held, take, settle: givingBack(() => more.lots) }, () =>
-      change(held, async () => {
+      changing(held, async () => {
         const decision = await held.handle?.extend(tokens);
         expect(decision?.admitted).toBe(more.taken === 0);
       }),
@@ -127,12 +129,20 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
     let extra: Lot[] = [];
     let way = ways[0].lacking.charges.length === 0 ? ways[0] : undefined;
     let isRefused = false;
-    const finish = () => {
+    /** It is what it is changed to from here on, though what that gives back is booked yet. */
+    const change = () => {
       if (held.state !== 'open' || !way) return;
-      const { model, tokens, charges } = way.offer;
-      const kept = before.filter((lot) => charges.some(({ account }) => account === lot.account));
-      const lots = [...kept.map((lot) => Object.assign(lot, { charged: lot.booked })), ...extra];
-      Object.assign(held, { want, model, tokens, lots, at });
+      const { model, tokens } = way.offer;
+      for (const [i, lot] of before.entries()) lot.charged = way.due[i];
+      Object.assign(held, { want, model, tokens, lots: [...before, ...extra], at });
+      if (!way.given) forget(way);
+    };
+    /** What it does not stand for any more has no part in how it ends. */
+    const forget = ({ offer }: typeof way & object) => {
+      const gone = before.filter(
+        (lot) => lot.booked === 0n && !offer.charges.some(({ account }) => account === lot.account),
+      );
+      held.lots = held.lots.filter((lot) => !gone.includes(lot));
     };
     const lack = taking(
       () => ways.map(({ lacking }) => lacking),
@@ -140,23 +150,22 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
         way = ways[taken];
         isRefused = way === undefined;
         extra = lots;
-        if (held.state !== 'open') return;
-        held.lots = [...before, ...extra];
-        if (way && !way.given) finish();
+        change();
       },
     );
     const settle = (now: number) => {
       if (!isRefused && held.state !== 'open') return givingBack(() => extra)(now);
       if (isRefused) held.state = 'settled';
-      const due = isRefused || !way ? before.map(() => 0n) : way.due;
+      const changed = isRefused ? undefined : way;
+      const due = changed?.due ?? before.map(() => 0n);
       return () => {
         correct(before, due, now);
-        finish();
+        if (changed) forget(changed);
       };
     };
-    if (way && !way.given) finish();
+    change();
     act({ owner: held, take: (now) => (isRefused ? afresh.take(now) : lack(now)), settle }, () =>
-      change(held, async () => {
+      changing(held, async () => {
         const extending = held.handle;
         const decision = await gate.admit(requestOf(spec), { body: bodyOf(spec), extending });
         if (decision.admitted && decision.admission === extending) expect(isRefused).toBe(false);
@@ -176,7 +185,10 @@ export function player({ gate, clock, wire, terms, ledger }: Books) {
       expect(counts).toBe(true);
       return () => correct(lots, due, now);
     };
-    if (counts) held.state = after;
+    if (counts) {
+      held.state = after;
+      held.ends++;
+    }
     act({ owner: held, settle, mayFail: true }, async () => {
       try {
         await (provisional ? held.handle?.conclude(outcome) : held.handle?.settle(outcome));

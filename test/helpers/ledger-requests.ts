@@ -51,6 +51,8 @@ export interface Held {
   tokens: TokenCounts;
   lots: Lot[];
   state: 'open' | 'provisional' | 'settled';
+  /** How often its end was asked for. */
+  ends: number;
   changing: boolean;
 }
 
@@ -73,7 +75,9 @@ export function settlement(
   const usd = ending.usd === undefined ? undefined : BigInt(ending.usd);
   const tellsNone = usage === undefined && usd === undefined && (isDraft(want.who) || ending.model === model);
   const served = tellsNone ? undefined : ending.model;
-  const isKnown = usage !== undefined || usd !== undefined || served !== undefined;
+  // Dollars that were given stand until the answer is known, or another model.
+  const givenStand = want.usd !== undefined && usage?.outputTokens === undefined && (served ?? model) === model;
+  const isKnown = usd !== undefined || (!givenStand && (usage !== undefined || served !== undefined));
   const whole = {
     ...usage,
     inputTokens: usage?.inputTokens ?? tokens.inputTokens,

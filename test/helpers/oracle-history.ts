@@ -59,6 +59,8 @@ interface Open {
 }
 
 export interface Judge<Change> {
+  /** What of a lot is given back at a time is void. */
+  isVoid(lot: Lot, now: number): boolean;
   /** Before the cost is in the log. */
   admitted(account: Account, cost: number, now: number): void;
   refused(account: Account, cost: number, now: number, refusal: Refusal): void;
@@ -105,9 +107,9 @@ export async function play<Change>(
     const decide = () => gate.admit(requestOf(user, cost), { extending: admission });
     if (lacking <= 0) {
       expect((await decide()).admitted).toBe(true);
-      correct(lots, cost, now());
+      correct(lots, cost, now(), judge.isVoid);
     } else if ((await book(account, lots, lacking, decide)) === undefined) {
-      correct(lots, 0, now());
+      correct(lots, 0, now(), judge.isVoid);
       open.splice(open.indexOf(one), 1);
     }
   }
@@ -116,7 +118,7 @@ export async function play<Change>(
     const time = now();
     const outcome: Outcome = actual === 'ignored' ? { outcome: 'ignored' } : { usage: { outputTokens: actual } };
     await (provisional ? admission.conclude(outcome) : admission.settle(outcome));
-    const overage = correct(lots, actual === 'ignored' ? 0 : actual, time);
+    const overage = correct(lots, actual === 'ignored' ? 0 : actual, time, judge.isVoid);
     if (overage === undefined) return;
     account.lots.push(overage);
     lots.push(overage);

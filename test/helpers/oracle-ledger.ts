@@ -158,7 +158,7 @@ function spentOn(account: Account, now: number): bigint {
 
 /**
  * Makes lots come to what is due. That corrects the period that was charged, if it is the present one or the one before;
- * of an older one nothing is given back, and what is above falls on the present.
+ * of an older one nothing is given back, which stays booked, and what is above that falls on the present.
  */
 export function correct(lots: readonly Lot[], due: readonly bigint[], now: number): void {
   for (const [i, lot] of lots.entries()) {
@@ -169,7 +169,7 @@ export function correct(lots: readonly Lot[], due: readonly bigint[], now: numbe
     const change = isKnown || due[i] > booked ? due[i] - booked : 0n;
     account.spent.set(into, (account.spent.get(into) ?? 0n) + change);
     if (booked === 0n) lot.period = into;
-    lot.booked = due[i];
+    lot.booked += change;
   }
 }
 

@@ -98,20 +98,22 @@ export function naiveStore() {
     return { ...keyed, item };
   }
 
-  /** `before` is what it came to until now. */
-  function settle(made: Made, before: number, actual: number, now: number): void {
+  /** `before` is what is booked until now. Returns what is booked then. */
+  function settle(made: Made, before: number, actual: number, now: number): number {
     const account = accountOf(made);
     const { charge, item } = made;
+    const above = (period: number) => account.items.push({ cost: actual - before, time: now, period });
     if (charge.rule.kind === 'slots') {
-      if (!isLeased(item, charge.rule, now)) return;
+      if (!isLeased(item, charge.rule, now)) return before;
       if (actual > before) item.time = now;
       item.cost = actual;
-      return;
+      return actual;
     }
     if (charge.rule.kind === 'window') {
-      if (actual > before) account.items.push({ cost: actual - before, time: now, period: 0 });
+      if (actual > before) above(0);
+      else if (item.time < countedFrom(charge.rule, now)) return before;
       else item.cost -= before - actual;
-      return;
+      return actual;
     }
     if (charge.rule.kind === 'calendar') {
       account.period = Math.max(account.period, charge.rule.period);
@@ -119,13 +121,16 @@ export function naiveStore() {
       // What had come to nothing is charged as a whole, and from then on belongs where it is charged.
       if (period - item.period > 1 && before === 0) Object.assign(item, { cost: 0, period });
       if (period - item.period <= 1) item.cost += actual - before;
-      else if (actual > before) account.items.push({ cost: actual - before, time: now, period });
-      return;
+      else if (actual > before) above(period);
+      else return before;
+      return actual;
     }
     Object.assign(account, refilled(account, now, 0));
     const held = account.items.includes(item);
     account.items = account.items.filter((one) => one !== item);
-    if (actual > before || held) account.missing += actual - before;
+    if (actual < before && !held) return before;
+    account.missing += actual - before;
+    return actual;
   }
 
   return {

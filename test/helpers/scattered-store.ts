@@ -4,8 +4,9 @@ import type { NotTaken, Store, Taken, Usage } from '@tollgate/core';
 
 /** Sees the steps of a store that are asked for within its context: told when one is asked for, and by what is returned when it is done. */
 export interface Witness {
-  /** Steps of one owner keep their order. */
+  /** Steps of one owner keep their order; what it takes may come at any time, where its takes are free. */
   readonly owner: object;
+  readonly freeTakes?: boolean;
   /** Its answers may be lost. */
   readonly mayFail?: boolean;
   take?(now: number): (result: Taken | NotTaken) => void;
@@ -26,6 +27,7 @@ export function scattered(inner: Store) {
   const queue: { readonly owner: object; run(fault: Fault | undefined): void }[] = [];
 
   function ask<T>(
+    what: keyof Store,
     step: () => T,
     seen: ((witness: Witness) => ((result: T) => void) | undefined) | undefined,
   ): T | Promise<T> {
@@ -41,22 +43,24 @@ export function scattered(inner: Store) {
         if (fault === 'after') reject(new Error(LOST));
         else resolve(result);
       };
-      queue.push({ owner: witness.owner, run });
+      queue.push({ owner: what === 'take' && witness.freeTakes ? {} : witness.owner, run });
     });
   }
 
   const store: Store = {
     take: (request, now) =>
       ask(
+        'take',
         () => inner.take(request, now) as Taken | NotTaken,
         (witness) => witness.take?.(now),
       ),
     settle: (receipt, actual, now, goesOn) =>
       ask(
+        'settle',
         () => void inner.settle(receipt, actual, now, goesOn),
         (witness) => witness.settle?.(now),
       ),
-    peek: (who, bills, now) => ask(() => inner.peek(who, bills, now) as readonly Usage[], undefined),
+    peek: (who, bills, now) => ask('peek', () => inner.peek(who, bills, now) as readonly Usage[], undefined),
     close: () => inner.close(),
   };
 

@@ -18,7 +18,7 @@ export interface Admission {
   readonly degraded: boolean;
   /** Milliseconds that the request waited in the line before it was charged; 0 if it didn't. */
   readonly waitedMs: number;
-  /** Aborts when whoever asked has gone: pass it to what the request sets off. */
+  /** Aborts when whoever asked has gone, or the lease of a slot has ended: pass it to what the request sets off. */
   readonly signal: AbortSignal;
   /** The tokens, and their price in nano-dollars, that it is expected to use, extensions included. */
   readonly estimate: Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'>;
@@ -65,6 +65,8 @@ export interface Books {
   readonly idPrefix: string;
   extend(admission: GateAdmission, estimate: Estimate): Promise<Decision>;
   layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]>;
+  /** Calls `task` when the first lease in the receipt has ended. Returns what cancels that. */
+  atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
   settle(receipt: Receipt, actual: readonly number[]): May<void>;
   settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
 }
@@ -82,10 +84,14 @@ export class GateAdmission implements Admission {
   /** All that is booked: a meter stands here once for the admission and once for each extension. */
   receipt: Receipt;
   hasBeenExtended: boolean;
+  /** The last change that was asked for, settled or not. */
+  changing: Promise<Decision> | undefined;
   private readonly books: Books;
   private readonly caller: AbortSignal | undefined;
   private state: State;
   private leaving: Leaving | undefined;
+  /** Ends the watch over leases. */
+  private unwatch: (() => void) | undefined;
 
   constructor(
     books: Books,
@@ -103,9 +109,11 @@ export class GateAdmission implements Admission {
     this.offer = offer;
     this.receipt = receipt;
     this.hasBeenExtended = false;
+    this.changing = undefined;
     this.caller = caller;
     this.state = 'open';
     this.leaving = undefined;
+    this.unwatch = undefined;
   }
 
   get id(): string {
@@ -128,6 +136,11 @@ export class GateAdmission implements Admission {
   /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
   get signal(): AbortSignal {
     this.leaving ??= leaving(this.caller);
+    if (this.isOpen)
+      this.unwatch ??= this.books.atLeaseEnd(
+        () => this.receipt,
+        () => this.abort(leaseOver(this.id)),
+      );
     return this.leaving.signal;
   }
 
@@ -144,8 +157,7 @@ export class GateAdmission implements Admission {
     if (this.state === 'open') this.state = 'kept open';
   }
 
-  async extend(estimate: Estimate): Promise<Decision> {
-    this.assertOpen();
+  extend(estimate: Estimate): Promise<Decision> {
     return this.books.extend(this, estimate);
   }
 
@@ -154,8 +166,11 @@ export class GateAdmission implements Admission {
   }
 
   assertOpen(): void {
-    if (this.isOpen) return;
-    throw new TollgateError(
+    if (!this.isOpen) throw this.tooLate();
+  }
+
+  tooLate(): TollgateError {
+    return new TollgateError(
       'TOLLGATE_ADMISSION_SETTLED',
       `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`,
     );
@@ -184,12 +199,16 @@ export class GateAdmission implements Admission {
     const restore = (error: unknown) => this.restore(before, after, error);
     let settling: May<void>;
     try {
-      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual, outcome));
+      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual));
     } catch (error) {
       return restore(error);
     }
-    if (isPromise(settling))
-      return settling.then(() => this.books.settled(this, outcome, actual, provisional), restore);
+    if (isPromise(settling)) return settling.then(() => this.ended(outcome, actual, provisional), restore);
+    this.ended(outcome, actual, provisional);
+  }
+
+  private ended(outcome: Outcome, actual: Cost | undefined, provisional: boolean): void {
+    this.unwatch?.();
     this.books.settled(this, outcome, actual, provisional);
   }
 
@@ -201,6 +220,12 @@ export class GateAdmission implements Admission {
 }
 
 const NO_OUTCOME: Outcome = {};
+
+/** What the signal of an admission aborts with that has run for longer than the lease of its slot. */
+function leaseOver(id: string): TollgateError {
+  const message = `Admission ${id} has run for longer than the lease of its slot, which others may have now. Give the concurrency limit a longer lease, or work a time limit.`;
+  return new TollgateError('TOLLGATE_LEASE_OVER', message);
+}
 
 const DONE = Promise.resolve();
 

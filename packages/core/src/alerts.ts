@@ -11,7 +11,7 @@ import { exhaustsAt } from './money/forecast.js';
 import { createThresholds } from './money/thresholds.js';
 import { createWebhook } from './money/webhook.js';
 import { isPromise } from './request.js';
-import type { Receipt } from './store/store.js';
+import type { Receipt, Shared } from './store/store.js';
 
 export interface Alerts {
   /** Looks at what has been booked or settled. */
@@ -24,11 +24,15 @@ export interface Alerts {
   close(): void;
 }
 
+/** Clocks differ: for so long after a period has ended, it may not have for another process. */
+const LATE_MS = 60_000;
+
 export function createAlerts(
   gate: string,
   emitter: Emitter,
   clock: Clock,
   { webhook: url, log }: AlertOptions,
+  shared: Shared | undefined,
 ): Alerts {
   const thresholds = createThresholds();
   const webhook = url === undefined ? undefined : createWebhook({ url, clock });
@@ -59,8 +63,18 @@ export function createAlerts(
     for (const threshold of thresholds.reached(meter.name, key, period, alertAt, used, limit)) {
       const exhausts = exhaustsAt(spent, limit, startsAt, resetsAt, now);
       const { by } = meter.scope;
-      tell({ gate, budget: meter.name, by, key, threshold, spent, limit, resetsAt, exhaustsAt: exhausts });
+      const alert = { gate, budget: meter.name, by, key, threshold, spent, limit, resetsAt, exhaustsAt: exhausts };
+      if (shared === undefined) tell(alert);
+      else tellOnce(shared, alert, JSON.stringify([gate, meter.name, key, period, threshold]), resetsAt - now);
     }
+  }
+
+  /** In one of the processes that share the store; where it fails, rather in several than in none. */
+  function tellOnce(shared: Shared, alert: BudgetAlert, name: string, ttlMs: number): void {
+    shared.claim(name, ttlMs + LATE_MS).then(
+      (isFirst) => isFirst && tell(alert),
+      () => tell(alert),
+    );
   }
 
   return {

@@ -3,7 +3,7 @@
  * has begun would hold what others wait for. What doesn't fit at once is refused, whatever its `whenFull`.
  */
 import type { Decision, GateAdmission } from './admission.js';
-import { amended, amendment } from './amendment.js';
+import { type Amendment, amendCharges, amendment } from './amendment.js';
 import type { Clock } from './clock.js';
 import { sumOf } from './costs.js';
 import { isFitting } from './insight.js';
@@ -25,6 +25,10 @@ export interface Desk {
   refused(id: string, request: AdmitRequest, usages: readonly (readonly Usage[])[] | undefined): Decision;
 }
 
+/**
+ * What changes an admission takes effect in one go, once all that it takes is charged: its receipt says what its offer
+ * does, whoever settles it meanwhile. A change that comes too late for that gives back what it has charged.
+ */
 export function createAmendments({ terms, ledger, clock, charge, isRefusal, admitted, refused }: Desk) {
   /** Turns an open admission, with what it was extended by, into one for `request`. */
   async function amend(
@@ -38,57 +42,74 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
     const ways = offers.map((offer) => amendment(booked, offer));
     const lacking = ways.map(({ missing }, i) => ({ name: offers[i].name, who: offers[i].who, bills: missing }));
     const result = lacking[0].bills.length > 0 ? await ledger.take(lacking, clock.now()) : NOTHING_TAKEN;
+    const receipt = receiptOf(result);
+    if (!admission.isOpen) return giveBack(admission, receipt);
     if (isRefusal(result)) {
       await ledger.attempt(() => admission.settle({ outcome: 'ignored' }));
-      const usages = result && (await ledger.attempt(() => peekAll(ledger, offers)));
+      const usages = result && (await ledger.attempt(() => peekAll(ledger.peek, offers)));
       // Room may have come back meanwhile: then the request is judged afresh.
       if (usages?.some(isFitting)) return charge(request, offers, clock.now(), signal);
       return refused(admission.id, request, usages);
     }
-    const { wanted } = ways[result?.taken ?? 0];
-    const receipt = result?.receipt ?? NO_RECEIPT;
-    // Nothing may come between: who settles now has to see the receipt.
-    if (!admission.isOpen) await giveBack(admission, receipt);
-    // From here on, whoever settles the admission settles this too.
-    admission.receipt = [...admission.receipt, ...receipt];
-    const surplus = booked.flatMap((entry, i) =>
-      (wanted[i] ?? 0) < entry.cost ? { entry, actual: wanted[i] ?? 0 } : [],
-    );
-    if (surplus.length > 0) {
-      const entries = surplus.map(({ entry }) => entry);
-      const actual = surplus.map(({ actual }) => actual);
-      await ledger.attempt(() => ledger.settle(entries, actual, true));
-      ledger.ended(entries, NOTHING_OF_THE_LOAD);
-    }
-    admission.assertOpen();
+    const taken = result?.taken ?? 0;
+    const { wanted } = ways[taken];
+    amendCharges(booked, wanted);
     admission.request = request;
-    admission.offer = offers[result?.taken ?? 0];
-    // What it was extended by meanwhile stays.
-    admission.receipt = [...amended(booked, wanted), ...admission.receipt.slice(booked.length)];
-    return admitted(admission, result, true, before === admission.model ? before : request.model);
+    admission.offer = offers[taken];
+    admission.receipt = [...booked, ...receipt];
+    const decision = admitted(admission, result, true, before === admission.model ? before : request.model);
+    await giveBackSurplus(admission, booked, wanted);
+    return decision;
+  }
+
+  /** Before whatever settles the admission, as that is asked for later. */
+  async function giveBackSurplus(admission: GateAdmission, booked: Receipt, wanted: Amendment['wanted']) {
+    const surplus = booked.filter(({ cost }, i) => cost > (wanted[i] ?? 0));
+    if (surplus.length > 0) {
+      const actual = surplus.map(({ charge }) => charge.cost);
+      await ledger.attempt(() => ledger.settle(surplus, actual, true));
+      ledger.ended(surplus, NOTHING_OF_THE_LOAD);
+    }
+    // What the store has not given back is to be given back when the admission is settled.
+    const gone = booked.filter(({ cost }, i) => cost === 0 && wanted[i] === undefined);
+    admission.receipt = admission.receipt.filter((entry) => !gone.includes(entry));
   }
 
   async function extend(admission: GateAdmission, estimate: Estimate): Promise<Decision> {
+    admission.assertOpen();
     const now = clock.now();
     const more = moreOf(terms(), admission, estimate, now);
     const result = await ledger.take([more], now);
+    const receipt = receiptOf(result);
+    if (!admission.isOpen) return giveBack(admission, receipt);
     if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused);
-    const receipt = result?.receipt ?? NO_RECEIPT;
-    // Nothing may come between: who settles now has to see the receipt.
-    if (!admission.isOpen) await giveBack(admission, receipt);
     admission.offer = { ...admission.offer, quote: sumOf(admission.offer.quote, more.quote) };
     admission.receipt = [...admission.receipt, ...receipt];
     admission.hasBeenExtended = true;
     return admitted(admission, result, true, admission.model);
   }
 
-  /** Gives back what was charged for an admission that has been settled meanwhile, and throws. */
-  async function giveBack(admission: GateAdmission, receipt: Receipt): Promise<void> {
-    await ledger.giveBack(receipt);
-    admission.assertOpen();
+  /** Gives back what was charged for an admission that has been settled meanwhile; that may fail, and it be open again. */
+  async function giveBack(admission: GateAdmission, receipt: Receipt): Promise<never> {
+    if (receipt.length > 0) await ledger.giveBack(receipt);
+    throw admission.tooLate();
   }
 
-  return { amend, extend };
+  return {
+    amend: (...how: Parameters<typeof amend>) => inTurn(how[0], () => amend(...how)),
+    extend: (...how: Parameters<typeof extend>) => inTurn(how[0], () => extend(...how)),
+  };
+}
+
+/** One change at a time: each begins with what the one before has left, whatever came of that. */
+function inTurn(admission: GateAdmission, change: () => Promise<Decision>): Promise<Decision> {
+  const changing = admission.changing === undefined ? change() : admission.changing.then(change, change);
+  admission.changing = changing;
+  return changing;
+}
+
+function receiptOf(result: Taken | NotTaken | undefined): Receipt {
+  return result !== undefined && 'receipt' in result ? result.receipt : NO_RECEIPT;
 }
 
 const NO_RECEIPT: Receipt = [];

@@ -18,13 +18,12 @@ export function amendment(receipt: Receipt, { who, bills }: Alternative): Amendm
   return { missing: bills.flatMap((bill) => lackingOf(who, bill, receipt)), wanted };
 }
 
-/** The entries as if they had been charged what is wanted; what could not be given back is to be, when they are settled. */
-export function amended(receipt: Receipt, wanted: readonly (number | undefined)[]): Receipt {
-  return receipt.filter((entry, i) => {
+/** Lets the entries be of charges of what is wanted, whatever is booked. */
+export function amendCharges(receipt: Receipt, wanted: Amendment['wanted']): void {
+  for (const [i, entry] of receipt.entries()) {
     const cost = wanted[i] ?? 0;
     if (entry.charge.cost !== cost) entry.charge = { ...entry.charge, cost };
-    return wanted[i] !== undefined || entry.cost > 0;
-  });
+  }
 }
 
 /** What of a bill is not booked yet; no bill where all is. */

@@ -3,6 +3,7 @@ import type { Clock } from './clock.js';
 import type { AdaptiveLimit } from './line/concurrency-options.js';
 import type { QueueOptions } from './line/queue-options.js';
 import type { Unit } from './meters/meter.js';
+import type { Limiter } from './meters/outside.js';
 import type { Per } from './meters/periods.js';
 import type { Money } from './money/nano-dollars.js';
 import type { DatedPrice, ModelPrice, PriceTable } from './money/prices.js';
@@ -92,7 +93,23 @@ export interface ConcurrencyLimit<Name extends string = string> extends Concurre
   readonly kind: 'concurrency';
 }
 
-export type Limit<Name extends string = string> = SlidingWindow<Name> | TokenBucket<Name> | ConcurrencyLimit<Name>;
+export interface FlexibleOptions<Name extends string = string> extends Omit<LayerOptions<Name>, 'whenFull'> {
+  /** `permits` unless given. */
+  unit?: Exclude<Unit, 'usd' | 'slots'>;
+  /** What holds where the limiter fails, or the store: all is refused, or passes uncounted. `closed` unless given. */
+  onStoreError?: 'closed' | 'open';
+}
+
+export interface FlexibleLimit<Name extends string = string> extends FlexibleOptions<Name> {
+  readonly kind: 'flexible';
+  readonly limiter: Limiter;
+}
+
+export type Limit<Name extends string = string> =
+  | SlidingWindow<Name>
+  | TokenBucket<Name>
+  | ConcurrencyLimit<Name>
+  | FlexibleLimit<Name>;
 
 export interface BudgetOptions<Name extends string = string> extends LayerOptions<Name> {
   /** The most that is spent in a period, such as `'$500'`; up to $9,007,199. */

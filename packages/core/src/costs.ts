@@ -1,5 +1,5 @@
 /** From a request's tier, permits and what is known of its tokens to what it costs. */
-import { type ErrorCode, show, TollgateError, warnOnce, wrongValue } from './errors.js';
+import { type ErrorCode, oneOfNames, show, TollgateError, warnOnce, wrongValue } from './errors.js';
 import type { BodyEstimate } from './money/body.js';
 import type { Learned, Likely } from './money/learned.js';
 import { parseMoney } from './money/nano-dollars.js';
@@ -29,6 +29,8 @@ export interface Quote {
   readonly cost: Cost;
   /** The tokens that it stands for, with their parts. */
   readonly tokens: TokenCounts;
+  /** How long the answer may be, which is what the cost is at most; as it is expected where dollars were given. */
+  readonly mostOutputTokens: number;
   /** Its dollars were given, and are no price of tokens. */
   readonly isUsdGiven: boolean;
 }
@@ -71,7 +73,8 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
     const told = estimate?.outputTokens ?? likelyOutput(likely, body) ?? fallback;
     // Who gives an estimate without an answer expects none, as of embeddings.
     const outputTokens = told ?? (usd === undefined && estimate === undefined ? assumedOutput(costing, model) : 0);
-    const most = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, fallback ?? 0);
+    const longest = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, fallback ?? 0);
+    const most = usd === undefined ? longest : outputTokens;
     const tokens = countsOf(inputTokens, outputTokens, estimate, estimate);
     const expected = usdOf(costing, model, tokens, usd, now);
     return {
@@ -81,9 +84,10 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
         inputTokens,
         outputTokens,
         usd: expected,
-        worstUsd: most === outputTokens ? expected : usdOf(costing, model, { ...tokens, outputTokens: most }, usd, now),
+        worstUsd: most === outputTokens ? expected : priceOf(costing, model, { ...tokens, outputTokens: most }, now),
       },
       tokens,
+      mostOutputTokens: most,
       isUsdGiven: usd !== undefined,
     };
   };
@@ -134,7 +138,7 @@ export function quoteMore({ costing, model, at }: Offer, estimate: Estimate): Qu
   const tokens = countsOf(inputTokens, outputTokens, counts, counts);
   const dollars = usdOf(costing, model, tokens, usd, at);
   const cost = { requests: 0, permits: 0, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
-  return { cost, tokens, isUsdGiven: usd !== undefined };
+  return { cost, tokens, mostOutputTokens: outputTokens, isUsdGiven: usd !== undefined };
 }
 
 /** What two quotes come to. */
@@ -155,11 +159,15 @@ export function sumOf(a: Quote, b: Quote): Quote {
       outputTokens: (a.tokens.outputTokens ?? 0) + (b.tokens.outputTokens ?? 0),
       reasoningTokens: (a.tokens.reasoningTokens ?? 0) + (b.tokens.reasoningTokens ?? 0),
     },
+    mostOutputTokens: a.mostOutputTokens + b.mostOutputTokens,
     isUsdGiven: a.isUsdGiven || b.isUsdGiven,
   };
 }
 
-/** What it comes to: the quote's own cost where the outcome tells of no figure. */
+/**
+ * What it comes to: the quote's own cost where the outcome tells of no figure. At most, while nobody knows how long the
+ * answer was, what the longest would have cost.
+ */
 export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome): Cost {
   const { usage, usd, model: served = model } = outcome;
   const { inputTokens: input, outputTokens: output } = usage ?? {};
@@ -172,19 +180,22 @@ export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome)
   const tokens = countsOf(inputTokens, outputTokens, inputs, outputs);
   if (usd !== undefined) {
     const dollars = moneyOf('TOLLGATE_USAGE_INVALID', 'outcome.usd', usd);
-    return costOf(quote, inputTokens, outputTokens, dollars);
+    return costOf(quote, inputTokens, outputTokens, dollars, dollars);
   }
   const isAnswerUnknown = output === undefined && served === model;
   // Dollars that were given stand until the answer is known, or who gave it, and where that has no price.
   if (quote.isUsdGiven && (isAnswerUnknown || costing.prices?.costOf(served, tokens, at) === undefined)) {
     return { ...quote.cost, inputTokens, outputTokens };
   }
-  return costOf(quote, inputTokens, outputTokens, priceOf(costing, served, tokens, at));
+  const dollars = priceOf(costing, served, tokens, at);
+  const most = output === undefined ? quote.mostOutputTokens : outputTokens;
+  const worst = most === outputTokens ? dollars : priceOf(costing, served, { ...tokens, outputTokens: most }, at);
+  return costOf(quote, inputTokens, outputTokens, dollars, worst);
 }
 
-function costOf({ cost }: Quote, inputTokens: number, outputTokens: number, usd: number): Cost {
+function costOf({ cost }: Quote, inputTokens: number, outputTokens: number, usd: number, worstUsd: number): Cost {
   const { requests, permits } = cost;
-  return { requests, permits, inputTokens, outputTokens, usd, worstUsd: usd };
+  return { requests, permits, inputTokens, outputTokens, usd, worstUsd };
 }
 
 function usdOf(costing: Costing, model: string | undefined, tokens: TokenCounts, usd: unknown, at: number): number {
@@ -232,6 +243,7 @@ function tierQuote({ permits, ...tokens }: Tier): Quote {
   return {
     cost: { requests: 1, permits, inputTokens, outputTokens, usd: 0, worstUsd: 0 },
     tokens,
+    mostOutputTokens: outputTokens,
     isUsdGiven: false,
   };
 }
@@ -242,6 +254,5 @@ function permitsOf(value: unknown): number {
 }
 
 function unknown(code: ErrorCode, field: string, value: unknown, known: Iterable<string>): TollgateError {
-  const names = [...known].map((name) => `'${name}'`).join(', ');
-  return wrongValue(code, field, value, `one of ${names}`);
+  return wrongValue(code, field, value, oneOfNames(known));
 }

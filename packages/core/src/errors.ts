@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'TOLLGATE_LIMIT_INVALID'
   | 'TOLLGATE_USAGE_INVALID'
   | 'TOLLGATE_ADMISSION_SETTLED'
+  | 'TOLLGATE_LEASE_OVER'
   | 'TOLLGATE_NO_GATE'
   | 'TOLLGATE_TOO_LATE'
   | 'TOLLGATE_STORE_FAILED'
@@ -67,6 +68,11 @@ export function wrongValue(code: ErrorCode, field: string, value: unknown, expec
 
 function wrong(field: string, value: unknown, expected: string): string {
   return `${field}: got ${show(value)}; expected ${expected}`;
+}
+
+/** What would be right where one of some names has to stand. */
+export function oneOfNames(names: Iterable<string>): string {
+  return `one of ${[...names].map((name) => `'${name}'`).join(', ')}`;
 }
 
 /** A value as a message shows it: on one line, cut short, and without what is inside an object, which may be secret. */

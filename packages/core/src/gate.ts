@@ -109,7 +109,7 @@ export interface Tollgate<
   explain(request: AdmitRequest<Tier, Feature, Model>, options?: Pick<AdmitOptions, 'body'>): Promise<Explanation>;
   /**
    * Gives somebody's budget more room until its period ends: `topUp('user', { user: 'u1' }, '$2')`. Where the budget goes
-   * by plan, `whom` needs the plan too.
+   * by plan, `whom` needs the plan too. It has that room in all processes that share the store, within about a second.
    *
    * @throws TollgateError `TOLLGATE_UNKNOWN_BUDGET`; `TOLLGATE_REQUEST_INVALID` where it isn't said whose, or for no amount
    */
@@ -125,6 +125,8 @@ export interface Tollgate<
    * Changes limits, budgets, tiers, prices and the line from now on. Usage is kept, and those that wait keep their places,
    * prices and deadlines, and begin by the limits that hold then; open admissions keep what they were charged, and
    * are extended and settled by the prices that they were admitted at.
+   *
+   * Processes that share the store and run now follow within about a second, unless there is a function in the change.
    *
    * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, also for what can't change; nothing is changed then
    */

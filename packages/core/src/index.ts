@@ -54,6 +54,6 @@ export type {
   Whom,
 } from './request.js';
 export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
-export type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store/store.js';
+export type { Alternative, Entry, NotTaken, Receipt, Shared, Store, Taken, TakeRequest } from './store/store.js';
 export { createTollgate } from './tollgate.js';
 export type { Count, Duration, Rate } from './units.js';

@@ -1,5 +1,5 @@
 /** Which models may serve a request: that asked for and, where it stands in a ladder, cheaper ones down to the floor. */
-import { type TollgateError, wrongValue } from './errors.js';
+import { oneOfNames, type TollgateError, wrongValue } from './errors.js';
 import type { Rung } from './meters/asked.js';
 import type { AdmitRequest } from './request.js';
 import { isRecord } from './schema.js';
@@ -50,10 +50,10 @@ export function rungsOf(ladders: Ladders, request: AdmitRequest): readonly Rung[
   if (degrade === false || subject?.degrade === false) return rungs(ladder, first, first);
   if (floor === undefined && subject?.floor === undefined) return down;
   if (floor !== undefined && !ladder.includes(floor)) {
-    throw wrong('floor', floor, oneOf(ladder));
+    throw wrong('floor', floor, oneOfNames(ladder));
   }
   if (subject?.floor !== undefined && !ladders.has(subject.floor)) {
-    throw wrong('subject.floor', subject.floor, oneOf(ladders.keys()));
+    throw wrong('subject.floor', subject.floor, oneOfNames(ladders.keys()));
   }
   const lowest = Math.min(placeOf(floor, ladder), placeOf(subject?.floor, ladder));
   return rungs(ladder, first, Math.max(first, lowest));
@@ -61,10 +61,6 @@ export function rungsOf(ladders: Ladders, request: AdmitRequest): readonly Rung[
 
 function checkRequest(request: unknown): void {
   if (!isRecord(request)) throw wrong('request', request, 'an object such as { subject, tier }');
-}
-
-function oneOf(models: Iterable<string>): string {
-  return `one of ${[...models].map((name) => `'${name}'`).join(', ')}`;
 }
 
 /** The place of a floor in a ladder; the last one where it is not in it. */

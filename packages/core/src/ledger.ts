@@ -8,7 +8,7 @@ import { createFallback, type Fallback } from './fallback.js';
 import { createSlotsInUse } from './in-use.js';
 import type { Plan } from './meters/charges.js';
 import type { Bill, Ending, Usage, Who } from './meters/meter.js';
-import { isPromise, type May, then } from './request.js';
+import { isPromise, type May, then, together } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
 
 export interface Ledger {
@@ -78,14 +78,18 @@ export function createLedger(
     tells: boolean,
   ): Taken | NotTaken | undefined {
     fallback ??= createFallback();
-    const result = fallback.take(alternatives, plan(), store.instances?.() ?? 1, now, tells);
+    const result = fallback.take(alternatives, plan(), store.shared?.instances() ?? 1, now, tells);
     return result && taken(result, now);
   }
 
   function answered(result: Taken | NotTaken, now: number): Taken | NotTaken {
+    if (fallback !== undefined) recovered();
+    return taken(result, now);
+  }
+
+  function recovered(): void {
     const downMs = breaker.succeeded(clock.now());
     if (downMs !== undefined) emitter.emit('store.recovered', { gate, downMs });
-    return taken(result, now);
   }
 
   /** Settles what was charged here while the store could not be asked, and returns what is left for the store. */
@@ -174,9 +178,16 @@ export function createLedger(
 /** Slots that were left for others, or taken in vain. */
 export const NOTHING_OF_THE_LOAD: Ending = { outcome: 'failed' };
 
-/** What the meters would say to each of several ways. */
-export async function peekAll(ledger: Ledger, ways: readonly Alternative[]): Promise<(readonly Usage[])[]> {
-  return Promise.all(ways.map(({ who, bills }) => ledger.peek(who, bills)));
+/**
+ * What the meters would say to each of several ways.
+ *
+ * @param peek a ledger's, or its `tryPeek`
+ */
+export function peekAll<T>(
+  peek: (who: Who, bills: readonly Bill[]) => May<T>,
+  ways: readonly Alternative[],
+): May<readonly T[]> {
+  return together(ways.map(({ who, bills }) => peek(who, bills)));
 }
 
 /** Gives entries of periods that are over the rule of the present one, as stores ask for. */

@@ -33,20 +33,20 @@ const FIELDS = ['outcome', 'usage', 'model', 'usd', 'overloaded'];
 
 /**
  * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries
- * of one meter the earlier are filled first; the last takes the rest. While nobody knows how long the answer was, what a
- * budget has reserved for it stays. Slots are given back, however it ended.
+ * of one meter the earlier are filled first; the last takes the rest. While nobody knows how long the answer was, a budget
+ * that has reserved the worst keeps that, at the price of the model that did serve. Slots are given back, however it ended.
  *
  * @param estimated what was charged as a whole
  * @param total what it comes to: `undefined` where all is given back, `estimated` itself where nothing is known
  */
-export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined, outcome: Outcome): number[] {
+export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined): number[] {
   const actual: number[] = new Array(receipt.length);
   for (let i = 0; i < receipt.length; i++) {
     const { meter, cost } = receipt[i].charge;
     if (total === undefined || meter.unit === 'slots') actual[i] = 0;
     else if (total === estimated || meter.unit === 'requests' || meter.unit === 'permits') actual[i] = cost;
     else {
-      const left = Math.max(0, totalOf(meter, receipt, estimated, total, outcome) - chargedTo(meter, receipt, i));
+      const left = Math.max(0, totalOf(meter, receipt, estimated, total) - chargedTo(meter, receipt, i));
       actual[i] = isLast(meter, receipt, i) ? left : Math.min(left, cost);
     }
   }
@@ -54,10 +54,9 @@ export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | und
 }
 
 /** What all entries of a meter come to together. */
-function totalOf(meter: Meter, receipt: Receipt, estimated: Cost, total: Cost, { usd, usage }: Outcome): number {
-  const isAnswerKnown = usd !== undefined || usage?.outputTokens !== undefined;
-  if (meter.unit !== 'usd' || isAnswerKnown) return costIn(meter.unit, total);
-  return Math.max(total.usd, chargedTo(meter, receipt) + total.usd - estimated.usd);
+function totalOf(meter: Meter, receipt: Receipt, estimated: Cost, total: Cost): number {
+  const isWorst = meter.unit === 'usd' && chargedTo(meter, receipt) >= estimated.worstUsd;
+  return isWorst ? total.worstUsd : costIn(meter.unit, total);
 }
 
 /** What a meter was charged at first, in the entries before `end`. */

@@ -119,6 +119,11 @@ export function then<T, U>(value: May<T>, next: (value: T) => May<U>): May<U> {
   return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
 }
 
+/** All of what may be promised: at once, where nothing is. */
+export function together<T>(values: readonly May<T>[]): May<readonly T[]> {
+  return values.some(isPromise) ? Promise.all(values) : (values as readonly T[]);
+}
+
 /** Any thenable: apps have promises of many makes. */
 export function isPromise<T>(value: May<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';

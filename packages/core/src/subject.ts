@@ -6,6 +6,6 @@ export const A_SUBJECT = "an object such as { user: 'u1' }, or undefined for som
 
 /** Of anything else the engine would read nothing, and count everybody as nobody. */
 export function checkSubject(subject: unknown): void {
-  if (subject === undefined || subject === null || isRecord(subject)) return;
+  if (subject === undefined || isRecord(subject)) return;
   throw wrongValue('TOLLGATE_REQUEST_INVALID', 'subject', subject, A_SUBJECT);
 }

@@ -93,7 +93,8 @@ export function renewed(
 ): readonly Offer[] {
   return offers.map((offer) => {
     const { who, rung, quote } = offer;
-    return { ...offer, bills: billsBy(plan, who, request, rung, quote.cost, now) };
+    const bills = billsBy(plan, who, request, rung, quote.cost, now);
+    return bills === offer.bills ? offer : { ...offer, bills };
   });
 }
 

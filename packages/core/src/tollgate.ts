@@ -4,7 +4,8 @@ import { type Books, type Decision, GateAdmission } from './admission.js';
 import { createAlerts } from './alerts.js';
 import { createAmendments, type Desk } from './amending.js';
 import type { BudgetState } from './budget-state.js';
-import type { DefaultTier, TollgateConfig } from './config.js';
+import { createChanges } from './changes.js';
+import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
 import { moneyOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import { createEmitter } from './events.js';
@@ -12,6 +13,7 @@ import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { lineRefusal } from './http/line-problem.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { billsFor, explanation, inspection, layersIn } from './insight.js';
+import { atLeaseEnd } from './lease.js';
 import { createLedger, peekAll } from './ledger.js';
 import { createLine, type Line } from './line/line.js';
 import { stateOf, statesOf } from './meters/layer-state.js';
@@ -19,12 +21,11 @@ import type { Usage } from './meters/meter.js';
 import { createLearned } from './money/learned.js';
 import { endingOf, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
+import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
-import { type Offer, offersOf, termsOf } from './terms.js';
-import { giveRoom } from './top-up.js';
-import { changed } from './update.js';
+import { type Offer, offersOf } from './terms.js';
 import { validate } from './validate.js';
-import { entrantOf, lineDeskOf, TELLS_NOBODY, tellingOf } from './waiting.js';
+import { LineRequest, lineDeskOf } from './waiting.js';
 
 /**
  * Makes a gate.
@@ -41,29 +42,38 @@ export function createTollgate<
   input: TollgateConfig<Tier, LimitName, Feature, Model, Priced>,
 ): Tollgate<Tier, LimitName, Feature, KnownModel<Model | Priced>> {
   const checked = validate(input as TollgateConfig);
-  const { name, store, clock, ladders, budgetStatus } = checked;
-  let source: TollgateConfig = { ...(input as TollgateConfig), store, clock };
+  const { name, clock, ladders, budgetStatus } = checked;
+  const store = checked.layers.some(({ outside }) => outside) ? withOutside(checked.store) : checked.store;
   const learned = createLearned();
-  let terms = termsOf(checked, learned);
   let closed = false;
   let count = 0;
   const emitter = createEmitter();
-  const alerts = createAlerts(name, emitter, clock, checked.alerts ?? {});
-  const present = () => terms;
+  const alerts = createAlerts(name, emitter, clock, checked.alerts ?? {}, store.shared);
+  const config: TollgateConfig = { ...(input as TollgateConfig), store: checked.store, clock };
+  const site = { gate: name, clock, shared: store.shared, ledger: () => ledger, updated, given: () => line?.stir() };
+  const changes = createChanges(config, checked, learned, site);
+  const present = changes.terms;
   const lineDesk = { gate: name, clock, emitter, ledger: () => ledger, terms: present, closed: closedError };
   const line = checked.queue && createLine(lineDeskOf(lineDesk));
-  const ledger = createLedger(name, store, clock, emitter, alerts, () => terms.plan, line?.gaveBack);
+  const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
   const desk: Desk = { terms: present, ledger, clock, charge, isRefusal, admitted, refused };
   const amendments = createAmendments(desk);
   const { extend } = amendments;
-  const books: Books = { idPrefix, extend, layers: layersIn(ledger), settle: ledger.settle, settled };
+  const books: Books = {
+    idPrefix,
+    extend,
+    layers: layersIn(ledger),
+    atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
+    settle: ledger.settle,
+    settled,
+  };
 
   function decide(request: AdmitRequest, { signal, extending, body, layers }: AdmitOptions): May<Decision> {
     assertOpen();
     signal?.throwIfAborted();
     const now = clock.now();
-    const offers = offersOf(terms, request, body, now);
+    const offers = offersOf(present(), request, body, now);
     return extending
       ? amendments.amend(extending as GateAdmission, request, offers, signal)
       : line === undefined
@@ -88,10 +98,10 @@ export function createTollgate<
   ): May<Decision> {
     const sequence = count++;
     const id = idPrefix + sequence.toString(36);
-    const entrant = entrantOf(present, request, offers, signal, tellingOf(emitter, name, id, request));
+    const entrant = new LineRequest(present, request, offers, signal, { emitter, gate: name, id });
     return then(line.enter(entrant), (passed) =>
       'why' in passed
-        ? refusedFor(request, lineRefusal(id, passed, terms.queue?.fairBy))
+        ? refusedFor(request, lineRefusal(id, passed, present().queue?.fairBy))
         : charged(passed.result, sequence, request, passed.alternatives, signal, passed.waitedMs),
     );
   }
@@ -167,7 +177,7 @@ export function createTollgate<
   function settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void {
     const { request, offer, receipt, hasBeenExtended } = admission;
     const { outcome = 'succeeded', usage, model = admission.model } = end;
-    if (line !== undefined || terms.plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
+    if (line !== undefined || present().plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
     // Extensions come on top of what is learned.
     if (usage && actual && model !== undefined && !provisional && !hasBeenExtended) {
       learned.learn(request.feature, model, offer.quote.tokens, usage);
@@ -178,6 +188,12 @@ export function createTollgate<
     emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
   }
 
+  function updated(change: TollgateChange): void {
+    if (change.queue?.weights !== undefined || change.queue?.maxWait !== undefined) line?.renewed();
+    line?.stir();
+    emitter.emit('updated', { gate: name, change });
+  }
+
   async function giveBudgetRoom(
     by: 'topUp' | 'resetBudget',
     budget: string,
@@ -185,20 +201,21 @@ export function createTollgate<
     room: number | 'all used',
   ): Promise<BudgetState> {
     assertOpen();
-    const state = await giveRoom(terms.plan, ledger, budget, whom, room, clock.now());
+    const state = await changes.giveBudgetRoom(budget, whom, room);
     line?.stir();
     emitter.emit('budget.credited', { gate: name, by, budget: state });
     return state;
   }
 
+  changes.follow();
   return {
     name,
     dimensions: new Set(checked.layers.flatMap(({ by }) => by)),
     get tiers() {
-      return new Set(terms.costing.tiers.keys()) as ReadonlySet<string> as ReadonlySet<Tier>;
+      return new Set(present().costing.tiers.keys()) as ReadonlySet<string> as ReadonlySet<Tier>;
     },
     ladderModels: new Set(ladders.keys()),
-    countsTokens: terms.countsTokens,
+    countsTokens: present().countsTokens,
     hasLine: line !== undefined,
     on: emitter.on,
     decide: (request, options = NO_OPTIONS) => decide(request, options),
@@ -212,31 +229,25 @@ export function createTollgate<
     async inspect(subject, facts = {}) {
       assertOpen();
       const now = clock.now();
-      const { who, bills } = billsFor(terms, subject, facts, now);
+      const { who, bills } = billsFor(present(), subject, facts, now);
       const usages = await ledger.peek(who, bills);
       return inspection(usages, learned.states(), line?.state(), now);
     },
     async explain(request, { body } = NO_OPTIONS) {
       assertOpen();
       const now = clock.now();
-      const offers = offersOf(terms, request, body, now);
-      const usages = await peekAll(ledger, offers);
-      const entrant = line && entrantOf(present, request, offers, undefined, TELLS_NOBODY);
-      return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant)));
+      const offers = offersOf(present(), request, body, now);
+      const usages = await peekAll(ledger.peek, offers);
+      const entrant = line && new LineRequest(present, request, offers);
+      return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant, usages)));
     },
     topUp: async (budget, whom, amount) =>
       giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount)),
     resetBudget: async (budget, whom) => giveBudgetRoom('resetBudget', budget, whom, 'all used'),
-    update(change) {
-      const next = changed(source, change);
-      source = next.source;
-      terms = termsOf(next.checked, learned, terms);
-      if (change.queue?.weights !== undefined || change.queue?.maxWait !== undefined) line?.renewed();
-      line?.stir();
-      emitter.emit('updated', { gate: name, change });
-    },
+    update: changes.update,
     async close() {
       closed = true;
+      changes.close();
       await line?.close();
       alerts.close();
       await store.close();

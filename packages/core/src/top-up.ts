@@ -5,12 +5,25 @@ import type { Ledger } from './ledger.js';
 import { billOf } from './meters/bills.js';
 import type { MeteredLayer, Plan } from './meters/charges.js';
 import { addCredit } from './meters/credits.js';
+import type { Key } from './meters/meter.js';
 import { type Dimension, isGiven, NOTHING, type Whom } from './request.js';
 import { isRecord } from './schema.js';
+
+/** Room that a key of a budget is given for a period: some nano-dollars, or as much as it had used. */
+export interface Given {
+  readonly budget: string;
+  /** As JSON has it: null where there is no value. Credits go by the same JSON. */
+  readonly key: Key;
+  readonly period: number;
+  readonly room: { readonly amount: number } | { readonly used: number };
+  /** Until its period ends. */
+  readonly ttlMs: number;
+}
 
 /**
  * Gives a key of a budget more room until its period ends: some nano-dollars, or all that it has used.
  *
+ * @param tell called before it is given; if that fails, it isn't
  * @throws TollgateError `TOLLGATE_UNKNOWN_BUDGET`, or `TOLLGATE_REQUEST_INVALID` where a dimension is missing
  */
 export async function giveRoom(
@@ -20,6 +33,7 @@ export async function giveRoom(
   whom: Whom,
   room: number | 'all used',
   now: number,
+  tell: (given: Given) => Promise<unknown>,
 ): Promise<BudgetState> {
   const budget = budgetNamed(plan, name);
   assertWhom(whom);
@@ -36,9 +50,21 @@ export async function giveRoom(
     return usage;
   };
   const { charge, key, used } = await state();
-  if (charge.rule.kind === 'calendar')
-    addCredit(budget.credits, key, charge.rule.period, room === 'all used' ? { used } : { amount: room });
+  const { rule } = charge;
+  if (rule.kind === 'calendar') {
+    const given = { key, period: rule.period, room: room === 'all used' ? { used } : { amount: room } };
+    await tell({ budget: name, ...given, ttlMs: rule.resetsAt - now });
+    addCredit(budget.credits, key, rule.period, given.room);
+  }
   return budgetStateOf(await state(), now);
+}
+
+/** Gives what was given in another process. False where the gate has no such budget. */
+export function applyRoom({ layerOf }: Plan, { budget, key, period, room }: Given): boolean {
+  const layer = [...layerOf.values()].find(({ name, unit }) => name === budget && unit === 'usd');
+  if (layer === undefined) return false;
+  addCredit(layer.credits, key, period, room);
+  return true;
 }
 
 function budgetNamed({ groups }: Plan, name: string): MeteredLayer {

@@ -4,6 +4,7 @@ import { type AdaptiveOptions, isAdaptive, leaseField, readAdaptive } from './li
 import { createSlotsByKey } from './line/slots-by-key.js';
 import type { Layer } from './meters/charges.js';
 import type { Rule } from './meters/meter.js';
+import type { Limiter } from './meters/outside.js';
 import { byFunction, byPlan, type PerSubject } from './meters/per-subject.js';
 import { calendarRule, isTimeZone } from './meters/periods.js';
 import { windowRule } from './meters/window.js';
@@ -113,6 +114,27 @@ const concurrencyLimit = reading((value, context): AdaptiveOptions | Named<numbe
   return readPerSubject(value, A_NUMBER_OF_SLOTS, parseSlots, context, '; or { min, max } to adapt between');
 });
 
+const A_LIMITER =
+  'a limiter of rate-limiter-flexible, such as new RateLimiterRedis({ … }); those of a RateLimiterUnion each as a limit of its own';
+
+export const flexible = z
+  .strictObject({
+    name: layerFields.name,
+    by: layerFields.by,
+    mode: layerFields.mode,
+    unit: limitFields.unit,
+    onStoreError: oneOf(['closed', 'open']),
+    kind: z.literal('flexible'),
+    limiter: field(A_LIMITER, parseLimiter),
+  })
+  .transform(({ name, by, unit, mode, onStoreError, limiter }): ReadLayer => {
+    const { points: limit = Number.POSITIVE_INFINITY, duration = 0 } = limiter;
+    const rule = windowRule(duration > 0 ? duration * 1000 : LONGEST_WINDOW, 1);
+    const outside = { limiter, failsOpen: onStoreError === 'open' };
+    const shape = 'outside';
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull: 'refuse', limit, rule, shape, outside };
+  });
+
 export const concurrency = z
   .strictObject({
     ...layerFields,
@@ -177,6 +199,11 @@ function parseDimensions(value: unknown = []): readonly Dimension[] | undefined 
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const valid = list.every((one) => typeof one === 'string' && one !== '') && new Set(list).size === list.length;
   return valid ? (list as readonly Dimension[]) : undefined;
+}
+
+function parseLimiter(value: unknown): Limiter | undefined {
+  const { consume, get } = (value ?? {}) as Partial<Limiter>;
+  return typeof consume === 'function' && typeof get === 'function' ? (value as Limiter) : undefined;
 }
 
 function parseSlots(value: unknown): number | undefined {

@@ -17,6 +17,7 @@ import {
   A_NAME,
   budget,
   concurrency,
+  flexible,
   parseName,
   type ReadLayer,
   slidingWindow,
@@ -45,7 +46,7 @@ export interface CheckedConfig {
 }
 
 const A_TIER = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
-const A_LIMIT = 'what slidingWindow({ … }), tokenBucket({ … }) or concurrency({ … }) returns';
+const A_LIMIT = 'what slidingWindow({ … }), tokenBucket({ … }), concurrency({ … }) or flexible(…) returns';
 const A_LADDER = 'a list of at least one model, from the best to the cheapest, each in one ladder only';
 const A_MODEL = "a model's name in printable ASCII without spaces around it, as it stands in a header";
 const A_PRICED_MODEL = "a model that has a price, since budgets count what it costs: add it to prices, or a 'default'";
@@ -105,7 +106,7 @@ const config = z.strictObject(
     name: field(A_NAME, (value = 'default') => parseName(value)),
     tiers,
     limits: z
-      .array(z.discriminatedUnion('kind', [slidingWindow, tokenBucket, concurrency], { error: A_LIMIT }), {
+      .array(z.discriminatedUnion('kind', [slidingWindow, tokenBucket, concurrency, flexible], { error: A_LIMIT }), {
         error: 'a list of limits',
       })
       .default([]),

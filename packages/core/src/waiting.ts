@@ -5,50 +5,90 @@
 import type { Clock } from './clock.js';
 import { wrongValue } from './errors.js';
 import type { Emitter } from './events.js';
-import type { Ledger } from './ledger.js';
+import { type Ledger, peekAll } from './ledger.js';
 import type { FairKey } from './line/fairness.js';
 import type { LineDesk } from './line/hall.js';
+import type { Outlook } from './line/outlook.js';
+import { PRIORITIES } from './line/priorities.js';
 import type { QueueTerms } from './line/queue-options.js';
+import type { WhenShed } from './line/shedding.js';
 import type { Entrant } from './line/waiter.js';
 import { readerOf, whoAsks } from './meters/keys.js';
-import type { AdmitRequest, Dimension, Priority } from './request.js';
+import { type AdmitRequest, type Dimension, type Priority, then } from './request.js';
 import { NO_SUBJECT, type Offer, renewed, type Terms } from './terms.js';
 import { parseWait } from './units.js';
 
-type Telling = Pick<Entrant<Offer>, 'queued' | 'withdrawn'>;
-
-const PRIORITIES: readonly unknown[] = ['interactive', 'standard', 'batch', 'background'] satisfies Priority[];
+/** Who hears that a request waits, or has left without a decision. */
+interface Told {
+  readonly emitter: Emitter;
+  readonly gate: string;
+  readonly id: string;
+}
 
 /**
- * @param terms the gate's present ones
+ * A request that comes to the line. A class, for there are many and they share their methods.
+ *
  * @throws TollgateError `TOLLGATE_REQUEST_INVALID` for a priority, a wait or a preference that is none
  */
-export function entrantOf(
-  terms: () => Terms,
-  request: AdmitRequest,
-  offers: readonly Offer[],
-  signal: AbortSignal | undefined,
-  telling: Telling,
-): Entrant<Offer> {
-  const { priority = 'standard', maxWait, whenShed = 'refuse' } = request;
-  if (!PRIORITIES.includes(priority)) {
-    throw wrong('priority', priority, "'interactive', 'standard', 'batch' or 'background'");
+export class LineRequest implements Entrant<Offer> {
+  readonly priority: Priority;
+  readonly key: FairKey;
+  readonly whenShed: WhenShed;
+  readonly maxWaitMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly alternatives: readonly Offer[];
+  readonly #terms: () => Terms;
+  readonly #request: AdmitRequest;
+  readonly #told: Told | undefined;
+
+  /**
+   * @param terms the gate's present ones
+   * @param told nobody unless given
+   */
+  constructor(
+    terms: () => Terms,
+    request: AdmitRequest,
+    alternatives: readonly Offer[],
+    signal?: AbortSignal | undefined,
+    told?: Told,
+  ) {
+    const { priority = 'standard', maxWait, whenShed = 'refuse' } = request;
+    if (!(PRIORITIES as readonly unknown[]).includes(priority)) {
+      throw wrong('priority', priority, "'interactive', 'standard', 'batch' or 'background'");
+    }
+    if (whenShed !== 'refuse' && whenShed !== 'delay') throw wrong('whenShed', whenShed, "'refuse' or 'delay'");
+    const maxWaitMs = maxWait === undefined ? undefined : parseWait(maxWait);
+    if (maxWait !== undefined && maxWaitMs === undefined) {
+      throw wrong('maxWait', maxWait, "a duration such as '10s', or '0s' for no wait");
+    }
+    this.priority = priority;
+    this.key = fairKeyOf(terms(), request, alternatives[0]);
+    this.whenShed = whenShed;
+    this.maxWaitMs = maxWaitMs;
+    this.signal = signal;
+    this.alternatives = alternatives;
+    this.#terms = terms;
+    this.#request = request;
+    this.#told = told;
   }
-  if (whenShed !== 'refuse' && whenShed !== 'delay') throw wrong('whenShed', whenShed, "'refuse' or 'delay'");
-  const maxWaitMs = maxWait === undefined ? undefined : parseWait(maxWait);
-  if (maxWait !== undefined && maxWaitMs === undefined) {
-    throw wrong('maxWait', maxWait, "a duration such as '10s', or '0s' for no wait");
+
+  renewed(now: number): readonly Offer[] {
+    return renewed(this.#terms(), this.#request, this.alternatives, now);
   }
-  return {
-    priority,
-    fairKey: fairKeyOf(terms(), request, offers[0]),
-    whenShed,
-    maxWaitMs,
-    signal,
-    alternatives: offers,
-    renewed: (at) => renewed(terms(), request, offers, at),
-    ...telling,
-  };
+
+  queued(outlook: Outlook | undefined): void {
+    if (!this.#told?.emitter.hears.queued) return;
+    const { emitter, gate, id } = this.#told;
+    const { usage, position, expectedMs: expectedWaitMs } = outlook ?? {};
+    const layer = usage?.charge.meter.name;
+    emitter.emit('queued', { gate, id, request: this.#request, layer, position, expectedWaitMs });
+  }
+
+  withdrawn(waitedMs: number): void {
+    if (!this.#told?.emitter.hears.withdrawn) return;
+    const { emitter, gate, id } = this.#told;
+    emitter.emit('withdrawn', { gate, id, request: this.#request, waitedMs });
+  }
 }
 
 function fairKeyOf({ queue, plan }: Terms, request: AdmitRequest, { model }: Offer): FairKey {
@@ -79,21 +119,12 @@ export function lineDeskOf({ gate, clock, emitter, ledger, terms, closed }: Gate
     terms: () => terms().queue as QueueTerms,
     take: (offers, now) => ledger().take(offers, now),
     peek: (who, bills) => ledger().tryPeek(who, bills),
+    peekAll: (offers) =>
+      then(peekAll(ledger().tryPeek, offers), (usages) => {
+        return usages.every((ofOne) => ofOne !== undefined) ? usages : undefined;
+      }),
     giveBack: (receipt) => void ledger().attempt(() => ledger().giveBack(receipt)),
     levelChanged: (from, to) => emitter.emit('shed.level', { gate, from, to }),
     closed,
   };
 }
-
-/** Tells those who listen that a request waits, or has left without a decision. */
-export function tellingOf(emitter: Emitter, gate: string, id: string, request: AdmitRequest): Telling {
-  return {
-    queued(outlook) {
-      const { usage, position, expectedMs: expectedWaitMs } = outlook ?? {};
-      emitter.emit('queued', { gate, id, request, layer: usage?.charge.meter.name, position, expectedWaitMs });
-    },
-    withdrawn: (waitedMs) => emitter.emit('withdrawn', { gate, id, request, waitedMs }),
-  };
-}
-
-export const TELLS_NOBODY: Telling = { queued() {}, withdrawn() {} };

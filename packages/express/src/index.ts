@@ -103,6 +103,7 @@ const adapter: Adapter<Request, Response, NextFunction> = {
   header: (req, name) => req.headers[name],
   body: (req) => req.body,
   isBegun: (res) => res.headersSent,
+  getHeader: (res, name) => res.getHeader(name),
   setHeader: (res, name, value) => void res.setHeader(name, value),
   removeHeader: (res, name) => res.removeHeader(name),
   isClosed: (res) => res.closed,

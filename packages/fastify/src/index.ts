@@ -128,6 +128,7 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunct
     header: (request, name) => request.headers[name],
     body: (request) => request.body,
     isBegun: ({ raw }) => raw.headersSent,
+    getHeader: (reply, name) => reply.getHeader(name),
     setHeader: (reply, name, value) => void reply.header(name, value),
     removeHeader: (reply, name) => void reply.removeHeader(name),
     isClosed: ({ raw }) => raw.closed || raw.destroyed,

@@ -95,6 +95,7 @@ const adapter: Adapter<Context, Context, Next> = {
   // Of body parsers' making, under this name.
   body: (ctx) => (ctx.request as { body?: unknown }).body,
   isBegun: (ctx) => ctx.res.headersSent,
+  getHeader: (ctx, name) => ctx.res.getHeader(name),
   setHeader: (ctx, name, value) => void ctx.res.setHeader(name, value),
   removeHeader: (ctx, name) => ctx.remove(name),
   isClosed: (ctx) => ctx.res.closed,

@@ -42,6 +42,18 @@ export function annotationContract(open: Open): void {
   });
 
   describe('a default tier', () => {
+    test('that the gate lacks is told of as the gate is mounted, with all else that is wrong there', async () => {
+      const options = { defaultTier: 'huge', headers: 'new', identity: () => ({}) } as never;
+      await expect((async () => open({ limits: [user], options, routes: [] }))()).rejects.toMatchObject({
+        code: 'TOLLGATE_CONFIG_INVALID',
+        problems: expect.arrayContaining([
+          { path: 'headers', value: 'new', expected: "'draft', 'legacy', 'both' or false" },
+          { path: 'identity', value: 'a value that is not shown', expected: 'no such field' },
+          { path: 'defaultTier', value: 'huge', expected: "one of 'small', 'medium', 'large', 'xlarge'" },
+        ]),
+      });
+    });
+
     test('is what a route without an annotation costs', async () => {
       const { send, used } = await open({
         limits: [user],

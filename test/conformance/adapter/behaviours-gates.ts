@@ -1,7 +1,8 @@
 /** Two gates in one app: each counts for itself, and neither twice. */
-import { createTollgate, slidingWindow } from '@tollgate/core';
+import { createTollgate, type Limit, slidingWindow } from '@tollgate/core';
 import { manualClock } from '@tollgate/core/testing';
 import { usedByAnn } from '../../helpers/http-gate.js';
+import { parseList } from '../../helpers/http-structured-fields.js';
 import type { Behaviour } from './behaviours-table.js';
 import { as, ok, subjectOf } from './workbench.js';
 
@@ -13,7 +14,7 @@ const ann = { user: 'ann' };
 const ask = { headers: as(ann) };
 
 /** Another gate: what it has counted, permits and requests, and what it has settled. */
-function another(own = limits) {
+function another(own: readonly Limit[] = limits) {
   const gate = createTollgate({ limits: own, clock: manualClock() });
   const settled: string[] = [];
   gate.on('settled', ({ id }) => settled.push(id));
@@ -34,6 +35,47 @@ export const twoGates: readonly Behaviour[] = [
       expect(await usedThere()).toEqual([1, 1]);
       expect([await used('user', ann), await used('calls', ann)]).toEqual([3, 1]);
       expect([settled.length, settlements.length]).toEqual([1, 1]);
+    },
+  ],
+  [
+    'a client is told of its limits at both, beside those that others have told it of, and of each once',
+    async (open) => {
+      const day = slidingWindow({ name: 'day', by: 'user', limit: 50, window: '1d' });
+      const { gate } = another([day]);
+      const { send } = await open({
+        limits,
+        outer: { gate, options: { identify: subjectOf, defaultTier: 'small', headers: 'both' } },
+        options: { defaultTier: 'small', headers: 'both' },
+        earlierHeaders: { ratelimit: '"proxy";r=7', 'ratelimit-policy': '"proxy";q=9' },
+        routes: [{ path: '/', toll: { tier: 'medium' }, handler: ok }],
+      });
+      const { headers } = await send('/', ask);
+      const told = (name: string) =>
+        parseList(headers[name] as string).map(({ value, params }) => [value, params.r ?? params.q]);
+      expect(told('ratelimit')).toEqual([
+        ['proxy', 7],
+        ['day', 49],
+        ['user', 97],
+        ['calls', 99],
+      ]);
+      expect(told('ratelimit-policy')).toEqual([
+        ['proxy', 9],
+        ['day', 50],
+        ['user', 100],
+        ['calls', 100],
+      ]);
+      expect(headers).toMatchObject({ 'x-ratelimit-limit': '100', 'x-ratelimit-remaining': '97' });
+    },
+  ],
+  [
+    'what is no list of items, as by older drafts, gives way',
+    async (open) => {
+      const { send } = await open({
+        limits: [limits[0]],
+        earlierHeaders: { ratelimit: 'limit=10, remaining=9, reset=5' },
+        routes: [{ path: '/', toll: { tier: 'medium' }, handler: ok }],
+      });
+      expect(parseList((await send('/', ask)).headers.ratelimit as string)).toMatchObject([{ value: 'user' }]);
     },
   ],
   [

@@ -69,7 +69,7 @@ describe('memoryStore', () => {
       for (const one of [...users, ...features]) take(later, one);
       await store.settle(receipt, [0, 0], later);
       for (const one of [...users, ...features]) expect(await used(later, one)).toBe(5);
-      await store.settle(receipt, [3, 2], later);
+      await store.settle(receipt, [11, 10], later);
       expect([await used(later, user('ann', 0)), await used(later, feature('chat', 0))]).toEqual([3, 2]);
       for (const one of [...users, ...features]) expect(await used(later, one)).toBe(5);
     });

@@ -225,9 +225,23 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
         const later = START + 1_100;
         await take(later, ann(7));
         await store.settle(low, [0], later);
-        expect(await used(later, ann(0))).toEqual([7]);
+        expect([low[0].cost, await used(later, ann(0))]).toEqual([10, [7]]);
         await store.settle(high, [16], later);
         expect(await used(later, ann(0))).toEqual([13]);
+      });
+
+      it('charges nothing a second time that could not be given back', async () => {
+        const { receipt } = await take(START, ...pair(10));
+        const later = START + 86_400_000;
+        await take(later, ...pair(7));
+        for (const actual of [2, 5, 10]) {
+          await store.settle(receipt, [actual, actual], later);
+          expect(receipt.map(({ cost }) => cost)).toEqual([10, 10]);
+          expect(await used(later, ...pair(0))).toEqual([7, 7]);
+        }
+        await store.settle(receipt, [11, 12], later);
+        expect(receipt.map(({ cost }) => cost)).toEqual([11, 12]);
+        expect(await used(later, ...pair(0))).toEqual([8, 9]);
       });
 
       it('of a record long forgotten gives nothing back, and charges overage now', async () => {
@@ -235,6 +249,8 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
         const later = START + 86_400_000;
         for (let i = 0; i < 50; i++) await take(later, charge(meters.window, WINDOW, [`user-${i}`], 1));
         await store.settle(receipts[0], [3, 3], later);
+        await store.settle(receipts[0], [9, 9], later);
+        expect(receipts[0].map(({ cost }) => cost)).toEqual([10, 10]);
         expect(await used(later, ...pair(0))).toEqual([0, 0]);
         await store.settle(receipts[1], [12, 13], later);
         expect(await used(later, ...pair(0))).toEqual([2, 3]);

@@ -72,18 +72,21 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
           const actual = some.map(({ entry, raised }, i) =>
             raised ? Math.max(entry.cost, settle[1][i]) : settle[1][i],
           );
-          const used = some.map((one, i) => {
+          const wanted = some.map((one, i) => {
             const { entry, made } = one;
             if (actual[i] > entry.cost) one.raised = true;
             renew(entry, ruleAt(entry.charge, now));
             const renewed = { ...made, charge: entry.charge };
-            naive.settle(renewed, entry.cost, actual[i], now);
-            return naive.used(renewed, now);
+            const booked = naive.settle(renewed, entry.cost, actual[i], now);
+            return { booked, counted: naive.used(renewed, now) };
           });
           const entries = some.map(({ entry }) => entry);
           await real.settle(entries, actual, clock);
           expect(entries.map((entry) => [entry.cost, entry.used])).toEqual(
-            actual.map((cost, i) => [cost, entries[i].charge.meter.unit === 'usd' ? used[i] : undefined]),
+            wanted.map(({ booked, counted }, i) => [
+              booked,
+              entries[i].charge.meter.unit === 'usd' ? counted : undefined,
+            ]),
           );
         }
         const asked = alternatives.map(({ user, feature, charges }) => {

@@ -22,6 +22,8 @@ export interface Adapter<R, S, N = never> {
   body(request: R): unknown;
   /** Status and headers are on their way. */
   isBegun(response: S): boolean;
+  /** What a response has of a header field so far. */
+  getHeader(response: S, name: string): unknown;
   /** Of a response that has not begun. */
   setHeader(response: S, name: string, value: string): void;
   /** Of a response that has not begun. */

@@ -1,5 +1,5 @@
 /** Annotations that are data, as where a framework keeps a config for each route, and not code of their own. */
-import { type Problem, show, TollgateError } from '../errors.js';
+import { oneOfNames, type Problem, show, TollgateError } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import { isRecord } from '../schema.js';
 import { type Fact, FREE, makeToll, type TierName, type Toll, type TollOptions } from './toll.js';
@@ -33,8 +33,7 @@ function readToll<R>(annotation: Annotation<R>, tiers: ReadonlySet<string>, wher
   const { tier, ...options } = annotation;
   const problems: Problem[] = [];
   if (tier && typeof tier === 'string' && !tiers.has(tier)) {
-    const expected = `one of ${[...tiers].map((name) => `'${name}'`).join(', ')}`;
-    problems.push({ path: 'tier', value: tier, expected });
+    problems.push({ path: 'tier', value: tier, expected: oneOfNames(tiers) });
   }
   try {
     const toll = makeToll(tier, options as TollOptions<R>);

@@ -1,7 +1,9 @@
 /** How an app has a gate conducted over HTTP, the same for every framework. */
 import { z } from 'zod';
+import { oneOfNames, type Problem } from '../errors.js';
+import type { Tollgate } from '../gate.js';
 import type { May, Subject } from '../request.js';
-import { check, optionalFunction } from '../schema.js';
+import { check, isRecord, optionalFunction } from '../schema.js';
 import type { ResponseEnd } from './adapter.js';
 import type { HeaderStyle } from './rate-limit-headers.js';
 import type { TierName } from './toll.js';
@@ -35,7 +37,7 @@ export interface ConductOptions<R, F = never> {
 
 const A_PREFIX = 'a whole number from 32 to 128';
 
-const schema = z.strictObject({
+const FIELDS = {
   identify: optionalFunction('(request) => subject'),
   defaultTier: z.custom((value) => typeof value === 'string' && value !== '', { error: "a tier's name" }).optional(),
   skip: optionalFunction('(request) => boolean'),
@@ -43,9 +45,18 @@ const schema = z.strictObject({
   refundOn: optionalFunction('({ status, finished }) => boolean'),
   ipv6Prefix: z.int(A_PREFIX).min(32, A_PREFIX).max(128, A_PREFIX).optional(),
   refuse: optionalFunction('(refusal, request, ...) => answer'),
-});
+};
 
-/** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem */
-export function checkOptions(options: unknown): void {
-  check(schema, options);
+const schema = z.strictObject(FIELDS, { error: `an object with any of ${Object.keys(FIELDS).join(', ')}` });
+
+/** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, a default tier that the gate lacks included */
+export function checkOptions(gate: Tollgate, options: unknown): void {
+  const problems: Problem[] = [];
+  const isGate = isRecord(gate) && typeof gate.decide === 'function';
+  if (!isGate) problems.push({ path: 'gate', value: gate, expected: 'what createTollgate({ … }) returned' });
+  const tier = isRecord(options) ? options.defaultTier : undefined;
+  if (isGate && tier && typeof tier === 'string' && !(gate.tiers as ReadonlySet<string>).has(tier)) {
+    problems.push({ path: 'defaultTier', value: tier, expected: oneOfNames(gate.tiers) });
+  }
+  check(schema, options, problems);
 }

@@ -16,7 +16,7 @@ import { type Conduct, type Exchange, enterGate, exchangeOf, type Passage } from
 import { abortOnClose, clientGone } from './leaving.js';
 import { retryHeaders } from './problem.js';
 import { proxyWatch } from './proxy.js';
-import { rateLimitHeaders } from './rate-limit-headers.js';
+import { besideOthers, type Fields, rateLimitHeaders } from './rate-limit-headers.js';
 import { makeToll, type Toll, type TollFacts } from './toll.js';
 
 const MODEL_HEADER = 'tollgate-model';
@@ -27,7 +27,7 @@ export function createConduct<R extends object, S, F>(
   adapter: Adapter<R, S>,
   options: ConductOptions<R, F> = {},
 ): Conduct<R, S, F> {
-  checkOptions(options);
+  checkOptions(gate, options);
   const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56, refuse } = options;
   const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
   const countsIp = gate.dimensions.has('ip');
@@ -111,7 +111,7 @@ export function createConduct<R extends object, S, F>(
     forgetModel(response, exchange);
     exchange.admission = decision.admitted ? decision.admission : undefined;
     if (decision.admitted) watch(response, exchange);
-    const telling = tell(response, decision);
+    const telling = tell(response, exchange, decision);
     return isPromise(telling) ? then(telling, () => decision) : decision;
   }
 
@@ -142,7 +142,7 @@ export function createConduct<R extends object, S, F>(
   async function exempt(response: S, exchange: Exchange, admission: Admission): Promise<undefined> {
     forgetModel(response, exchange);
     await release(exchange);
-    if (headers !== false) setHeaders(response, rateLimitHeaders(await admission.layers(), headers));
+    if (headers !== false) setHeaders(response, exchange, rateLimitHeaders(await admission.layers(), headers));
   }
 
   async function leave(exchange: Exchange): Promise<Passage> {
@@ -177,23 +177,23 @@ export function createConduct<R extends object, S, F>(
     }
   }
 
-  function tell(response: S, decision: Decision): May<void> {
+  function tell(response: S, exchange: Exchange, decision: Decision): May<void> {
     if (!decision.admitted) {
       const { refusal } = decision;
-      setHeaders(response, [...rateLimitHeaders(refusal.layers, headers), ...retryHeaders(refusal)]);
+      setHeaders(response, exchange, [...rateLimitHeaders(refusal.layers, headers), ...retryHeaders(refusal)]);
     } else if (headers !== false) {
       const { admission } = decision;
       const layers = decision.layers ?? admission.layers();
-      if (isPromise(layers)) return layers.then((layers) => tellOf(response, admission, layers));
-      tellOf(response, admission, layers);
+      if (isPromise(layers)) return layers.then((layers) => tellOf(response, exchange, admission, layers));
+      tellOf(response, exchange, admission, layers);
     }
   }
 
   /** Where the caller stands and, of a ladder, which model was chosen. */
-  function tellOf(response: S, { model }: Admission, layers: readonly LayerState[]): void {
+  function tellOf(response: S, exchange: Exchange, { model }: Admission, layers: readonly LayerState[]): void {
     const fields = rateLimitHeaders(layers, headers);
     if (model !== undefined && gate.ladderModels.has(model)) fields.push([MODEL_HEADER, model]);
-    setHeaders(response, fields);
+    setHeaders(response, exchange, fields);
   }
 
   /** What an earlier toll has told of the model holds no longer. */
@@ -202,9 +202,13 @@ export function createConduct<R extends object, S, F>(
   }
 
   /** Whoever begins a response before the toll does without. */
-  function setHeaders(response: S, fields: readonly (readonly [name: string, value: string])[]): void {
+  function setHeaders(response: S, exchange: Exchange, fields: Fields): void {
     if (fields.length === 0 || adapter.isBegun(response)) return;
-    for (let i = 0; i < fields.length; i++) adapter.setHeader(response, fields[i][0], fields[i][1]);
+    for (let i = 0; i < fields.length; i++) {
+      const [name, value] = fields[i];
+      adapter.setHeader(response, name, besideOthers(adapter.getHeader(response, name), exchange.told, name, value));
+    }
+    exchange.told = fields;
   }
 
   const conduct: Conduct<R, S, F> = {

@@ -3,6 +3,7 @@ import type { Admission, Decision } from '../admission.js';
 import { TollgateError } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import type { May } from '../request.js';
+import type { Fields } from './rate-limit-headers.js';
 import type { Toll } from './toll.js';
 
 /** What became of a request: `undefined` where it passes free, `gone` where nobody waits for an answer any more. */
@@ -30,6 +31,8 @@ export interface Exchange {
   admission: Admission | undefined;
   /** The end of the response is listened for. */
   watched: boolean;
+  /** The header fields that the client was told last. */
+  told: Fields;
   /** At the gate that was entered before this one. */
   outer: Exchange | undefined;
 }
@@ -42,10 +45,19 @@ interface Entered {
   [EXCHANGE]?: Exchange | undefined;
 }
 
+const NO_FIELDS: Fields = [];
+
 /** Lets a gate, entered before or not, be the one that a request has entered last. */
 export function enterGate(request: object, gate: Tollgate, conduct: Conduct<never, never>): Exchange {
   const entered = request as Entered;
-  const exchange = leave(entered, gate) ?? { gate, conduct, admission: undefined, watched: false, outer: undefined };
+  const exchange = leave(entered, gate) ?? {
+    gate,
+    conduct,
+    admission: undefined,
+    watched: false,
+    told: NO_FIELDS,
+    outer: undefined,
+  };
   exchange.conduct = conduct;
   exchange.outer = entered[EXCHANGE];
   entered[EXCHANGE] = exchange;

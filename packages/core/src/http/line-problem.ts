@@ -24,14 +24,18 @@ export function lineRefusal(id: string, turnedAway: TurnedAway, fairBy: string |
 }
 
 const DETAILS: Record<TurnedAwayFor, (turnedAway: TurnedAway, fairBy: string | undefined) => string> = {
-  shed: ({ priority, waitedMs }) => {
+  shed: ({ priority, waitedMs, bound }, fairBy) => {
     const waited = waitedMs > 0 ? `This request has waited ${duration(waitedMs)}, as long as it may. ` : '';
-    return `${waited}There is more to do than can be done, and requests of the priority '${priority}' are not served for now.`;
+    const why =
+      bound === 'each' ? `Your ${fairBy} asks for more than its share` : 'There is more to do than can be done';
+    return `${waited}${why}, and requests of the priority '${priority}' are not served for now.`;
   },
-  'line-full': ({ full }, fairBy) =>
-    full === 'each' && fairBy !== undefined
-      ? `As many requests of your ${fairBy} wait already as may wait at once.`
-      : 'As many requests wait already as may wait at once.',
+  'line-full': ({ bound, waitedMs }, fairBy) => {
+    const whose = bound === 'each' && fairBy !== undefined ? ` of your ${fairBy}` : '';
+    return waitedMs > 0
+      ? `This request has waited ${duration(waitedMs)}, and as many requests${whose} that go before it wait by now as may wait at once.`
+      : `As many requests${whose} wait already as may wait at once.`;
+  },
   'too-long-wait': ({ maxWaitMs, outlook }) => {
     if (maxWaitMs === 0) return `Others wait already${forWhat(outlook)}, and this request may not wait.`;
     const at = outlook && outlook.position > 1 ? ` as number ${number(outlook.position)} in the line` : '';

@@ -1,7 +1,8 @@
 /**
  * The header fields that tell a client how it stands: `RateLimit-Policy` and `RateLimit` of
  * draft-ietf-httpapi-ratelimit-headers-10, an item for each limit that counts this caller alone, or the older
- * `X-RateLimit-*`, which have room for one limit only: the one that is nearest to its end.
+ * `X-RateLimit-*`, which have room for one limit only: the one that is nearest to its end. Where several gates or other
+ * limiters stand before a route, the items of all stand in one list; of the older fields those of the last gate hold.
  */
 import type { LayerState } from '../meters/layer-state.js';
 import type { Unit } from '../meters/meter.js';
@@ -41,6 +42,27 @@ function draftHeaders(quotas: readonly Quota[]): [name: string, value: string][]
     ['ratelimit', limits],
   ];
 }
+
+/** Header fields, by names in lower case. */
+export type Fields = readonly (readonly [name: string, value: string])[];
+
+/**
+ * A field's value where the response may have it already: items of others stay, and those that the gate has told before
+ * give way. What is no list of items, as by older drafts, gives way too: no client could read both as one.
+ *
+ * @param told what the gate has told before
+ */
+export function besideOthers(present: unknown, told: Fields, name: string, value: string): string {
+  if (present === undefined || !LISTS.has(name)) return value;
+  const items = String(present);
+  if (!items.startsWith('"')) return value;
+  const own = told.find((field) => field[0] === name)?.[1];
+  const list = `, ${items}, `;
+  if (own === undefined || !list.includes(`, ${own}, `)) return `${items}, ${value}`;
+  return list.replace(`, ${own}, `, () => `, ${value}, `).slice(2, -2);
+}
+
+const LISTS: ReadonlySet<string> = new Set(['ratelimit-policy', 'ratelimit']);
 
 function legacyHeaders(quota: Quota): [name: string, value: string][] {
   return [

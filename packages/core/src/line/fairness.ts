@@ -31,6 +31,8 @@ export interface FairnessOptions {
 
 /** A request's place in the order of its priority. */
 export interface Turn {
+  /** Where it is told that it enters, and that it begins. */
+  readonly of: Fairness;
   /** From when it counts as waiting, in milliseconds since 1970: its arrival, or up to the allowance after it. */
   readonly since: number;
   /**
@@ -54,12 +56,12 @@ export interface Fairness {
    *   is too low moves who asks for too much further back; the more it is too high, the more the order is by arrival.
    */
   turnOf(key: FairKey, cost: number, now: number, rate: number): Turn;
+  /** Milliseconds until what a key has asked for has begun, if it gets its share and no more. */
+  waitMs(key: FairKey, rate: number): number;
   /** The request waits in the line from now on. */
   enter(turn: Turn): void;
   /** It leaves the line because it begins. One that gives up needs not say so. */
   begin(turn: Turn): void;
-  /** Nothing waits any more: all keys are even. */
-  reset(): void;
   /** How many keys are remembered: those that are ahead of the line. */
   keys(): number;
 }
@@ -79,7 +81,7 @@ interface Ahead {
 export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: FairnessOptions): Fairness {
   /** Keys that are not ahead of the line are as those that never asked, and forgotten. */
   const ahead = new Map<Turn['key'], Ahead>();
-  let finishes = finishesOf();
+  const finishes = heapBy<Ahead>((a, b) => a.finish < b.finish);
   /** Of all that are ahead. */
   let totalWeight = 0;
   let line = 0;
@@ -102,14 +104,24 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
     totalWeight = ahead.size === 0 ? 0 : totalWeight - one.weight;
   }
 
-  return {
+  function keyOf(asking: FairKey): Turn['key'] {
+    return ahead.has(asking) || ahead.size < maxKeys ? asking : OVERFLOW;
+  }
+
+  const fairness: Fairness = {
     turnOf(asking, cost, now, rate) {
-      const key = ahead.has(asking) || ahead.size < maxKeys ? asking : OVERFLOW;
+      const key = keyOf(asking);
       const start = ahead.get(key)?.finish ?? line;
-      if (start === line) return { key, cost, start, since: now, waitMs: 0 };
+      if (start === line) return { of: fairness, key, cost, start, since: now, waitMs: 0 };
       const msPerWeight = (start - line) / rate;
       const heldBack = msPerWeight * (totalWeight + weightOf(key));
-      return { key, cost, start, since: now + Math.min(allowanceMs, heldBack), waitMs: msPerWeight * totalWeight };
+      const since = now + Math.min(allowanceMs, heldBack);
+      return { of: fairness, key, cost, start, since, waitMs: msPerWeight * totalWeight };
+    },
+
+    waitMs(asking, rate) {
+      const start = ahead.get(keyOf(asking))?.finish ?? line;
+      return start === line ? 0 : ((start - line) / rate) * totalWeight;
     },
 
     enter({ key, cost }) {
@@ -128,17 +140,7 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
       for (let one = first(finishes); one && one.finish <= line; one = first(finishes)) forget(one);
     },
 
-    reset() {
-      finishes = finishesOf();
-      ahead.clear();
-      totalWeight = 0;
-      line = 0;
-    },
-
     keys: () => ahead.size,
   };
-}
-
-function finishesOf() {
-  return heapBy<Ahead>((a, b) => a.finish < b.finish);
+  return fairness;
 }

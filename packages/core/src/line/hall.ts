@@ -1,13 +1,14 @@
 /** Everybody who waits, and the bookkeeping of who comes, moves and goes. Decides nothing. */
 import type { Clock } from '../clock.js';
 import type { Charge, Key, Usage } from '../meters/meter.js';
-import type { May, Priority } from '../request.js';
+import type { May } from '../request.js';
 import type { Alternative, NotTaken, Receipt, Taken } from '../store/store.js';
 import { type Alarm, createAlarm } from './alarm.js';
-import { type Crowd, count, nobody } from './crowd.js';
+import { type Bound, count, type Depth, fullFor, noDepth } from './depth.js';
+import type { FairKey } from './fairness.js';
 import { add, first, type Heap, heapBy, settle, take } from './heap.js';
 import type { Peek } from './outlook.js';
-import { peek } from './priority-queue.js';
+import { last, lastOf, type PriorityQueue, peek, priorityQueue, push, remove } from './priority-queue.js';
 import type { QueueTerms } from './queue-options.js';
 import { createShedder, type Shedder } from './shedder.js';
 import { join, leave as leaveStation, noStations, openStation, type Station, type Stations } from './station.js';
@@ -21,6 +22,8 @@ export interface LineDesk<A extends Alternative> {
   /** Charges the first alternative that fits as a whole, or nothing. `undefined` if the store failed; never rejects. */
   take(alternatives: readonly A[], now: number): May<Taken | NotTaken | undefined>;
   readonly peek: Peek;
+  /** What the meters would say to each of several alternatives; `undefined` if that can't be told. */
+  peekAll(alternatives: readonly A[]): May<readonly (readonly Usage[])[] | undefined>;
   /** Gives back what was charged for a request that has left meanwhile. */
   giveBack(receipt: Receipt): void;
   levelChanged(from: number, to: number): void;
@@ -31,12 +34,12 @@ export interface LineDesk<A extends Alternative> {
 export interface Hall<A extends Alternative> {
   readonly desk: LineDesk<A>;
   readonly stations: Stations<Waiter<A>>;
-  readonly crowd: Crowd;
+  readonly depth: Depth;
   readonly deadlines: Heap<Waiter<A>>;
   /** Of stations at which time is waited for. */
   readonly openings: Heap<Station<Waiter<A>>>;
-  /** Shed, and not refused: by priority, as they came. */
-  readonly delayed: Set<Waiter<A>>;
+  /** Shed, and not refused: they wait at no station. By priority, and in each as they came. */
+  readonly delayed: PriorityQueue<Waiter<A>>;
   readonly shedder: Shedder;
   readonly alarm: Alarm;
   /** Asks of the store for those who wait. */
@@ -49,25 +52,18 @@ export interface Hall<A extends Alternative> {
 /** The longest that slots which rest are left alone for, in milliseconds. */
 const LONGEST_REST = 250;
 
-/**
- * @param ring told when something is due
- * @param levelChanged told when more is shed or less
- */
-export function openHall<A extends Alternative>(
-  desk: LineDesk<A>,
-  ring: () => void,
-  levelChanged: (from: number, to: number) => void,
-): Hall<A> {
+/** @param ring told when something is due */
+export function openHall<A extends Alternative>(desk: LineDesk<A>, ring: () => void): Hall<A> {
   const stations = noStations<Waiter<A>>();
-  const crowd = nobody();
+  const depth = noDepth();
   return {
     desk,
     stations,
-    crowd,
+    depth,
     deadlines: heapBy<Waiter<A>>(isDueBefore),
     openings: heapBy<Station<Waiter<A>>>((a, b) => a.openAt < b.openAt),
-    delayed: new Set(),
-    shedder: createShedder(desk.terms, crowd, stations, levelChanged),
+    delayed: priorityQueue(),
+    shedder: createShedder(desk.terms, depth, stations, desk.levelChanged),
     alarm: createAlarm(desk.clock, ring),
     tries: new Set(),
     rooms: 0,
@@ -86,11 +82,35 @@ export function look<A extends Alternative>({ desk, alarm, deadlines, openings, 
 /** Somebody waits from now on, as yet at no station. */
 export function arrive<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): void {
   add(hall.deadlines, waiter);
-  count(hall.crowd, memberOf(waiter), 1);
-  if (waiter.isDelayed) hall.delayed.add(waiter);
+  count(hall.depth, waiter.entrant.key, waiter.isDelayed, 1);
+  if (waiter.isDelayed) waiter.delayedAs = push(hall.delayed, waiter.entrant, waiter.score, waiter);
 }
 
-/** Somebody waits for what the charge counts, too. Returns the station, and whether it is this one's turn there. */
+/** The bound that leaves no room for one more, and who gives way to it: the last in order, unless it would be that itself. */
+export interface Overflow<A extends Alternative> {
+  readonly bound: Bound;
+  readonly last: Waiter<A> | undefined;
+}
+
+/** `undefined` where there is room. */
+export function overflowFor<A extends Alternative>(
+  { delayed, stations, depth, desk }: Hall<A>,
+  key: FairKey,
+  isDelayed: boolean,
+  score: number,
+): Overflow<A> | undefined {
+  const bound = fullFor(depth, key, isDelayed, desk.terms());
+  if (bound === undefined) return undefined;
+  const queues = isDelayed ? [delayed] : [...stations.busy].map(({ queue }) => queue);
+  let found: Waiter<A> | undefined;
+  for (const queue of queues) {
+    const one = bound === 'all' ? last(queue) : lastOf(queue, key);
+    if (one && one.score > (found?.score ?? score)) found = one;
+  }
+  return { bound, last: found };
+}
+
+/** Somebody waits for what the charge counts, too. Returns the station. */
 export function stand<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
@@ -99,10 +119,13 @@ export function stand<A extends Alternative>(
   now: number,
 ): Station<Waiter<A>> {
   const station = openStation(hall.stations, charge.meter, key);
-  if (waiter.at.has(station)) return station;
-  const { lane, score } = waiter;
-  waiter.at.set(station, join(hall.stations, station, { lane, score, cost: charge.cost, waiter, now }));
+  const { stands, entrant, score } = waiter;
+  if (!standsAt(waiter, station)) stands.push(join(hall.stations, station, entrant, score, charge.cost, waiter, now));
   return station;
+}
+
+export function standsAt<A extends Alternative>({ stands }: Waiter<A>, station: Station<Waiter<A>>): boolean {
+  return stands.some((stand) => stand.station === station);
 }
 
 /** True where it is this one's turn. */
@@ -142,11 +165,11 @@ export function moveFrom<A extends Alternative>(
   waiter: Waiter<A>,
   station: Station<Waiter<A>>,
 ): boolean {
-  const stand = waiter.at.get(station);
-  if (stand === undefined) return false;
+  const at = waiter.stands.findIndex((stand) => stand.station === station);
+  if (at < 0) return false;
   const wasFirst = isFirst(waiter, station);
-  waiter.at.delete(station);
-  leaveStation(hall.stations, station, waiter.lane, waiter.score, stand);
+  const [stand] = waiter.stands.splice(at, 1);
+  leaveStation(hall.stations, stand, waiter.entrant, waiter.score);
   if (wasFirst) setOpening(hall, station, Number.POSITIVE_INFINITY);
   return wasFirst && station.queue.size > 0;
 }
@@ -154,14 +177,15 @@ export function moveFrom<A extends Alternative>(
 /** Waits no longer. Returns the stations where it is somebody else's turn now. */
 export function leave<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): Station<Waiter<A>>[] {
   waiter.hasLeft = true;
-  waiter.unlisten();
+  waiter.unlisten?.();
   take(hall.deadlines, waiter);
-  hall.delayed.delete(waiter);
-  count(hall.crowd, memberOf(waiter), -1);
-  return [...waiter.at.keys()].filter((station) => moveFrom(hall, waiter, station));
-}
-
-function memberOf<A extends Alternative>({ entrant, isDelayed }: Waiter<A>) {
-  const { priority, fairKey } = entrant;
-  return { priority, fairKey, isDelayed } satisfies { priority: Priority; fairKey: unknown; isDelayed: boolean };
+  if (waiter.isDelayed) remove(hall.delayed, waiter.entrant, { score: waiter.score, arrival: waiter.delayedAs });
+  count(hall.depth, waiter.entrant.key, waiter.isDelayed, -1);
+  const others: Station<Waiter<A>>[] = [];
+  // From the last, for each is taken out.
+  for (let at = waiter.stands.length - 1; at >= 0; at--) {
+    const { station } = waiter.stands[at];
+    if (moveFrom(hall, waiter, station)) others.push(station);
+  }
+  return others;
 }

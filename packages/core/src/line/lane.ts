@@ -6,8 +6,8 @@
  * the capacity, a power of two. What leaves from the middle leaves a gap, until the lane is fitted anew: when the ring is
  * full, or has more than 8 times the room that it needs. So memory goes by what waits, and fitting costs O(1) amortised.
  *
- * Invariant: no place goes before the one ahead of it, gaps included, which keep score and arrival; the first place is no
- * gap.
+ * Invariant: no place goes before the one ahead of it, gaps included, which keep score and arrival; neither the first place
+ * is a gap nor the last.
  */
 import type { Priority } from '../request.js';
 import type { Entry } from './heap.js';
@@ -75,7 +75,7 @@ export function insert<T extends object>(lane: Lane<T>, score: number, arrival: 
 }
 
 /** The first in order, in O(1); `undefined` where there is none. */
-export function firstOf<T extends object>({ ring, head }: Lane<T>): T | undefined {
+export function firstIn<T extends object>({ ring, head }: Lane<T>): T | undefined {
   return ring.values[head & (ring.values.length - 1)];
 }
 
@@ -88,9 +88,18 @@ export function placeOf<T extends object>(lane: Lane<T>, ticket: Ticket): number
   return isHere ? place : undefined;
 }
 
-/** How many go before a ticket, in O(log n) where the lane has no gaps. */
+/** The last in order, in O(1); `undefined` where there is none. */
+export function lastIn<T extends object>({ ring, head, tail }: Lane<T>): (Ticket & { readonly value: T }) | undefined {
+  const at = (tail - 1) & (ring.values.length - 1);
+  const value = tail === head ? undefined : ring.values[at];
+  return value && { value, score: ring.scores[at], arrival: ring.arrivals[at] };
+}
+
+/** How many go before a ticket: in O(1) where all or none do, and in O(log n) where the lane has no gaps. */
 export function countBefore<T extends object>(lane: Lane<T>, ticket: Ticket): number {
   const { head, tail, size, ring } = lane;
+  if (size === 0 || !goesBefore(lane, ticket)) return 0;
+  if (ring.scores[(tail - 1) & (ring.scores.length - 1)] < ticket.score) return size;
   const end = placeFor(lane, ticket);
   if (tail - head === size) return end - head;
   let count = 0;
@@ -122,14 +131,14 @@ export function takeAt<T extends object>(lane: Lane<T>, place: number): void {
   const mask = values.length - 1;
   values[place & mask] = undefined;
   lane.size--;
-  if (lane.size === 0) lane.head = lane.tail;
   while (lane.head < lane.tail && values[lane.head & mask] === undefined) lane.head++;
+  while (lane.head < lane.tail && values[(lane.tail - 1) & mask] === undefined) lane.tail--;
   if (values.length > Math.max(LEAST_CAPACITY, 8 * lane.size)) refit(lane);
   lookAtFirst(lane);
 }
 
 /** All that wait, in order. */
-export function* waitingIn<T extends object>({ ring, head, tail }: Lane<T>) {
+function* waitingIn<T extends object>({ ring, head, tail }: Lane<T>) {
   for (let place = head; place < tail; place++) {
     const at = place & (ring.values.length - 1);
     const value = ring.values[at];

@@ -2,6 +2,10 @@
  * The line: where requests wait until there is room. It knows scores, stations and wake-ups; what things cost, and what is
  * told to whom, is the gate's.
  *
+ * The words: a *station* is where requests wait, one for each meter and key, with a line of its own; the *hall* is all of them,
+ * and everybody who waits. A *way* is an alternative of a request, a *stop* a station at which it would have to wait, an
+ * *outlook* how long that takes.
+ *
  * A request waits at the station of a meter that refuses it: of several the one that takes longest, and for each of its
  * alternatives one. Where a station may have room (something was given back there, its time has come, limits have changed),
  * the one whose turn it is is tried, with all its alternatives, and charged if it fits. If it doesn't fit, all that come
@@ -9,22 +13,24 @@
  * to that station, with the score that it has. So nobody holds up those who wait for something else; who needs two meters
  * that both are short waits for one after the other.
  *
- * Whoever comes goes behind those at each station that it has to pass, unless its score is better.
+ * Whoever comes goes behind those at each station that it has to pass, unless its score is better. Where as many wait as may,
+ * it takes the place of the last in order, if that goes after it.
  *
  * Invariants: who waits and is not delayed or being tried stands at a station at least; no station and nobody is tried
  * twice at once; what is taken for one who has left meanwhile is given back at once.
  */
-import { keyIn } from '../meters/meter.js';
+import type { Usage } from '../meters/meter.js';
 import type { May, Priority } from '../request.js';
 import type { Alternative, Receipt } from '../store/store.js';
-import { enter, peekAll, stopsOf } from './arrivals.js';
+import { stopsOf } from './approach.js';
+import { enter, release } from './arrivals.js';
 import { mayWaitMs, timeOut, withdraw } from './departures.js';
 import type { FairKey } from './fairness.js';
 import { type Hall, type LineDesk, look, openHall } from './hall.js';
 import { first } from './heap.js';
 import { byPriority } from './priorities.js';
-import { stationOf } from './station.js';
-import { release, serve, serveDue } from './turns.js';
+import { serve, serveDue } from './serve.js';
+import { stationFor } from './station.js';
 import type { Entrant, Passed } from './waiter.js';
 
 /** How the line stands. */
@@ -54,27 +60,34 @@ export interface Line<A extends Alternative> {
   /** The terms have changed. */
   renewed(): void;
   state(): LineState;
-  /** How long one would wait that comes now; `undefined` where it wouldn't, or where waiting doesn't help. */
+  /**
+   * How long one would wait that comes now; `undefined` where it wouldn't, or where waiting doesn't help.
+   *
+   * @param usages what the meters of each of its alternatives say
+   */
   outlook(
     entrant: Entrant<A>,
+    usages: readonly (readonly Usage[])[],
   ): Promise<{ readonly position: number; readonly expectedMs: number | undefined } | undefined>;
   /** Turns all away, and resolves once nothing is asked of the store for them any more. */
   close(): Promise<void>;
 }
 
 export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
-  const hall: Hall<A> = openHall(desk, ring, (from, to) => {
-    desk.levelChanged(from, to);
-    if (to < from) release(hall);
-  });
-  const { stations, shedder, deadlines, openings, crowd } = hall;
+  const hall: Hall<A> = openHall(desk, ring);
+  const { stations, shedder, deadlines, openings, depth } = hall;
+
+  function lookAround(): void {
+    look(hall);
+    release(hall);
+  }
 
   /** Time comes to those at its very end. */
   function ring(): void {
     const now = desk.clock.now();
     for (let due = first(openings); due && due.openAt <= now; due = first(openings)) serveDue(hall, due);
     for (let due = first(deadlines); due && due.deadline <= now; due = first(deadlines)) timeOut(hall, due, now);
-    look(hall);
+    lookAround();
   }
 
   return {
@@ -84,15 +97,15 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
       if (stations.busy.size === 0) return;
       for (const { charge, who, cost } of receipt) {
         const { meter } = charge;
-        const station = cost < charge.cost ? stationOf(stations, meter, keyIn(meter.scope, who)) : undefined;
+        const station = cost < charge.cost ? stationFor(stations, meter, meter.scope, who) : undefined;
         if (station) serve(hall, station);
       }
-      look(hall);
+      lookAround();
     },
     stir() {
       hall.rooms++;
       for (const station of [...stations.busy]) serve(hall, station);
-      look(hall);
+      lookAround();
     },
     renewed() {
       // Shares and the most that somebody is held back for them have changed: all are even again.
@@ -103,26 +116,26 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
       const priorities = byPriority(() => ({ waiting: 0, longestMs: 0 }));
       const values = new Map<FairKey, Record<Priority, number>>();
       for (const { entrant, since } of deadlines.entries) {
-        const { priority, fairKey } = entrant;
+        const { priority, key } = entrant;
         const ofPriority = priorities[priority];
         ofPriority.waiting++;
         ofPriority.longestMs = Math.max(ofPriority.longestMs, now - since);
-        const ofValue = values.get(fairKey) ?? byPriority(() => 0);
+        const ofValue = values.get(key) ?? byPriority(() => 0);
         ofValue[priority]++;
-        values.set(fairKey, ofValue);
+        values.set(key, ofValue);
       }
       return {
-        waiting: crowd.all.waiting,
-        delayed: crowd.all.delayed,
+        waiting: depth.all.waiting,
+        delayed: depth.all.delayed,
         level: shedder.level(),
         priorities,
         values: [...values].map(([value, counts]) => ({ value, ...counts })),
       };
     },
-    async outlook(entrant) {
-      const usages = mayWaitMs(hall, entrant) === 0 ? undefined : await peekAll(hall, entrant.alternatives);
-      const stops = usages && (await stopsOf(hall, entrant, entrant.alternatives, usages));
-      if (stops === undefined || stops === 'none' || stops.length === 0) return undefined;
+    async outlook(entrant, usages) {
+      if (mayWaitMs(hall, entrant) === 0) return undefined;
+      const stops = await stopsOf(hall, entrant, entrant.alternatives, usages);
+      if (stops === 'none' || stops.length === 0) return undefined;
       const { position, expectedMs } = stops.reduce((a, b) => (b.leastMs < a.leastMs ? b : a));
       return { position, expectedMs };
     },

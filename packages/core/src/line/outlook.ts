@@ -1,8 +1,8 @@
 /** How long somebody would wait at a station: what the line knows of its pace, or the meter of its time. */
 import { type Bill, type Usage, type Who, whoHas } from '../meters/meter.js';
-import { isPromise, type May, then } from '../request.js';
+import { type May, then } from '../request.js';
 import { paceOf } from './pace.js';
-import { costOf, type Station } from './station.js';
+import type { Pending, Station } from './station.js';
 
 /** Where somebody would wait for a meter, and how long, in milliseconds. */
 export interface Outlook {
@@ -24,24 +24,23 @@ export type Peek = (who: Who, bills: readonly Bill[]) => May<readonly Usage[] | 
  * waits for time is told by the meter, of all that wait before together.
  *
  * @param station `undefined`: nobody waits there, and nothing is known of it
- * @param ahead how many go before
+ * @param ahead what goes ahead.cost
  */
 export function outlookAt<W extends object>(
   station: Station<W> | undefined,
   usage: Usage,
-  ahead: number,
+  ahead: Readonly<Pending>,
   now: number,
   peek: Peek,
 ): May<Outlook> {
-  const position = ahead + 1;
+  const position = ahead.count + 1;
   const { charge } = usage;
-  const before = station === undefined ? 0 : costOf(station, ahead);
   if (charge.rule.kind === 'slots') {
     const rate = station === undefined ? 0 : paceOf(station.pace, now);
     if (rate === 0) return { usage, position, leastMs: 0, expectedMs: undefined };
-    return { usage, position, leastMs: before / rate, expectedMs: (before + charge.cost) / rate };
+    return { usage, position, leastMs: ahead.cost / rate, expectedMs: (ahead.cost + charge.cost) / rate };
   }
-  return then(before === 0 ? usage.waitMs : timeFor(usage, before + charge.cost, now, peek), (waitMs) => {
+  return then(ahead.cost === 0 ? usage.waitMs : timeFor(usage, ahead.cost + charge.cost, now, peek), (waitMs) => {
     return { usage, position, leastMs: waitMs, expectedMs: waitMs };
   });
 }
@@ -66,9 +65,4 @@ function timeFor({ charge, key, used }: Usage, total: number, now: number, peek:
     case 'slots':
       return 0;
   }
-}
-
-/** All of what may be promised: at once, where nothing is. */
-export function together<T>(values: readonly May<T>[]): May<readonly T[]> {
-  return values.some(isPromise) ? Promise.all(values) : (values as readonly T[]);
 }

@@ -3,6 +3,8 @@
  * which nobody waits says nothing, and doesn't count. Times are in milliseconds since 1970.
  */
 export interface Pace {
+  /** What is left of what is known at each start. */
+  readonly kept: number;
   /** What began, over how many milliseconds, in how many starts: the last ones count most. */
   cost: number;
   ms: number;
@@ -16,11 +18,9 @@ export interface Pace {
 /** So few starts don't tell a pace. */
 const TOO_FEW_STARTS = 8;
 
-/** What is left of what is known at each start: the last 32 or so make it. */
-const KEPT = 31 / 32;
-
-export function newPace(): Pace {
-  return { cost: 0, ms: 0, starts: 0, until: 0, isFirst: true };
+/** @param starts the last so many make it, about */
+export function newPace(starts = 32): Pace {
+  return { kept: 1 - 1 / starts, cost: 0, ms: 0, starts: 0, until: 0, isFirst: true };
 }
 
 /** Somebody waits from now on, where nobody did. How long the first start takes then says nothing of those after it. */
@@ -32,9 +32,9 @@ export function resume(pace: Pace, now: number): void {
 /** Something begins, where somebody waits. A clock that was set back counts no time. */
 export function noteStart(pace: Pace, cost: number, now: number): void {
   if (!pace.isFirst) {
-    pace.cost = pace.cost * KEPT + cost;
-    pace.ms = pace.ms * KEPT + Math.max(0, now - pace.until);
-    pace.starts = pace.starts * KEPT + 1;
+    pace.cost = pace.cost * pace.kept + cost;
+    pace.ms = pace.ms * pace.kept + Math.max(0, now - pace.until);
+    pace.starts = pace.starts * pace.kept + 1;
   }
   pace.isFirst = false;
   pace.until = now;

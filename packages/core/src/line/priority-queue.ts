@@ -14,14 +14,14 @@ import { add, first, type Heap, heapBy, settle, take } from './heap.js';
 import {
   countBefore,
   emptyLane,
-  firstOf,
+  firstIn,
   goesBefore,
   insert,
   type Lane,
+  lastIn,
   placeOf,
   type Ticket,
   takeAt,
-  waitingIn,
 } from './lane.js';
 import { PRIORITIES } from './priorities.js';
 
@@ -76,14 +76,24 @@ export function push<T extends object>(
 /** The first in order; `undefined` where there is none. */
 export function peek<T extends object>({ busy }: PriorityQueue<T>): T | undefined {
   const lane = first(busy);
-  return lane && firstOf(lane);
+  return lane && firstIn(lane);
+}
+
+/** The first in order of those that are the first of their lanes and pass a test, in O(lanes). */
+export function peekAmong<T extends object>({ busy }: PriorityQueue<T>, passes: (first: T) => boolean): T | undefined {
+  let found: Lane<T> | undefined;
+  for (const lane of busy.entries) {
+    const one = firstIn(lane);
+    if (one && (found === undefined || goesBefore(lane, found)) && passes(one)) found = lane;
+  }
+  return found && firstIn(found);
 }
 
 /** Takes out the first in order. */
 export function pop<T extends object>(queue: PriorityQueue<T>): T | undefined {
   const lane = first(queue.busy);
   if (lane === undefined) return undefined;
-  const value = firstOf(lane);
+  const value = firstIn(lane);
   leave(queue, lane, lane.head);
   return value;
 }
@@ -101,31 +111,30 @@ export function remove<T extends object>(
   return true;
 }
 
-/** How many wait in a lane. */
-export function sizeOf<T extends object>({ lanes }: PriorityQueue<T>, { priority, key }: LaneName): number {
-  return lanes[priority].get(key)?.size ?? 0;
+/** Of each priority, how many go before a ticket: in O(lanes), where mostly all of a lane do or none. */
+export function countAhead<T extends object>({ busy }: PriorityQueue<T>, ticket: Ticket): Record<Priority, number> {
+  const counts = { interactive: 0, standard: 0, batch: 0, background: 0 };
+  for (const lane of busy.entries) counts[lane.priority] += countBefore(lane, ticket);
+  return counts;
 }
 
-/**
- * How many go before a ticket, in O(log n) for each lane of n.
- *
- * @param among the priorities that are counted
- */
-export function countAhead<T extends object>(
-  { busy }: PriorityQueue<T>,
-  ticket: Ticket,
-  among: readonly Priority[] = PRIORITIES,
-): number {
-  return busy.entries.reduce(
-    (count, lane) => count + (among.includes(lane.priority) ? countBefore(lane, ticket) : 0),
-    0,
-  );
+/** The last in order, in O(lanes); `undefined` where there is none. */
+export function last<T extends object>({ busy }: PriorityQueue<T>): T | undefined {
+  return lastAmong(busy.entries);
 }
 
-/** All of them in order, in O(n log n): for reports. */
-export function inOrder<T extends object>({ busy }: PriorityQueue<T>): T[] {
-  const all = busy.entries.flatMap((lane) => [...waitingIn(lane)]);
-  return all.sort((a, b) => (goesBefore(a, b) ? -1 : 1)).map(({ value }) => value);
+/** The last in order of one key, in O(1); `undefined` where there is none. */
+export function lastOf<T extends object>({ lanes }: PriorityQueue<T>, key: unknown): T | undefined {
+  return lastAmong(PRIORITIES.map((priority) => lanes[priority].get(key)));
+}
+
+function lastAmong<T extends object>(lanes: readonly (Lane<T> | undefined)[]): T | undefined {
+  let found: ReturnType<typeof lastIn<T>>;
+  for (const lane of lanes) {
+    const one = lane && lastIn(lane);
+    if (one && (found === undefined || goesBefore(found, one))) found = one;
+  }
+  return found?.value;
 }
 
 function leave<T extends object>(queue: PriorityQueue<T>, lane: Lane<T>, place: number): void {

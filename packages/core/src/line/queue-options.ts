@@ -11,6 +11,7 @@ import {
   leaseField,
   readAdaptive,
 } from './concurrency-options.js';
+import { byPriority, PRIORITIES } from './priorities.js';
 import { type Ageing, type AgeingInput, ageingField } from './score.js';
 import { type SheddingOptions, sheddingOptions } from './shedding.js';
 
@@ -22,9 +23,15 @@ export interface QueueOptions {
   concurrency?: number | AdaptiveLimit;
   /** How long at least what is never settled keeps its slot; at most twice that. From 1 s to 1 day; `'10m'` unless given. */
   lease?: Duration;
-  /** After how long each priority has caught up with `interactive`. `'5m'` unless given. */
+  /**
+   * After how long each priority has caught up with `interactive`. `'5m'` unless given. In an overload no more is accepted
+   * of a priority than begins before it goes first: the sooner it would, the sooner it is shed.
+   */
   ageing?: AgeingInput;
-  /** The most that wait; of those that are delayed for being shed as many again. 1000 unless given. */
+  /**
+   * The most that wait; of those that are delayed for being shed as many again. 1000 unless given. Where so many wait, who
+   * comes takes the place of the last in order, or is refused if that would be itself.
+   */
   maxDepth?: number;
   /** The most that wait of one value of `fairBy`. `maxDepth` unless given. */
   maxDepthEach?: number;
@@ -47,6 +54,8 @@ export interface QueueTerms {
   readonly maxDepth: number;
   readonly maxDepthEach: number;
   readonly maxWaitMs: Readonly<Record<Priority, number>>;
+  /** How long one may wait without those above it, whom it would go before by then, waiting for longer than they may. */
+  readonly patienceMs: Readonly<Record<Priority, number>>;
   readonly fairBy: Dimension | undefined;
   readonly weights: ReadonlyMap<string, number>;
   readonly shedding: SheddingOptions | undefined;
@@ -139,7 +148,10 @@ export const queueField = z
     ({ concurrency: limit, lease, maxWait, ...read }): { terms: QueueTerms; slots: QueueSlots | undefined } => {
       const { maxDepth, maxDepthEach = maxDepth } = read;
       const slots = limit === undefined ? undefined : { limit, leaseMs: lease };
-      return { terms: { ...read, maxDepthEach, maxWaitMs: maxWait }, slots };
+      return {
+        terms: { ...read, maxDepthEach, maxWaitMs: maxWait, patienceMs: patienceOf(maxWait, read.ageing) },
+        slots,
+      };
     },
   )
   .optional();
@@ -174,4 +186,13 @@ function parseDimension(value: unknown): Dimension | undefined {
 function withinShedding(path: string): (string | number)[] {
   const keys = path.match(/\w+/g) ?? [];
   return keys.slice(1).map((key) => (/^\d/.test(key) ? Number(key) : key));
+}
+
+function patienceOf(maxWaitMs: QueueTerms['maxWaitMs'], ageing: Ageing): QueueTerms['patienceMs'] {
+  const patience = byPriority(() => 0);
+  for (const [i, priority] of PRIORITIES.entries()) {
+    const above = PRIORITIES.slice(0, i + 1);
+    patience[priority] = Math.min(...above.map((one) => maxWaitMs[one] + ageing[priority] - ageing[one]));
+  }
+  return patience;
 }

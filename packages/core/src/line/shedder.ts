@@ -1,108 +1,106 @@
-/** Sheds as the line's load says: reads the pressure whenever somebody comes or goes, and tells of changed levels. */
+/** Sheds as the line's load says: reads the pressure as requests come and go, and tells of changed levels. */
 import type { Priority } from '../request.js';
-import type { Crowd } from './crowd.js';
-import { byPriority, PRIORITIES } from './priorities.js';
+import type { Depth } from './depth.js';
+import type { FairKey } from './fairness.js';
+import { loadOf, ownLoadOf } from './load.js';
 import type { QueueTerms } from './queue-options.js';
-import {
-  answer,
-  isDropped,
-  NOT_SHEDDING,
-  type OverloadSignals,
-  pressures,
-  skipsFirstRungs,
-  step,
-  type WhenShed,
-  wait,
-} from './shedding.js';
-import { backlogMs, type Station, type Stations } from './station.js';
+import { isDropped, levelAt, NOT_SHEDDING, pressures, step, wait } from './shedding.js';
+import type { Stations } from './station.js';
 
 /** Times are in milliseconds since 1970. */
 export interface Shedder {
-  /** Reads the pressure. */
+  /** Reads the pressure, unless it has been read just now and as many wait, about. */
   read(now: number): void;
   level(): number;
-  answer(priority: Priority, whenShed: WhenShed): 'served' | 'refused' | 'delayed';
-  isDropped(priority: Priority): boolean;
-  /** How many of a request's alternatives are passed over, from the first. */
-  skips(priority: Priority, alternatives: number): number;
+  /** Whether one comes in that was delayed: the level leaves it to, and the pressure isn't about to raise it again. */
+  releases(priority: Priority, key: FairKey, now: number): boolean;
+  /** What a key asks beyond its share is shed in the same order, and costs nobody else. */
+  ownOf(key: FairKey, now: number): OwnShedding;
   /** Milliseconds until a priority is served again, about. */
   waitMs(priority: Priority, now: number): number;
   /** When the pressure has to be read though nobody comes or goes; `Infinity` for never. */
   nextAt(): number;
 }
 
+/** What of a key's requests is given up, besides what is given up of all. */
+export interface OwnShedding {
+  readonly level: number;
+  /** Milliseconds until what it has asked for has begun. */
+  readonly waitMs: number;
+}
+
+const NOTHING_OWN: OwnShedding = { level: 0, waitMs: 0 };
+
 /** What is read while nothing is to be shed, ever. */
 const NEVER: Shedder = {
   read() {},
   level: () => 0,
-  answer: () => 'served',
-  isDropped: () => false,
-  skips: () => 0,
+  releases: () => true,
+  ownOf: () => NOTHING_OWN,
   waitMs: () => 0,
   nextAt: () => Number.POSITIVE_INFINITY,
 };
 
+/** A reading looks at all lanes, and so is made no more often than in so many milliseconds... */
+const READ_EVERY = 20;
+/** ...or when so large a part of the depth has come or gone. */
+const READ_PART = 1 / 128;
+
 /** @param changed told after the level has changed */
 export function createShedder<W extends object>(
   terms: () => QueueTerms,
-  crowd: Crowd,
+  depth: Depth,
   stations: Stations<W>,
   changed: (from: number, to: number) => void,
 ): Shedder {
   const options = terms().shedding;
   if (options === undefined) return NEVER;
+  const { holdMs } = options;
+  const every = Math.min(READ_EVERY, holdMs);
   let state = NOT_SHEDDING;
+  let read = { at: Number.NEGATIVE_INFINITY, waiting: 0, isDated: false };
+  const nextAt = () => {
+    const lowersAt = state.floor < state.level ? state.since + holdMs : Number.POSITIVE_INFINITY;
+    return read.isDated ? Math.min(read.at + every, lowersAt) : lowersAt;
+  };
+  const ownLoad = (key: FairKey, now: number) =>
+    terms().fairBy === undefined || depth.all.waiting === 0 ? undefined : ownLoadOf(terms(), stations, key, now);
   return {
     read(now) {
       const before = state.level;
-      // At rest nothing changes.
-      if (before === 0 && crowd.all.waiting === 0) return;
-      state = step(state, pressures(signalsOf(terms(), crowd, stations, now)), now, options);
+      const { waiting } = depth.all;
+      if (before === 0 && state.floor === 0 && waiting === 0) {
+        // At rest nothing changes.
+        read.isDated = false;
+        return;
+      }
+      const isLately = now >= read.at && now - read.at < every && now < nextAt();
+      if (isLately && Math.abs(waiting - read.waiting) < terms().maxDepth * READ_PART) {
+        read.isDated = true;
+        return;
+      }
+      read = { at: now, waiting, isDated: false };
+      state = step(state, pressures(loadOf(terms(), stations, now)), now, options);
       if (state.level !== before) changed(before, state.level);
     },
     level: () => state.level,
-    answer: (priority, whenShed) => answer(state, priority, whenShed),
-    isDropped: (priority) => isDropped(state, priority),
-    skips: (priority, alternatives) => skipsFirstRungs(state, priority, alternatives),
+    releases(priority, key, now) {
+      if (isDropped(Math.max(state.level, state.floor), priority)) return false;
+      const own = ownLoad(key, now);
+      return own === undefined || !isDropped(levelAt(pressures(own), options.lowerAt), priority);
+    },
+    ownOf(key, now) {
+      const own = ownLoad(key, now);
+      if (own === undefined) return NOTHING_OWN;
+      return {
+        level: levelAt(pressures(own), options.raiseAt),
+        waitMs: Math.max(...Object.values(own.expectedWaitMs)),
+      };
+    },
     waitMs(priority, now) {
       const ms = wait(state, priority, now, options);
-      return Number.isFinite(ms) ? ms : Math.max(options.holdMs, backlogOf(terms(), stations, priority, now));
+      return Number.isFinite(ms) ? ms : Math.max(holdMs, loadOf(terms(), stations, now).expectedWaitMs[priority]);
     },
-    nextAt: () => (state.floor < state.level ? state.since + options.holdMs : Number.POSITIVE_INFINITY),
+    nextAt,
   };
-}
-
-function signalsOf<W extends object>(
-  terms: QueueTerms,
-  { waiting }: Crowd,
-  stations: Stations<W>,
-  now: number,
-): OverloadSignals {
-  const { maxDepth, maxWaitMs } = terms;
-  const predictedWaitMs = byPriority(() => 0);
-  for (const priority of PRIORITIES) predictedWaitMs[priority] = backlogOf(terms, stations, priority, now);
-  return { waiting, maxDepth, predictedWaitMs, maxWaitMs, slots: mostOverrun(stations) };
-}
-
-/** The longest of the lines that all requests share; those of one tenant or model say nothing of the others'. */
-function backlogOf<W extends object>(
-  { ageing }: QueueTerms,
-  stations: Stations<W>,
-  priority: Priority,
-  now: number,
-): number {
-  return shared(stations).reduce((longest, station) => Math.max(longest, backlogMs(station, priority, ageing, now)), 0);
-}
-
-/** Slots that have become fewer than are in use. Where all rest there is no telling how many there will be. */
-function mostOverrun<W extends object>(stations: Stations<W>): OverloadSignals['slots'] {
-  for (const { seen } of shared(stations)) {
-    if (seen?.charge.rule.kind !== 'slots' || seen.charge.limit < 1) continue;
-    return { inUse: seen.used, limit: seen.charge.limit };
-  }
-  return undefined;
-}
-
-function shared<W extends object>({ busy }: Stations<W>): Station<W>[] {
-  return [...busy].filter(({ meter }) => meter.scope.by.length === 0);
 }

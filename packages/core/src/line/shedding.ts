@@ -17,11 +17,12 @@
  * the next. So `holdMs` at least pass between any change of the level and its next lowering; nothing is raised, lowered
  * and raised again in less; and a pressure that stays between the two thresholds changes nothing.
  *
- * What is dropped is what arrives. Those that wait already were accepted: they keep their places and start in their turn,
- * so slots don't idle until the level is lowered again.
+ * What is dropped is what arrives. Those that wait already were accepted, and start in their turn: slots don't idle until the
+ * level is lowered again.
  */
 import { configError, type Problem } from '../errors.js';
 import type { Priority } from '../request.js';
+import { PRIORITIES } from './priorities.js';
 
 const TOP_LEVEL = 4;
 
@@ -32,7 +33,6 @@ const DROPPED_FROM: Readonly<Record<Priority, number>> = {
   batch: 2,
   background: 1,
 };
-const PRIORITIES = Object.keys(DROPPED_FROM) as readonly Priority[];
 
 /** From which level all but `interactive` start on a cheaper rung. */
 const CHEAPER_FROM = 3;
@@ -86,16 +86,16 @@ function gapProblems({ raiseAt, lowerAt }: SheddingOptions): Problem[] {
   });
 }
 
-/** What overload is told by. A figure that isn't there, or is no number, counts nothing. */
+/** What overload is told by. A figure that is no number counts nothing. */
 export interface OverloadSignals {
-  /** Requests in the line, without those that were delayed for being shed. */
-  readonly waiting: Readonly<Record<Priority, number>>;
+  /** Of one who comes now: how many that wait go first. */
+  readonly ahead: Readonly<Record<Priority, number>>;
   /** How many the line takes; above 0. */
   readonly maxDepth: number;
-  /** How long a request that arrives now would wait, in milliseconds. */
-  readonly predictedWaitMs?: Readonly<Partial<Record<Priority, number>>> | undefined;
-  /** How long it may wait, in milliseconds; above 0. */
-  readonly maxWaitMs?: Readonly<Partial<Record<Priority, number>>> | undefined;
+  /** Milliseconds that one who comes now would wait. */
+  readonly expectedWaitMs: Readonly<Record<Priority, number>>;
+  /** Milliseconds that it may wait, at the longest, at no cost to those above it; 0 for one that doesn't wait at all. */
+  readonly patienceMs: Readonly<Record<Priority, number>>;
   /** Slots in use, and the limit on them, above 0. */
   readonly slots?: { readonly inUse: number; readonly limit: number } | undefined;
   /** The share of an upstream's limits that is left, from 0 to 1; of several that serve the same, the greatest. */
@@ -116,13 +116,15 @@ export function pressures(signals: OverloadSignals): PerLevel {
 }
 
 function pressure(signals: OverloadSignals, level: number): number {
-  const { waiting, maxDepth, predictedWaitMs = {}, maxWaitMs = {}, slots, headroom = 1 } = signals;
+  const { ahead, maxDepth, expectedWaitMs, patienceMs, slots, headroom = 1 } = signals;
   let depth = 0;
   let greatest = positive(1 - headroom);
   for (const priority of PRIORITIES) {
     if (DROPPED_FROM[priority] < level) continue;
-    depth += positive(waiting[priority]);
-    greatest = Math.max(greatest, positive((predictedWaitMs[priority] ?? 0) / (maxWaitMs[priority] ?? Infinity)));
+    depth = Math.max(depth, positive(ahead[priority]));
+    if (patienceMs[priority] > 0) {
+      greatest = Math.max(greatest, positive(expectedWaitMs[priority] / patienceMs[priority]));
+    }
   }
   if (slots !== undefined && depth > 0) greatest = Math.max(greatest, positive(slots.inUse / slots.limit - 1));
   return Math.max(greatest, positive(depth / maxDepth));
@@ -161,49 +163,35 @@ export function step(
   const held = now >= state.since ? Math.floor((now - state.since) / holdMs) : 0;
   const lowered = Math.min(held, Math.max(0, state.level - state.floor));
   const left = state.level - lowered;
-  const level = Math.max(left, highest(pressure, raiseAt));
+  const level = Math.max(left, levelAt(pressure, raiseAt));
   const goesOn = state.floor < left && state.since <= now;
-  return { level, floor: highest(pressure, lowerAt), since: goesOn ? state.since + lowered * holdMs : now };
+  return { level, floor: levelAt(pressure, lowerAt), since: goesOn ? state.since + lowered * holdMs : now };
 }
 
 /** The highest level whose threshold the pressure has reached. */
-function highest(pressure: PerLevel, thresholds: PerLevel): number {
+export function levelAt(pressure: PerLevel, thresholds: PerLevel): number {
   let level = TOP_LEVEL;
   while (level > 0 && !(pressure[level - 1] >= thresholds[level - 1])) level--;
   return level;
 }
 
 /** True where requests of this priority are shed. Where one is, so are all below it. */
-export function isDropped(state: SheddingState, priority: Priority): boolean {
-  return state.level >= DROPPED_FROM[priority];
+export function isDropped(level: number, priority: Priority): boolean {
+  return level >= DROPPED_FROM[priority];
 }
 
 /** What a caller prefers where its request is shed. */
 export type WhenShed = 'refuse' | 'delay';
 
-/**
- * What becomes of a request that arrives: it goes its way, is refused, or is delayed. A delayed one keeps its place in the
- * line but doesn't start while its priority is dropped; once it isn't, it waits like any other, by the score that it came
- * with. It leaves at its deadline as all do.
- */
-export function answer(
-  state: SheddingState,
-  priority: Priority,
-  whenShed: WhenShed = 'refuse',
-): 'served' | 'refused' | 'delayed' {
-  if (!isDropped(state, priority)) return 'served';
-  return whenShed === 'delay' ? 'delayed' : 'refused';
-}
-
 /** Milliseconds until a priority is served, if the pressure stays as it is: 0 where it is, `Infinity` if it won't be. */
 export function wait(state: SheddingState, priority: Priority, now: number, { holdMs }: SheddingOptions): number {
-  if (!isDropped(state, priority)) return 0;
+  if (!isDropped(state.level, priority)) return 0;
   const target = DROPPED_FROM[priority] - 1;
   if (state.floor > target) return Number.POSITIVE_INFINITY;
   return Math.max(0, Math.min(state.since, now) + (state.level - target) * holdMs - now);
 }
 
 /** How many of a request's alternatives are passed over, from the first: never all of them. */
-export function skipsFirstRungs(state: SheddingState, priority: Priority, alternatives: number): number {
-  return state.level >= CHEAPER_FROM && priority !== 'interactive' && alternatives > 1 ? 1 : 0;
+export function skipsFirstRungs(level: number, priority: Priority, alternatives: number): number {
+  return level >= CHEAPER_FROM && priority !== 'interactive' && alternatives > 1 ? 1 : 0;
 }

@@ -3,14 +3,13 @@
  *
  * Those at which nobody waits are kept while they are few, for what is known of their pace.
  */
-import type { Key, Meter, Usage } from '../meters/meter.js';
+import { type Key, keyIn, type Meter, type Scope, type Usage, type Who } from '../meters/meter.js';
 import type { Priority } from '../request.js';
 import type { Fairness } from './fairness.js';
 import type { Entry } from './heap.js';
 import { newPace, noteStart, type Pace, paceOf, resume } from './pace.js';
 import { byPriority, PRIORITIES } from './priorities.js';
 import { countAhead, type LaneName, type PriorityQueue, priorityQueue, push, remove } from './priority-queue.js';
-import { type Ageing, scoreOf } from './score.js';
 
 /** In the heap of the {@link Station.openAt}. */
 export interface Station<W extends object> extends Entry {
@@ -22,6 +21,8 @@ export interface Station<W extends object> extends Entry {
   readonly pace: Pace;
   /** Of each priority alone. */
   readonly paces: Readonly<Record<Priority, Pace>>;
+  /** At which each priority asks, served or not. It is kept where all requests share the meter. */
+  readonly asked: Readonly<Record<Priority, Pace>>;
   /** Between those that wait; none where nobody has a share. */
   fairness: Partial<Record<Priority, Fairness>>;
   /** When there may be room for the first by itself, in milliseconds since 1970; `Infinity`: no time is waited for. */
@@ -36,34 +37,61 @@ export interface Station<W extends object> extends Entry {
   isPoked: boolean;
 }
 
-interface Pending {
+/** How many wait, and what they cost together. */
+export interface Pending {
   count: number;
   cost: number;
 }
 
+export const NOBODY: Readonly<Pending> = { count: 0, cost: 0 };
+
 export interface Stations<W extends object> {
-  readonly byMeter: Map<Meter, Map<string, Station<W>>>;
+  readonly byMeter: Map<Meter, Map<string | undefined, Station<W>>>;
+  /** Of the meters that all requests share. */
+  readonly shared: Station<W>[];
   /** At which somebody waits. */
   readonly busy: Set<Station<W>>;
-  /** The others, in the order in which the last has left. */
+  /** The others but for the shared, in the order in which the last has left. */
   readonly idle: Set<Station<W>>;
 }
 
 /** Where somebody stands in a station's line. */
-export interface Stand {
+export interface Stand<W extends object> {
+  readonly station: Station<W>;
   readonly arrival: number;
   readonly cost: number;
 }
 
 const SPARE_STATIONS = 256;
 
+/** Requests come by chance, and what so many tell is right to a tenth, about. */
+const MANY = 128;
+
 export function noStations<W extends object>(): Stations<W> {
-  return { byMeter: new Map(), busy: new Set(), idle: new Set() };
+  return { byMeter: new Map(), shared: [], busy: new Set(), idle: new Set() };
 }
 
 /** That of a meter and key, if there is one. */
 export function stationOf<W extends object>({ byMeter }: Stations<W>, meter: Meter, key: Key): Station<W> | undefined {
-  return byMeter.get(meter)?.get(JSON.stringify(key));
+  return byMeter.get(meter)?.get(nameOf(key));
+}
+
+/** That at which somebody would wait for a meter of a scope, if there is one. */
+export function stationFor<W extends object>(
+  { byMeter }: Stations<W>,
+  meter: Meter,
+  scope: Scope,
+  who: Who,
+): Station<W> | undefined {
+  const { at } = scope;
+  // As `nameOf` has it, without an array for each request.
+  const name = at.length > 1 ? nameOf(keyIn(scope, who)) : at.length === 1 ? who[at[0]] : undefined;
+  return byMeter.get(meter)?.get(name);
+}
+
+/** The same for all keys of a meter that are equal, and for no others. */
+function nameOf(key: Key): string | undefined {
+  return key.length < 2 ? key[0] : JSON.stringify(key);
 }
 
 export function openStation<W extends object>(stations: Stations<W>, meter: Meter, key: Key): Station<W> {
@@ -74,8 +102,9 @@ export function openStation<W extends object>(stations: Stations<W>, meter: Mete
     key,
     queue: priorityQueue(),
     pending: byPriority(() => ({ count: 0, cost: 0 })),
-    pace: newPace(),
-    paces: byPriority(newPace),
+    pace: newPace(MANY),
+    paces: byPriority(() => newPace()),
+    asked: byPriority(() => newPace(MANY)),
     fairness: {},
     openAt: Number.POSITIVE_INFINITY,
     restMs: 1,
@@ -85,7 +114,8 @@ export function openStation<W extends object>(stations: Stations<W>, meter: Mete
     place: 0,
   };
   const ofMeter = stations.byMeter.get(meter) ?? new Map();
-  stations.byMeter.set(meter, ofMeter.set(JSON.stringify(key), station));
+  stations.byMeter.set(meter, ofMeter.set(nameOf(key), station));
+  if (key.length === 0) stations.shared.push(station);
   return station;
 }
 
@@ -93,8 +123,12 @@ export function openStation<W extends object>(stations: Stations<W>, meter: Mete
 export function join<W extends object>(
   stations: Stations<W>,
   station: Station<W>,
-  { lane, score, cost, waiter, now }: { lane: LaneName; score: number; cost: number; waiter: W; now: number },
-): Stand {
+  lane: LaneName,
+  score: number,
+  cost: number,
+  waiter: W,
+  now: number,
+): Stand<W> {
   const { queue, pace, paces } = station;
   const { priority } = lane;
   const pending = station.pending[priority];
@@ -106,16 +140,15 @@ export function join<W extends object>(
   if (pending.count === 0) resume(paces[priority], now);
   pending.count++;
   pending.cost += cost;
-  return { arrival: push(queue, lane, score, waiter), cost };
+  return { station, arrival: push(queue, lane, score, waiter), cost };
 }
 
 /** Waits here no longer. */
 export function leave<W extends object>(
   stations: Stations<W>,
-  station: Station<W>,
+  { station, arrival, cost }: Stand<W>,
   lane: LaneName,
   score: number,
-  { arrival, cost }: Stand,
 ): void {
   const { queue } = station;
   const pending = station.pending[lane.priority];
@@ -125,14 +158,15 @@ export function leave<W extends object>(
   pending.cost = pending.count === 0 ? 0 : pending.cost - cost;
   if (queue.size > 0) return;
   stations.busy.delete(station);
-  stations.idle.add(station);
   // Of those who come to a line that is empty nobody is ahead.
   station.fairness = {};
+  if (station.key.length === 0) return;
+  stations.idle.add(station);
   for (const oldest of stations.idle) {
     if (stations.idle.size <= SPARE_STATIONS) break;
     if (oldest.isServed) continue;
     stations.idle.delete(oldest);
-    stations.byMeter.get(oldest.meter)?.delete(JSON.stringify(oldest.key));
+    stations.byMeter.get(oldest.meter)?.delete(nameOf(oldest.key));
   }
 }
 
@@ -142,32 +176,29 @@ export function begins<W extends object>(station: Station<W>, priority: Priority
   noteStart(station.paces[priority], cost, now);
 }
 
-/** What so many of those that wait cost, about: each as the mean of all. */
-export function costOf<W extends object>({ queue, pending }: Station<W>, count: number): number {
-  if (queue.size === 0) return 0;
-  return (count / queue.size) * PRIORITIES.reduce((sum, priority) => sum + pending[priority].cost, 0);
-}
-
-/** How many wait that go before a score; before whoever comes now with it, unless an arrival is given. */
-export function aheadOf<W extends object>({ queue }: Station<W>, score: number, arrival = Number.POSITIVE_INFINITY) {
-  return queue.size === 0 ? 0 : countAhead(queue, { score, arrival });
+/** What those that wait cost that go before a score; before whoever comes now with it, unless an arrival is given. */
+export function aheadOf<W extends object>(
+  { queue, pending }: Station<W>,
+  score: number,
+  arrival = Number.POSITIVE_INFINITY,
+): Readonly<Pending> {
+  if (queue.size === 0) return NOBODY;
+  const ahead = { count: 0, cost: 0 };
+  const counts = countAhead(queue, { score, arrival });
+  for (const priority of PRIORITIES) {
+    const { count, cost } = pending[priority];
+    if (count === 0) continue;
+    ahead.count += counts[priority];
+    // Each as the mean of its priority.
+    ahead.cost += (counts[priority] / count) * cost;
+  }
+  return ahead;
 }
 
 /**
- * How long all that wait of this priority and those above it take to begin, and those below it that have waited for so
- * long that they go before one who comes now: in milliseconds; 0 where it isn't known.
+ * How fast a priority begins, for its shares. While that isn't known nobody is held back: what is guessed too low would hold
+ * back who asks for a little too much.
  */
-export function backlogMs<W extends object>(
-  station: Station<W>,
-  priority: Priority,
-  ageing: Ageing,
-  now: number,
-): number {
-  const { queue, pending, pace } = station;
-  const rate = paceOf(pace, now);
-  if (rate === 0) return 0;
-  const below = PRIORITIES.indexOf(priority) + 1;
-  const cost = PRIORITIES.slice(0, below).reduce((sum, one) => sum + pending[one].cost, 0);
-  const comesNow = { score: scoreOf(ageing, priority, now), arrival: Number.POSITIVE_INFINITY };
-  return (cost + costOf(station, countAhead(queue, comesNow, PRIORITIES.slice(below)))) / rate;
+export function rateOf<W extends object>({ paces }: Station<W>, priority: Priority, now: number): number {
+  return paceOf(paces[priority], now) || Number.POSITIVE_INFINITY;
 }

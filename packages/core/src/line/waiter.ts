@@ -2,18 +2,18 @@
 import type { Usage } from '../meters/meter.js';
 import type { Priority } from '../request.js';
 import type { Alternative, NotTaken, Taken } from '../store/store.js';
-import type { FairKey, Fairness, Turn } from './fairness.js';
+import type { Bound } from './depth.js';
+import type { FairKey, Turn } from './fairness.js';
 import type { Entry } from './heap.js';
 import type { Outlook } from './outlook.js';
-import type { LaneName } from './priority-queue.js';
 import type { WhenShed } from './shedding.js';
-import type { Stand, Station } from './station.js';
+import type { Stand } from './station.js';
 
 /** A request that comes to the line. */
 export interface Entrant<A extends Alternative> {
   readonly priority: Priority;
   /** What shares are counted by. */
-  readonly fairKey: FairKey;
+  readonly key: FairKey;
   readonly whenShed: WhenShed;
   /** Milliseconds that it waits at most, where that is less than its priority may. */
   readonly maxWaitMs: number | undefined;
@@ -44,8 +44,8 @@ export type TurnedAwayFor = 'shed' | 'line-full' | 'too-long-wait' | 'waited-too
 export interface TurnedAway {
   readonly why: TurnedAwayFor;
   readonly priority: Priority;
-  /** Of a full line: whether it has no room for more of the same value of `fairBy`, or for none at all. */
-  readonly full: 'all' | 'each' | undefined;
+  /** Whether all are meant, or those of the same value of `fairBy`: for whom the line is full, of whom something is shed. */
+  readonly bound: Bound | undefined;
   /** Where it would have to wait, as far as that is known. */
   readonly outlook: Outlook | undefined;
   /** What the meters said that it would have met. */
@@ -65,14 +65,16 @@ export interface Waiter<A extends Alternative> extends Entry {
   readonly since: number;
   readonly deadline: number;
   readonly score: number;
-  readonly lane: LaneName;
   /** Shed, but not to be refused: waits at no station until its priority is served again. */
   readonly isDelayed: boolean;
+  /** Its arrival among those. */
+  delayedAs: number;
   /** Of its alternatives, how many are passed over, from the first. */
   readonly skips: number;
   /** Where it waits: for each alternative that waiting may help, one. */
-  readonly at: Map<Station<Waiter<A>>, Stand>;
-  readonly turn: { readonly fairness: Fairness; readonly turn: Turn } | undefined;
+  readonly stands: Stand<Waiter<A>>[];
+  /** Of those that have shares. */
+  readonly turn: Turn | undefined;
   /** What the meters of one of its alternatives said last. */
   usages: readonly Usage[];
   isTried: boolean;
@@ -80,7 +82,7 @@ export interface Waiter<A extends Alternative> extends Entry {
   resolve(passed: Passed<A>): void;
   reject(reason: unknown): void;
   /** Ends that its signal is listened to. */
-  unlisten(): void;
+  readonly unlisten: (() => void) | undefined;
 }
 
 /** In order of deadlines. */

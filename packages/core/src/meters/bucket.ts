@@ -10,6 +10,8 @@
  * A row is `used, held, held before, at, rate`: as of the time `at`, with the rate that the last charge came with. All
  * zero is the initial state: a full bucket, whatever its capacity.
  */
+import { type Booking, giveBack } from './booking.js';
+
 export interface BucketRule {
   readonly kind: 'bucket';
   /** Refill per millisecond. A raised rate holds at once, a lowered one from the key's next admission. */
@@ -41,20 +43,20 @@ export function book(row: Float64Array, at: number, rule: BucketRule, cost: numb
 }
 
 /**
- * Puts `actual` in place of `cost`: less is given back as far as it is still held; more is charged now, whatever the
- * capacity. What is kept stays held where the admission goes on, else the hold ends. Returns the place for a further
- * correction; of what is no longer held, that can only charge more.
+ * Puts `actual` in place of what is booked: less is given back as far as it is still held; more is charged now, whatever
+ * the capacity. What is kept stays held where the admission goes on, else the hold ends, and a further correction can only
+ * charge more.
  */
 export function settle(
   row: Float64Array,
   at: number,
   rule: BucketRule,
-  place: number,
-  cost: number,
+  booking: Booking,
   actual: number,
   now: number,
   goesOn: boolean,
-): number {
+): void {
+  const { cost, place } = booking;
   // A record that had been forgotten has no rate yet.
   if (row[at + 4] === 0) row[at + 4] = rule.perMs;
   const age = advance(row, at, 0, now) - place;
@@ -62,8 +64,12 @@ export function settle(
   const isHeld = place !== RELEASED && age <= 1;
   const released = isHeld ? Math.min(goesOn ? refund : cost, row[at + 1 + age]) : 0;
   if (isHeld) row[at + 1 + age] -= released;
-  row[at] += Math.max(0, actual - cost) - Math.min(refund, released);
-  return goesOn ? place : RELEASED;
+  if (refund > 0) row[at] -= giveBack(booking, actual, released);
+  else {
+    row[at] += actual - cost;
+    booking.cost = actual;
+  }
+  if (!goesOn) booking.place = RELEASED;
 }
 
 /** Milliseconds from `now` until `used` is at most `room`, if nothing else comes and what is held is kept. */

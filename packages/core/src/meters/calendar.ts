@@ -8,6 +8,8 @@
  * What is settled late is corrected in the period that was charged, if the row still has it. Of an older one less is not
  * given back, and more is charged to the present period.
  */
+import { type Booking, giveBack } from './booking.js';
+
 export interface CalendarRule {
   readonly kind: 'calendar';
   /** The period's number: 1 more for each that follows. */
@@ -34,29 +36,25 @@ export function book(row: Float64Array, at: number, rule: CalendarRule, cost: nu
 }
 
 /**
- * Puts `actual` in place of `cost`, whatever the limit. Returns the place for a further correction. That stays the period
- * that was charged, so that what another period was charged since can't be taken for its own and given back; only what
- * has come to the present period as a whole can be corrected there.
+ * Puts `actual` in place of what is booked, whatever the limit. Its place stays the period that was charged, so that what
+ * another period was charged since can't be taken for its own and given back; only what has come to the present period as
+ * a whole can be corrected there.
  *
  * @param rule that of the present period
  */
-export function settle(
-  row: Float64Array,
-  at: number,
-  rule: CalendarRule,
-  place: number,
-  cost: number,
-  actual: number,
-): number {
+export function settle(row: Float64Array, at: number, rule: CalendarRule, booking: Booking, actual: number): void {
+  const { cost, place } = booking;
   // A record that had been forgotten knows no period yet.
   advance(row, at, Math.max(rule.period, place));
   const age = row[at] - place;
-  if (age <= 1) {
-    row[at + 1 + age] = Math.max(0, row[at + 1 + age] + actual - cost);
-    return place;
+  const charged = at + 1 + age;
+  if (actual < cost) {
+    if (age <= 1) row[charged] -= giveBack(booking, actual, row[charged]);
+    return;
   }
-  row[at + 1] += Math.max(0, actual - cost);
-  return cost === 0 ? row[at] : place;
+  row[age <= 1 ? charged : at + 1] += actual - cost;
+  if (age > 1 && cost === 0) booking.place = row[at];
+  booking.cost = actual;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Cost, Dimension } from '../request.js';
 import type { Credits } from './credits.js';
 import { type Read, readerOf } from './keys.js';
 import type { Bill, Charge, Ending, Key, Meter, Rule, Scope, Unit } from './meter.js';
+import type { Outside } from './outside.js';
 import type { PerSubject } from './per-subject.js';
 
 /** What holds while the store can't be asked: nothing is counted, all is refused, or this process counts for itself. */
@@ -25,6 +26,8 @@ export interface Layer {
   readonly budget?: BudgetTerms | undefined;
   /** Of slots alone, in place of `limit`. */
   readonly adaptive?: AdaptiveSlots | undefined;
+  /** What counts it in place of the store. */
+  readonly outside?: Outside | undefined;
 }
 
 /** Where how many slots there are follows what is borne. Times are in milliseconds since 1970. */
@@ -114,7 +117,14 @@ export function makePlan(gate: string, layers: readonly Layer[], previous?: Plan
     const scope = scopes.get(id) ?? { by, at: by.map((dimension) => dimensions.indexOf(dimension)) };
     const group = groups.get(id) ?? { scope, layers: [], last: [] };
     const {
-      meter = { id: JSON.stringify([gate, name, unit, layer.shape]), name, position, unit, scope: group.scope },
+      meter = {
+        id: JSON.stringify([gate, name, unit, layer.shape]),
+        name,
+        position,
+        unit,
+        scope: group.scope,
+        outside: layer.outside,
+      },
       credits = new Map(),
       adaptive = layer.adaptive,
     } = known.get(name) ?? {};

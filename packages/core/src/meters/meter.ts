@@ -4,8 +4,10 @@
  * keeps the rows. An all-zero row is the initial state, so a row that has drained may be forgotten at any time.
  */
 import type { Dimension } from '../request.js';
+import type { Booking } from './booking.js';
 import * as bucket from './bucket.js';
 import * as calendar from './calendar.js';
+import type { Outside } from './outside.js';
 import * as slots from './slots.js';
 import * as window from './window.js';
 
@@ -41,6 +43,8 @@ export interface Meter {
   readonly position: number;
   readonly unit: Unit;
   readonly scope: Scope;
+  /** What counts it in place of the store. */
+  readonly outside?: Outside | undefined;
 }
 
 /** A cost against a meter, with the rule and the limit that hold for this request. Requests that are charged alike share it. */
@@ -174,7 +178,8 @@ export function book(row: Float64Array, at: number, rule: Rule, cost: number, no
 }
 
 /**
- * Puts `actual` in place of the `cost` charged at `place`. Returns the place for a further correction, or {@link NO_ROOM}.
+ * Puts `actual` in place of what is booked, and brings that up to date. What can't be given back any more stays booked, so
+ * that it isn't charged a second time. False where a short row has no room: nothing was changed.
  *
  * @param goesOn the admission is not at its end: what it keeps can still be given back
  */
@@ -182,22 +187,24 @@ export function settle(
   row: Float64Array,
   at: number,
   rule: Rule,
-  place: number,
-  cost: number,
+  booking: Booking,
   actual: number,
   now: number,
   goesOn: boolean,
   long = true,
-): number {
+): boolean {
   switch (rule.kind) {
     case 'window':
-      return window.settle(row, at, rule, place, cost, actual, now, cells(rule, long));
+      return window.settle(row, at, rule, booking, actual, now, cells(rule, long));
     case 'bucket':
-      return bucket.settle(row, at, rule, place, cost, actual, now, goesOn);
+      bucket.settle(row, at, rule, booking, actual, now, goesOn);
+      return true;
     case 'calendar':
-      return calendar.settle(row, at, rule, place, cost, actual);
+      calendar.settle(row, at, rule, booking, actual);
+      return true;
     case 'slots':
-      return slots.settle(row, at, rule, place, cost, actual, now);
+      slots.settle(row, at, rule, booking, actual, now);
+      return true;
   }
 }
 

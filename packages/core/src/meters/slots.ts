@@ -8,6 +8,8 @@
  * A row is `generation, current, previous`: the newest generation, the slots booked in it, and in the one before. All
  * zero is the initial state. A clock that goes back is ignored: the row's generation counts until it is reached again.
  */
+import { type Booking, giveBack } from './booking.js';
+
 export interface SlotsRule {
   readonly kind: 'slots';
   /** How long a slot lasts at least, in whole milliseconds above 0. The same for as long as the meter has a row. */
@@ -16,6 +18,11 @@ export interface SlotsRule {
 
 /** Doubles in a row. */
 export const WIDTH = 3;
+
+/** When the lease of slots ends that were booked at a place, in milliseconds since 1970. */
+export function leaseEnd(rule: SlotsRule, place: number): number {
+  return (place + 2) * rule.leaseMs;
+}
 
 /** Slots in use at `now`. */
 export function used(row: Float64Array, at: number, rule: SlotsRule, now: number): number {
@@ -32,31 +39,31 @@ export function book(row: Float64Array, at: number, rule: SlotsRule, cost: numbe
 }
 
 /**
- * Puts `actual` in place of `cost`: 0 gives the slots back. More is booked now, and takes along what was there: the lease
- * of all begins anew. Slots whose lease has ended are back already, and nothing happens. Returns the place for a further
- * correction, which is again one of what is booked then, so that no slot is given back twice.
+ * Puts `actual` in place of what is booked: 0 gives the slots back. More is booked now, and takes along what was there: the
+ * lease of all begins anew. Slots whose lease has ended are back already, and nothing happens.
  */
 export function settle(
   row: Float64Array,
   at: number,
   rule: SlotsRule,
-  place: number,
-  cost: number,
+  booking: Booking,
   actual: number,
   now: number,
-): number {
+): void {
+  const { cost, place } = booking;
   const present = advance(row, at, rule, now);
   const age = present - place;
   // Below 0 where the record was forgotten and the clock set back.
-  if (age < 0 || age > 1) return place;
+  if (age < 0 || age > 1) return;
   const booked = at + 1 + age;
   if (actual <= cost) {
-    row[booked] = Math.max(0, row[booked] - (cost - actual));
-    return place;
+    row[booked] -= giveBack(booking, actual, row[booked]);
+    return;
   }
   row[booked] = Math.max(0, row[booked] - cost);
   row[at + 1] += actual;
-  return present;
+  booking.cost = actual;
+  booking.place = present;
 }
 
 /** Milliseconds from `now` until `used` is at most `room`, if nothing is settled and nothing else comes. `room` is 0 or more. */

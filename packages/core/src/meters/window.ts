@@ -8,6 +8,8 @@
  * stands at `b mod (parts + 1)`. All zero is the initial state. A short row is a ring with {@link SHORT} cell, and says
  * the same for as long as no sub-bucket but the newest has a cost that counts: most keys need no more.
  */
+import { type Booking, giveBack } from './booking.js';
+
 export interface WindowRule {
   readonly kind: 'window';
   /** The window's length in milliseconds. */
@@ -85,25 +87,28 @@ function bookIn(row: Float64Array, at: number, current: number, cost: number, ce
 }
 
 /**
- * Puts `actual` in place of `cost`: less is given back to the sub-bucket that was charged, if it still counts; more is
- * charged now, whatever the limit. Returns the place for a further correction, or {@link NO_ROOM}.
+ * Puts `actual` in place of what is booked: less is given back to the sub-bucket that was charged, if it still counts; more
+ * is charged now, whatever the limit. False where a short row has no room for that: nothing was changed.
  */
 export function settle(
   row: Float64Array,
   at: number,
   rule: WindowRule,
-  place: number,
-  cost: number,
+  booking: Booking,
   actual: number,
   now: number,
   cells = rule.parts + 1,
-): number {
-  if (actual > cost) return book(row, at, rule, actual - cost, now, cells) === NO_ROOM ? NO_ROOM : place;
-  if (actual < cost && place <= row[at] && place > row[at] - cells) {
+): boolean {
+  const { cost, place } = booking;
+  if (actual < cost) {
+    const oldest = Math.max(subBucket(rule, now) - rule.parts, row[at] - cells + 1);
     const charged = at + 1 + cell(place, cells);
-    row[charged] = Math.max(0, row[charged] - (cost - actual));
+    if (place >= oldest && place <= row[at]) row[charged] -= giveBack(booking, actual, row[charged]);
+    return true;
   }
-  return place;
+  if (actual > cost && book(row, at, rule, actual - cost, now, cells) === NO_ROOM) return false;
+  booking.cost = actual;
+  return true;
 }
 
 /** Milliseconds from `now` until `used` is at most `room`, if nothing else comes. `room` is 0 or more. */

@@ -1,4 +1,5 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
+import type { Booking } from '../meters/booking.js';
 import type { Bill, Charge, Usage, Who } from '../meters/meter.js';
 import type { May } from '../request.js';
 
@@ -25,13 +26,9 @@ export interface TakeRequest {
  * What one charge came to. A store that settles it brings it up to date; before that its owner gives the charge the rule
  * that holds then, where a period has ended meanwhile.
  */
-export interface Entry {
+export interface Entry extends Booking {
   charge: Charge;
   readonly who: Who;
-  /** What is booked now: at first the charge's cost. */
-  cost: number;
-  /** Where in the row it is booked; meaningful to the rule alone. */
-  place: number;
   /** Of a budget, what counted on it after this had been booked or settled: somebody may have to be told. */
   used: number | undefined;
 }
@@ -67,14 +64,27 @@ export interface Store {
   /** Charges the first alternative that fits as a whole, or nothing. */
   take(request: TakeRequest, now: number): May<Taken | NotTaken>;
   /**
-   * Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked.
+   * Puts `actual[i]` in place of the cost of `entries[i]`. Never refuses: what is above the estimate is booked. What can't
+   * be given back any more stays booked, and the entry's cost says so.
    *
    * @param goesOn the admission is not at its end: what it keeps can still be given back
    */
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
-  /** How many processes share what this one keeps, as far as it knows; 1 or more. One, where it is left out. */
-  instances?(): number;
+  /** Of stores that several processes can share. */
+  readonly shared?: Shared | undefined;
   close(): May<void>;
+}
+
+/** What processes tell each other by the store that they share. */
+export interface Shared {
+  /** How many there are, as far as this one knows; 1 or more. */
+  instances(): number;
+  /** True for the one process that is the first to ask for a name, until `ttlMs` have passed. */
+  claim(name: string, ttlMs: number): Promise<boolean>;
+  /** Tells the others that listen, within about a second, and those that begin to listen until `ttlMs` have passed. */
+  publish(message: string, ttlMs: number): Promise<void>;
+  /** Calls `listener` with what others publish, in one order for all. Returns what ends that. */
+  listen(listener: (message: string) => void): () => void;
 }

@@ -123,7 +123,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     let spot = atHand[0];
     for (let i = 0; i < receipt.length; i++) {
       const entry = receipt[i];
-      const { charge, who, cost, place } = entry;
+      const { charge, who, cost } = entry;
       const { rule } = charge;
       if (i === 0 || !isBeside(entry, receipt[first])) {
         first = i;
@@ -132,15 +132,13 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       const column = columnOf(spot.table, charge, i - first);
       pointTo(spot, first === i ? find(spot.table, who, now) : spot.slot);
       if (spot.slot === NONE && actual[i] > cost) pointTo(spot, insert(spot.table, who, now));
-      if (spot.slot !== NONE) {
-        let to = settle(spot.chunk, rowOf(spot, column), rule, place, cost, actual[i], now, goesOn, spot.long);
-        if (to === NO_ROOM) {
-          pointTo(spot, move(spot.table, spot.slot));
-          to = settle(spot.chunk, rowOf(spot, column), rule, place, cost, actual[i], now, goesOn, spot.long);
-        }
-        entry.place = to;
+      if (
+        spot.slot !== NONE &&
+        !settle(spot.chunk, rowOf(spot, column), rule, entry, actual[i], now, goesOn, spot.long)
+      ) {
+        pointTo(spot, move(spot.table, spot.slot));
+        settle(spot.chunk, rowOf(spot, column), rule, entry, actual[i], now, goesOn, spot.long);
       }
-      entry.cost = actual[i];
       if (rule.kind === 'calendar') entry.used = used(spot.chunk, rowOf(spot, column), rule, now, spot.long);
     }
   }

@@ -4,20 +4,23 @@
 -- KEYS  1: what the sender's last batch was, and what came of it. 2: the epoch. 3 …: the records.
 -- ARGV  1: `number, epoch, now, layouts, grants`; each layout: `columns`, each `meter, width, kind, rule (2)`; each grant:
 --          `record, layout`. `now` is -1 where the time is Redis's.
---       2: `operations`, each `kind, bytes of the rest, option, count, …`:
+--       2: the operations, each `kind, bytes of the rest, option, count, …`:
 --            take    option: alternatives; count: charges of the first; each `cell, cost, room`. Then of each further
 --                    alternative `count, …` likewise. The cell of a shadow charge is negative
 --            settle  option: 1 where it goes on; count: entries, each `cell, place, epoch, cost, actual`
 --            peek    count: charges, each `cell`
 --            tell    as take
+--            run     option: bytes of the takes, which follow as operations of their own; count: cells of all of them, each
+--                    `cell, cost of all, room for that`
 --       All are doubles. A cell is a meter at a key, by a rule. Each grant makes cells of a record, one for each column of
 --       the layout, in order. Records are first granted in their order.
 -- Reply `now, epoch`, then for each operation, all doubles:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
 --                    alternatives. A take that tells has the rows of what was taken behind that
---            settle  for each entry `place`, of a budget `used` too
+--            settle  for each entry `place, cost`, of a budget `used` too
 --            peek    the rows
+--            run     0, then for each cell `place`, of a budget `used` too. Or NOT_CHARGED and what is answered to each take
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
 --
 -- A batch that is sent again is answered as it was before. Epochs tell apart what was charged before all data was lost:
@@ -45,7 +48,7 @@ end
 
 local layouts = {}
 for l = 1, layoutCount do
-  local layout = { columns = {}, format = '<', size = 0, empty = {} }
+  local layout = { columns = {}, numbers = 0, format = '<', size = 0 }
   local columns
   columns, at = unpackNumbers('<d', ARGV[1], at)
   for _ = 1, columns do
@@ -105,15 +108,9 @@ local function used(cell)
   return amount
 end
 
-local function answerBooked(cell, place)
-  answer(place)
-  if columnOf[cell].rule == calendar then answer(used(cell)) end
-end
-
 -- What was booked is asked for anew before it refuses: a sum of fractions depends on their order.
 local function hasRoom(cell, room)
-  local amount = amounts[cell]
-  return amount and amount <= room or used(cell) <= room
+  return (amounts[cell] or used(cell)) <= room or used(cell) <= room
 end
 
 local function fits(charges, last)
@@ -135,7 +132,8 @@ local function book(charges, last)
       local column = columnOf[cell]
       local rule = column.rule
       local amount = (amounts[cell] or used(cell)) + cost
-      answer(rule.book(recordOf[cell], column.at, column.first, column.second, cost, now))
+      length = length + 1
+      reply[length] = rule.book(recordOf[cell], column.at, column.first, column.second, cost, now)
       if rule == calendar then answer(amount) end
       if hasTwins then amounts = {} end
       amounts[cell] = amount
@@ -175,14 +173,16 @@ local function settle(goesOn, count, from)
     local record, column = recordOf[cell], columnOf[cell]
     -- What has been forgotten has nothing to give back.
     if record[column.at - 1] > 0 or booked[cell] or actual > cost then
-      place = column.rule.settle(
+      place, cost = column.rule.settle(
         record, column.at, column.first, column.second, place, cost, actual, now, goesOn == 1
       )
       if hasTwins then amounts = {} end
       amounts[cell] = nil
       booked[cell] = true
     end
-    answerBooked(cell, place)
+    answer(place)
+    answer(cost)
+    if column.rule == calendar then answer(used(cell)) end
   end
 end
 
@@ -192,13 +192,30 @@ local function peek(_, count, from)
 end
 
 local DO = { take, settle, peek, tell }
-local operations
-operations, at = unpackNumbers('<d', ARGV[2])
-for _ = 1, operations do
-  local kind, bytes, option, count, from = unpackNumbers('<dddd', ARGV[2], at)
-  DO[kind](option, count, from)
-  at = from + bytes
+
+local function perform(from, to)
+  while from < to do
+    local kind, bytes, option, count, rest = unpackNumbers('<dddd', ARGV[2], from)
+    DO[kind](option, count, rest)
+    from = rest + bytes
+  end
 end
+
+-- Takes in a row, of which none has a choice. Where there is room for all of them at once, each of them fits.
+local function run(bytes, count, from)
+  local last = 3 * count
+  local sums = { unpackNumbers(NUMBERS[last], ARGV[2], from + bytes) }
+  if fits(sums, last) then
+    answer(0)
+    book(sums, last)
+  else
+    answer(NOT_CHARGED)
+    perform(from, from + bytes)
+  end
+end
+
+DO[5] = run
+perform(1, #ARGV[2])
 
 -- Commit.
 local isBooked, isLater = {}, {}

@@ -1,20 +1,15 @@
 /** Operations as one script call has them: batch.lua says how they are written. */
-import {
-  type Bill,
-  type Charge,
-  type Meter,
-  needsNoRoom,
-  type Rule,
-  type Scope,
-  type Who,
-  width,
-} from '../../meters/meter.js';
+import { type Bill, type Charge, type Meter, needsNoRoom, type Scope, type Who } from '../../meters/meter.js';
+import { areAlike, columnOf, isAlike } from './columns.js';
 import { meterNumber, recordName, scopeName } from './keys.js';
 import type { Operation, RedisEntry, Settle, Take } from './operation.js';
+import { addTo, type Run, stepsOf } from './runs.js';
 import { createWords, push, type Words } from './words.js';
 
 export interface Batch {
   readonly operations: readonly Operation[];
+  /** The same, in the order in which they are done. */
+  readonly steps: readonly (Operation | Run)[];
   /** Of the records. */
   readonly keys: readonly string[];
   readonly head: Buffer;
@@ -25,11 +20,11 @@ export interface Batch {
 const MOST_OPERATIONS = 128;
 const MOST_KEYS = 2_000;
 
-const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4 };
 const TAKE = 1;
 const SETTLE = 2;
 const PEEK = 3;
 const TELL = 4;
+const RUN = 5;
 
 /** A record of the batch at hand: which charges have cells there, and which those are. */
 interface Place {
@@ -49,6 +44,8 @@ export function createBatches(prefix: string) {
   let layouts: (readonly Charge[])[] = [];
   let keys: string[] = [];
   let cells = 0;
+  /** The one that is being written. */
+  let run: Run | undefined;
 
   /**
    * Takes from the front of a queue what fits in one call.
@@ -63,33 +60,36 @@ export function createBatches(prefix: string) {
     head.length = 0;
     grants.length = 0;
     body.length = 0;
-    push(body, 0);
-    let taken = 0;
-    while (taken < queue.length && taken < MOST_OPERATIONS && keys.length < MOST_KEYS) {
-      if (time !== undefined && queue[taken].now !== time) break;
-      write(queue[taken++]);
+    let [count, most] = [0, 0];
+    while (count < queue.length && count < MOST_OPERATIONS && most < MOST_KEYS) {
+      if (time !== undefined && queue[count].now !== time) break;
+      most += mostKeysOf(queue[count++]);
     }
-    body.numbers[0] = taken;
+    const operations = queue.splice(0, count);
+    const steps = stepsOf(operations);
+    for (const step of steps) write(step);
     // A new epoch begins with it, should there be none: all data was lost.
     const epoch = Math.floor(Math.random() * 2 ** 53);
     for (const value of [number, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
-    for (const charges of layouts) writeLayout(charges, queue[0].now);
+    for (const charges of layouts) writeLayout(charges, operations[0].now);
     for (let i = 0; i < grants.length; i++) push(head, grants.numbers[i]);
-    return { operations: queue.splice(0, taken), keys, head: bytesOf(head), body: bytesOf(body) };
+    return { operations, steps, keys, head: bytesOf(head), body: bytesOf(body) };
   }
 
-  function write(operation: Operation): void {
+  function write(step: Operation | Run): void {
     const start = body.length;
     for (let i = 0; i < 4; i++) push(body, 0);
-    const [kind, option, count] = writeRest(operation);
+    const [kind, option, count] = writeRest(step);
     body.numbers[start] = kind;
     body.numbers[start + 1] = (body.length - start - 4) * 8;
     body.numbers[start + 2] = option;
     body.numbers[start + 3] = count;
   }
 
-  function writeRest(operation: Operation): readonly [kind: number, option: number, count: number] {
+  function writeRest(operation: Operation | Run): readonly [kind: number, option: number, count: number] {
     switch (operation.kind) {
+      case 'run':
+        return [RUN, writeRun(operation), operation.sums.size];
       case 'take':
         return [operation.tells ? TELL : TAKE, operation.alternatives.length, writeTake(operation)];
       case 'settle':
@@ -102,6 +102,21 @@ export function createBatches(prefix: string) {
         }
         return [PEEK, 0, countOf(operation.bills)];
     }
+  }
+
+  /** Returns how many bytes the takes have. */
+  function writeRun(step: Run): number {
+    const start = body.length;
+    run = step;
+    for (const take of step.takes) write(take);
+    run = undefined;
+    const bytes = (body.length - start) * 8;
+    for (const [cell, { cost, limit }] of step.sums) {
+      push(body, cell);
+      push(body, cost);
+      push(body, limit - cost);
+    }
+    return bytes;
   }
 
   /** Returns how many charges the first alternative has. */
@@ -118,6 +133,7 @@ export function createBatches(prefix: string) {
           push(body, charge.shadow ? -cell : cell);
           push(body, charge.cost);
           push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit - charge.cost);
+          if (run !== undefined) addTo(run, cell, charge);
         }
       }
     }
@@ -173,9 +189,9 @@ export function createBatches(prefix: string) {
 
   function writeLayout(charges: readonly Charge[], now: number): void {
     push(head, charges.length);
-    for (const { meter, rule } of charges) {
-      const [first, second] = numbersOf(rule, now);
-      for (const value of [numberOf(meter), width(rule), KINDS[rule.kind], first, second]) push(head, value);
+    for (const charge of charges) {
+      push(head, numberOf(charge.meter));
+      for (const value of columnOf(charge, now)) push(head, value);
     }
   }
 
@@ -186,6 +202,17 @@ export function createBatches(prefix: string) {
   }
 
   return next;
+}
+
+function mostKeysOf(operation: Operation): number {
+  switch (operation.kind) {
+    case 'take':
+      return operation.alternatives.reduce((count, { bills }) => count + bills.length, 0);
+    case 'settle':
+      return operation.entries.length;
+    case 'peek':
+      return operation.bills.length;
+  }
 }
 
 function countOf(bills: readonly Bill[]): number {
@@ -204,41 +231,6 @@ function beside(entries: readonly { readonly charge: Charge; readonly who: Who }
     if (!charges.some(({ meter }) => meter === next.charge.meter)) charges.push(next.charge);
   }
   return charges;
-}
-
-function areAlike(some: readonly Charge[], others: readonly Charge[]): boolean {
-  if (some === others) return true;
-  if (some.length !== others.length) return false;
-  for (let i = 0; i < some.length; i++) if (!isAlike(some[i], others[i])) return false;
-  return true;
-}
-
-/** True for charges to one meter by one rule. */
-function isAlike(a: Charge, b: Charge): boolean {
-  return a.meter === b.meter && isSameRule(a.rule, b.rule);
-}
-
-function isSameRule(a: Rule, b: Rule): boolean {
-  if (a === b) return true;
-  if (a.kind === 'bucket' && b.kind === 'bucket') return a.perMs === b.perMs;
-  if (a.kind === 'calendar' && b.kind === 'calendar') return a.period === b.period;
-  // Of all others the rule is a part of what tells the meter from others.
-  return true;
-}
-
-/** A rule in two numbers. */
-function numbersOf(rule: Rule, now: number): readonly [number, number] {
-  switch (rule.kind) {
-    case 'window':
-      return [rule.parts, rule.partMs];
-    case 'bucket':
-      return [rule.perMs, 0];
-    case 'calendar':
-      // By the gate's clock, as periods are. What was spent is asked for until the next period is over, which may be longer.
-      return [rule.period, Math.max(0, rule.resetsAt + 2 * (rule.resetsAt - rule.startsAt) - now)];
-    case 'slots':
-      return [rule.leaseMs, 0];
-  }
 }
 
 function bytesOf({ numbers, length }: Words): Buffer {

@@ -7,14 +7,16 @@ local GENERATION_MS = 15 * 60000
 local RELEASED = -1
 
 local function generation(ms)
-  return floor(ms / GENERATION_MS)
+  return (ms - ms % GENERATION_MS) / GENERATION_MS
 end
 
-local function held(row, at, now)
-  if row[at + 1] == 0 and row[at + 2] == 0 then return 0 end
-  local ended = generation(now) - generation(row[at + 3])
-  if ended <= 0 then return row[at + 1] + row[at + 2] end
-  return ended == 1 and row[at + 1] or 0
+-- What is missing and what is held `elapsed` after the row's time, `ended` generations later.
+local function left(row, at, perMs, elapsed, ended)
+  local held = ended <= 0 and row[at + 1] + row[at + 2] or ended == 1 and row[at + 1] or 0
+  local rate = row[at + 4]
+  if perMs > rate then rate = perMs end
+  local amount = row[at] - rate * elapsed
+  return amount > held and amount or held
 end
 
 -- Brings the row to `now`, and returns its generation.
@@ -23,18 +25,20 @@ local function advance(row, at, perMs, now)
   local before = generation(last)
   if now <= last then return before end
   local current = generation(now)
+  row[at] = left(row, at, perMs, now - last, current - before)
   if current > before then
     row[at + 2] = current == before + 1 and row[at + 1] or 0
     row[at + 1] = 0
   end
-  row[at] = max(row[at] - max(perMs, row[at + 4]) * (now - last), row[at + 1] + row[at + 2])
   row[at + 3] = now
   return current
 end
 
 -- What is missing from a full bucket at `now`.
 function bucket.used(row, at, perMs, _, now)
-  return max(row[at] - max(perMs, row[at + 4]) * max(0, now - row[at + 3]), held(row, at, now))
+  local last = row[at + 3]
+  if now <= last then return left(row, at, perMs, 0, 0) end
+  return left(row, at, perMs, now - last, generation(now) - generation(last))
 end
 
 -- Adds a cost, held until it is settled, and returns its generation.
@@ -46,7 +50,7 @@ function bucket.book(row, at, perMs, _, cost, now)
   return place
 end
 
--- Puts `actual` in place of `cost`. Returns the place for a further correction.
+-- Puts `actual` in place of `cost`. Returns the place and what is booked.
 function bucket.settle(row, at, perMs, _, place, cost, actual, now, goesOn)
   if row[at + 4] == 0 then row[at + 4] = perMs end
   local age = advance(row, at, 0, now) - place
@@ -56,8 +60,15 @@ function bucket.settle(row, at, perMs, _, place, cost, actual, now, goesOn)
     released = min(goesOn and refund or cost, row[at + 1 + age])
     row[at + 1 + age] = row[at + 1 + age] - released
   end
-  row[at] = row[at] + (max(0, actual - cost) - min(refund, released))
-  return goesOn and place or RELEASED
+  local booked = actual
+  if refund > 0 then
+    local given
+    given, booked = giveBack(cost, actual, released)
+    row[at] = row[at] - given
+  else
+    row[at] = row[at] + (actual - cost)
+  end
+  return goesOn and place or RELEASED, booked
 end
 
 -- When the row will mean the same as none, at the latest: what is held is kept until its generations are over.

@@ -24,16 +24,19 @@ function calendar.book(row, at, period, _, cost)
   return row[at]
 end
 
--- Puts `actual` in place of `cost`. Returns the place for a further correction.
+-- Puts `actual` in place of `cost`. Returns the place and what is booked.
 function calendar.settle(row, at, period, _, place, cost, actual)
   reach(row, at, max(period, place))
   local age = row[at] - place
-  if age <= 1 then
-    row[at + 1 + age] = max(0, row[at + 1 + age] + actual - cost)
-    return place
+  if actual < cost then
+    if age > 1 then return place, cost end
+    local refund, left = giveBack(cost, actual, row[at + 1 + age])
+    row[at + 1 + age] = row[at + 1 + age] - refund
+    return place, left
   end
-  row[at + 1] = row[at + 1] + max(0, actual - cost)
-  return cost == 0 and row[at] or place
+  local i = age <= 1 and at + 1 + age or at + 1
+  row[i] = row[i] + (actual - cost)
+  return age > 1 and cost == 0 and row[at] or place, actual
 end
 
 -- When the row will mean the same as none.

@@ -10,16 +10,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { showThrown, TollgateError } from '../../errors.js';
-import type { Receipt } from '../store.js';
+import type { NotTaken, Receipt, Taken } from '../store.js';
 import { type Batch, createBatches } from './batch.js';
-import type { Operation } from './operation.js';
+import type { Operation, Take } from './operation.js';
 import { readingOf } from './reply.js';
-import { BATCH, CANCEL, type Script } from './scripts.js';
-
-/** What is used of a client: ioredis 5 and 6 have it, also for Sentinel and Cluster. */
-export interface RedisClient {
-  callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
-}
+import { BATCH, CANCEL, type RedisClient, runScript, type Script } from './scripts.js';
 
 interface Lane {
   /** Where Redis keeps what became of its last call. */
@@ -101,14 +96,8 @@ export function createCommits(
     );
   }
 
-  async function call({ digest, text }: Script, keys: string[], values: (string | Buffer)[]): Promise<Buffer | null> {
-    try {
-      return (await client.callBuffer('evalsha', [digest, keys.length, ...keys, ...values])) as Buffer | null;
-    } catch (error) {
-      if (!isNoScript(error)) throw error;
-      return (await client.callBuffer('eval', [text, keys.length, ...keys, ...values])) as Buffer | null;
-    }
-  }
+  const call = (script: Script, keys: readonly string[], values: readonly (string | Buffer)[]) =>
+    runScript(client, script, keys, values) as Promise<Buffer | null>;
 
   /** @param reply null where the batch was cancelled */
   function finish(lane: Lane, batch: Batch, reply: Buffer | null): void {
@@ -122,24 +111,29 @@ export function createCommits(
     tellIdle();
   }
 
-  function tell({ operations }: Batch, reply: Buffer): void {
+  function tell({ steps }: Batch, reply: Buffer): void {
     const reading = readingOf(reply);
-    for (const operation of operations) {
-      switch (operation.kind) {
-        case 'take': {
-          const result = reading.take(operation);
-          if (!operation.givenUp) operation.resolve(result);
-          else if ('receipt' in result && result.receipt.length > 0) giveBack(result.receipt, operation.now);
+    for (const step of steps) {
+      switch (step.kind) {
+        case 'take':
+          taken(step, reading.take(step));
           break;
-        }
+        case 'run':
+          for (const [i, result] of reading.run(step).entries()) taken(step.takes[i], result);
+          break;
         case 'settle':
-          reading.settle(operation);
-          operation.resolve();
+          reading.settle(step);
+          step.resolve();
           break;
         case 'peek':
-          operation.resolve(reading.peek(operation));
+          step.resolve(reading.peek(step));
       }
     }
+  }
+
+  function taken(take: Take, result: Taken | NotTaken): void {
+    if (!take.givenUp) take.resolve(result);
+    else if ('receipt' in result && result.receipt.length > 0) giveBack(result.receipt, take.now);
   }
 
   /** Asks what became of a call, until it is known; and what was not done by then never will be. */
@@ -214,10 +208,6 @@ export function tooLate(timeoutMs: number): TollgateError {
 /** Without what ioredis puts beside its message: the command, with all that was in it. */
 function failed(error: unknown): TollgateError {
   return new TollgateError('TOLLGATE_STORE_FAILED', `Redis has failed: ${showThrown(error)}`);
-}
-
-function isNoScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 
 function passing(ms: number): Promise<void> {

@@ -5,7 +5,8 @@
 -- so a record holds what gates of any configuration have put there, in any order: each finds its own and keeps the others'
 -- until their last minute. Minutes are since 1970. A record lives as long as the last of its sections.
 --
--- A layout says which meters a record is asked about, in order: `{ columns, format, size, empty }`.
+-- A layout says which meters a record is asked about, in order: `{ columns, numbers, format, size }`, with how many numbers
+-- and bytes a record of it has.
 -- A column is a meter's: `{ meter, width, at, rule, first, second }`, with what its rule says.
 
 local HEADER = '<I5I2I4'
@@ -20,21 +21,23 @@ local function sectionFormat(width)
 end
 
 local function addColumn(layout, column)
-  local columns, empty = layout.columns, layout.empty
+  local columns, width = layout.columns, column.width
   columns[#columns + 1] = column
-  column.at = #empty + 1 + HEADER_NUMBERS
-  layout.format = layout.format .. sectionFormat(column.width)
-  layout.size = layout.size + HEADER_BYTES + 8 * column.width
-  local at = column.at
-  empty[at - 3], empty[at - 2], empty[at - 1] = column.meter, column.width, 0
-  for i = at, at + column.width - 1 do empty[i] = 0 end
+  column.at = layout.numbers + HEADER_NUMBERS + 1
+  layout.numbers = layout.numbers + HEADER_NUMBERS + width
+  layout.format = layout.format .. sectionFormat(width)
+  layout.size = layout.size + HEADER_BYTES + 8 * width
+end
+
+-- Gives a record a section with a row of zeros.
+local function addSection(record, at, meter, width)
+  record[at - 3], record[at - 2], record[at - 1] = meter, width, 0
+  for i = at, at + width - 1 do record[i] = 0 end
 end
 
 local function emptyRecord(layout)
-  local empty = layout.empty
-  if #empty <= MOST_AT_ONCE then return { unpack(empty) } end
   local record = {}
-  for i = 1, #empty do record[i] = empty[i] end
+  for _, column in ipairs(layout.columns) do addSection(record, column.at, column.meter, column.width) end
   return record
 end
 
@@ -80,7 +83,7 @@ end
 -- What is kept as a record of a layout, and its format; `value` is false where nothing is.
 local function readRecord(value, layout, now)
   if not value then return emptyRecord(layout), layout.format end
-  if #value == layout.size and #layout.empty <= MOST_AT_ONCE then
+  if #value == layout.size and layout.numbers <= MOST_AT_ONCE then
     local record = { unpackNumbers(layout.format, value) }
     record[#record] = nil
     if hasLayout(record, layout) then return record, layout.format end
@@ -93,8 +96,7 @@ local function widened(record, format, column)
   local at = findRow(record, column.meter)
   if at == nil then
     at = #record + 1 + HEADER_NUMBERS
-    record[at - 3], record[at - 2], record[at - 1] = column.meter, column.width, 0
-    for i = at, at + column.width - 1 do record[i] = 0 end
+    addSection(record, at, column.meter, column.width)
     format = format .. sectionFormat(column.width)
   end
   local own = {}
@@ -126,8 +128,7 @@ end
 
 -- Keeps a row until a time, and a minute or two longer, since clocks differ. True where that is later than before.
 local function keepUntil(record, at, ends)
-  local minute = min(LAST_MINUTE, ceil(ends / MINUTE) + 1)
-  if minute <= record[at - 1] then return false end
-  record[at - 1] = minute
+  if ends + MINUTE <= record[at - 1] * MINUTE then return false end
+  record[at - 1] = min(LAST_MINUTE, floor(ends / MINUTE) + 2)
   return true
 end

@@ -1,11 +1,14 @@
 /** Keeps meters in Redis, for any number of processes: each step is atomic there, over all its records. */
 import { configError, type Problem } from '../../errors.js';
 import type { Usage } from '../../meters/meter.js';
+import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
-import { createCommits, giveUp, type RedisClient, tooLate } from './commits.js';
+import { createCommits, giveUp, tooLate } from './commits.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
+import type { RedisClient } from './scripts.js';
+import { createShared } from './shared.js';
 
-export type { RedisClient } from './commits.js';
+export type { RedisClient } from './scripts.js';
 
 export interface RedisStoreOptions {
   /**
@@ -38,9 +41,11 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis' } = options;
   check({ client, prefix, timeoutMs, clock });
   const isTimeGiven = clock === 'gate';
-  const commits = createCommits(client, `{${prefix}}`, timeoutMs, isTimeGiven, known, giveBack);
-  /** Settlings that wait for what becomes of another one of the same entries. */
-  let held: Settle[] = [];
+  const head = `{${prefix}}`;
+  const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack);
+  const shared = createShared(client, head, within);
+  /** Settlings that wait for what becomes of another one of the same entries, each for as long as it has time. */
+  let held: { readonly operation: Settle; readonly timer: NodeJS.Timeout }[] = [];
   /** A gate's clock that is set back is ignored until it has caught up; Redis's own is the records' matter. */
   let latest = 0;
 
@@ -60,8 +65,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   function begin(operation: Settle): void {
     const entries = operation.entries as readonly RedisEntry[];
     if (entries.some(({ settling }) => settling !== undefined)) {
-      held.push(operation);
-      setTimeout(() => giveUp(operation, tooLate(timeoutMs)), timeoutMs);
+      const timer = setTimeout(() => giveUp(operation, tooLate(timeoutMs)), timeoutMs);
+      held.push({ operation, timer });
       return;
     }
     for (const entry of entries) entry.settling = operation;
@@ -74,7 +79,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     if (held.length === 0) return;
     const waiting = held;
     held = [];
-    for (const operation of waiting) if (!operation.givenUp) begin(operation);
+    for (const { operation, timer } of waiting) {
+      clearTimeout(timer);
+      if (!operation.givenUp) begin(operation);
+    }
   }
 
   function giveBack(receipt: Receipt, now: number): void {
@@ -83,7 +91,15 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     settle(receipt, nothing, now, false).catch(again);
   }
 
-  return {
+  function within<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(tooLate(timeoutMs)), timeoutMs);
+      promise.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  return denyCache({
+    shared,
     take({ alternatives, tells = false }, now) {
       return new Promise<Taken | NotTaken>((resolve, reject) => {
         const at = performance.now();
@@ -97,8 +113,11 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
         commits.submit({ kind: 'peek', who, bills, now: tick(now), at, givenUp: false, resolve, reject });
       });
     },
-    close: () => new Promise((resolve) => commits.whenIdle(resolve)),
-  };
+    close() {
+      shared.close();
+      return new Promise((resolve) => commits.whenIdle(resolve));
+    },
+  });
 }
 
 interface Checked {

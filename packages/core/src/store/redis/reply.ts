@@ -2,14 +2,16 @@
 import { type Charge, keyIn, type Usage, usage, type Who, width } from '../../meters/meter.js';
 import type { Alternative, NotTaken, Taken } from '../store.js';
 import type { Operation, Peek, RedisEntry, Settle, Take } from './operation.js';
+import type { Run } from './runs.js';
 
 const NOT_CHARGED = -1;
 
 const NO_USAGE: readonly Usage[] = [];
 
-/** Reads the reply to a batch, an operation after the other, in their order. */
+/** Reads the reply to a batch, a step after the other, in their order. */
 export interface Reading {
   take(operation: Take): Taken | NotTaken;
+  run(run: Run): readonly (Taken | NotTaken)[];
   peek(operation: Peek): readonly Usage[];
   /** Brings the entries up to date. */
   settle(operation: Settle): void;
@@ -44,11 +46,40 @@ export function readingOf(reply: Buffer): Reading {
     return { taken, receipt, shadowRefused, usages };
   }
 
-  function settle({ entries, actual }: Settle): void {
+  function run({ takes, cells, sums }: Run): readonly (Taken | NotTaken)[] {
+    if (numbers[at++] === NOT_CHARGED) return takes.map(take);
+    // By cell.
+    const places: number[] = [];
+    const amounts: (number | undefined)[] = [];
+    for (const [cell, { cost, isBudget }] of sums) {
+      places[cell] = numbers[at++];
+      // What is told is the amount after all of them.
+      amounts[cell] = isBudget ? numbers[at++] - cost : undefined;
+    }
+    let next = 0;
+    return takes.map(({ alternatives: [{ who, bills }] }) => {
+      const receipt: RedisEntry[] = [];
+      for (let i = 0; i < bills.length; i++) {
+        const { charges } = bills[i];
+        for (let j = 0; j < charges.length; j++) {
+          const charge = charges[j];
+          const { cost } = charge;
+          const cell = cells[next++];
+          const before = amounts[cell];
+          const used = before === undefined ? undefined : before + cost;
+          amounts[cell] = used;
+          receipt.push({ charge, who, cost, place: places[cell], used, epoch, settling: undefined });
+        }
+      }
+      return { taken: 0, receipt, shadowRefused: NO_USAGE, usages: undefined };
+    });
+  }
+
+  function settle({ entries }: Settle): void {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i];
       entry.place = numbers[at++];
-      entry.cost = actual[i];
+      entry.cost = numbers[at++];
       if (entry.charge.rule.kind === 'calendar') entry.used = numbers[at++];
     }
   }
@@ -65,5 +96,5 @@ export function readingOf(reply: Buffer): Reading {
     return usage(numbers, row, charge, keyIn(charge.meter.scope, who), time);
   }
 
-  return { take, settle, peek: (operation) => usagesOf(operation, operation) };
+  return { take, run, settle, peek: (operation) => usagesOf(operation, operation) };
 }

@@ -5,7 +5,9 @@ import bucket from './bucket.lua.js';
 import calendar from './calendar.lua.js';
 import cancel from './cancel.lua.js';
 import prelude from './prelude.lua.js';
+import publish from './publish.lua.js';
 import records from './records.lua.js';
+import shared from './shared.lua.js';
 import slots from './slots.lua.js';
 import window from './window.lua.js';
 
@@ -18,6 +20,31 @@ export interface Script {
 export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records, batch].join('\n'));
 
 export const CANCEL = scriptOf(cancel);
+
+export const SHARED = scriptOf(shared);
+
+export const PUBLISH = scriptOf(publish);
+
+/** What is used of a client: ioredis 5 and 6 have it, also for Sentinel and Cluster. */
+export interface RedisClient {
+  callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
+}
+
+/** Runs a script by its digest or, where Redis doesn't know that, by its text. */
+export async function runScript(
+  client: RedisClient,
+  { digest, text }: Script,
+  keys: readonly string[],
+  values: readonly (string | Buffer)[],
+): Promise<unknown> {
+  try {
+    return await client.callBuffer('evalsha', [digest, keys.length, ...keys, ...values]);
+  } catch (error) {
+    const isUnknown = error instanceof Error && error.message.startsWith('NOSCRIPT');
+    if (!isUnknown) throw error;
+    return await client.callBuffer('eval', [text, keys.length, ...keys, ...values]);
+  }
+}
 
 function scriptOf(text: string): Script {
   return { text, digest: createHash('sha1').update(text).digest('hex') };

@@ -28,19 +28,20 @@ function slots.book(row, at, leaseMs, _, cost, now)
   return place
 end
 
--- Puts `actual` in place of `cost`. Returns the place for a further correction.
+-- Puts `actual` in place of `cost`. Returns the place and what is booked.
 function slots.settle(row, at, leaseMs, _, place, cost, actual, now)
   local present = turn(row, at, leaseMs, now)
   local age = present - place
-  if age < 0 or age > 1 then return place end
-  local booked = at + 1 + age
+  if age < 0 or age > 1 then return place, cost end
+  local i = at + 1 + age
   if actual <= cost then
-    row[booked] = max(0, row[booked] - (cost - actual))
-    return place
+    local refund, left = giveBack(cost, actual, row[i])
+    row[i] = row[i] - refund
+    return place, left
   end
-  row[booked] = max(0, row[booked] - cost)
+  row[i] = max(0, row[i] - cost)
   row[at + 1] = row[at + 1] + actual
-  return present
+  return present, actual
 end
 
 -- When the row will mean the same as none.

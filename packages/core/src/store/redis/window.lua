@@ -6,7 +6,7 @@ local window = {}
 -- Cost that counts at `now`.
 function window.used(row, at, parts, partMs, now)
   local newest = row[at]
-  local oldest = floor(now / partMs) - parts
+  local oldest = (now - now % partMs) / partMs - parts
   local total = 0
   if oldest <= newest - parts then
     for i = at + 1, at + 1 + parts do total = total + row[i] end
@@ -19,7 +19,7 @@ end
 -- Adds a cost and returns its sub-bucket.
 function window.book(row, at, parts, partMs, cost, now)
   local newest = row[at]
-  local current = floor(now / partMs)
+  local current = (now - now % partMs) / partMs
   if current > newest then
     for b = max(newest + 1, current - parts), current do row[at + 1 + b % (parts + 1)] = 0 end
     row[at], newest = current, current
@@ -29,15 +29,18 @@ function window.book(row, at, parts, partMs, cost, now)
   return newest
 end
 
--- Puts `actual` in place of `cost`. Returns the place for a further correction.
+-- Puts `actual` in place of `cost`. Returns the place and what is booked.
 function window.settle(row, at, parts, partMs, place, cost, actual, now)
-  if actual > cost then
-    window.book(row, at, parts, partMs, actual - cost, now)
-  elseif actual < cost and place <= row[at] and place >= row[at] - parts then
+  if actual < cost then
+    local oldest = max(floor(now / partMs) - parts, row[at] - parts)
+    if place < oldest or place > row[at] then return place, cost end
     local i = at + 1 + place % (parts + 1)
-    row[i] = max(0, row[i] - (cost - actual))
+    local refund, left = giveBack(cost, actual, row[i])
+    row[i] = row[i] - refund
+    return place, left
   end
-  return place
+  if actual > cost then window.book(row, at, parts, partMs, actual - cost, now) end
+  return place, actual
 end
 
 -- When the row will mean the same as none.

@@ -1,12 +1,13 @@
 /** Whose turn it is, and what comes of it. A request is charged when it begins, and not before. */
 import type { Charge, Key, Usage } from '../meters/meter.js';
-import { isPromise, type May } from '../request.js';
+import { isPromise, type May, type Priority } from '../request.js';
 import type { Alternative, NotTaken, Taken } from '../store/store.js';
-import { goesBehind, type Passing, passings, waitsFor } from './blocked.js';
+import { goesBehind, isFull, isHelpedByWaiting, passings } from './blocked.js';
+import type { Turn } from './fairness.js';
 import { type Hall, isFirst, leave, look, moveFrom, setOpening, stand, waitForTime } from './hall.js';
 import { peek } from './priority-queue.js';
 import { begins, type Station } from './station.js';
-import type { Judged, Waiter } from './waiter.js';
+import type { Waiter } from './waiter.js';
 
 /** Where somebody has to wait next, and what the meters said, if they were asked. */
 interface Next {
@@ -47,44 +48,41 @@ export function serve<A extends Alternative>(hall: Hall<A>, station: Station<Wai
   station.isServed = false;
 }
 
-/** Tries one who has a turn, or whose priority is served again. */
-function tryNow<A extends Alternative>(
-  hall: Hall<A>,
-  waiter: Waiter<A>,
-  at: Station<Waiter<A>> | undefined,
-): May<void> {
+/** Tries one who has a turn. */
+function tryNow<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, at: Station<Waiter<A>>): May<void> {
   const { desk, stations } = hall;
   const asked = hall.rooms;
   const now = desk.clock.now();
   try {
-    const ways = waiter.entrant.renewed(now).slice(waiter.skips);
-    const behind = ways.map((way) =>
-      passings(stations, way).find(({ station }) => goesBehind(station, waiter.score, waiter)),
-    );
-    const open = ways.filter((_, i) => behind[i] === undefined);
-    if (open.length === 0) return goOn(hall, waiter, at, behind.flatMap(nextBehind), asked);
+    const ways = waiter.entrant.renewed(now);
+    const open: A[] = [];
+    const behind: Next[] = [];
+    for (let i = waiter.skips; i < ways.length; i++) {
+      const passing = passings(stations, ways[i]).find(({ station }) => goesBehind(station, waiter.score, waiter));
+      if (passing === undefined) open.push(ways[i]);
+      else behind.push({ charge: passing.charge, key: passing.station.key, usage: undefined, usages: NOT_ASKED });
+    }
+    if (open.length === 0) return goOn(hall, waiter, at, behind, asked);
     waiter.isTried = true;
     const taking = desk.take(open, now);
-    const done = (result: Taken | NotTaken | undefined) => tried(hall, waiter, at, { open, behind, result, asked });
-    return isPromise(taking) ? taking.then(done).catch((error) => fail(hall, waiter, error)) : done(taking);
+    if (!isPromise(taking)) return tried(hall, waiter, at, open, behind, asked, taking);
+    return taking
+      .then((result) => tried(hall, waiter, at, open, behind, asked, result))
+      .catch((error) => fail(hall, waiter, error));
   } catch (error) {
     fail(hall, waiter, error);
   }
 }
 
-interface Try<A extends Alternative> {
-  readonly open: readonly A[];
-  /** Of each alternative, who goes first there; none of those that were asked for. */
-  readonly behind: readonly (Passing<A> | undefined)[];
-  readonly result: Taken | NotTaken | undefined;
-  readonly asked: number;
-}
-
+/** @param behind where others go first: of the alternatives that were not asked for */
 function tried<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
-  at: Station<Waiter<A>> | undefined,
-  { open, behind, result, asked }: Try<A>,
+  at: Station<Waiter<A>>,
+  open: readonly A[],
+  behind: readonly Next[],
+  asked: number,
+  result: Taken | NotTaken | undefined,
 ): void {
   waiter.isTried = false;
   if (waiter.hasLeft) {
@@ -92,28 +90,26 @@ function tried<A extends Alternative>(
     return;
   }
   if (result === undefined || 'receipt' in result) {
-    if (result) noteBegins(hall, waiter, open[result.taken]);
-    end(hall, waiter, at, { result, alternatives: open });
+    if (result) noteBegins(hall, waiter.entrant.priority, waiter.turn, open[result.taken]);
+    end(hall, waiter, at, open, result);
     return;
   }
-  const next = [...behind.flatMap(nextBehind), ...result.refused.flatMap((usages) => nextAfter(usages, at))];
-  if (next.length === 0) end(hall, waiter, at, { result, alternatives: open });
+  const next = [...behind];
+  for (const usages of result.refused) {
+    const one = nextAfter(usages, at);
+    if (one) next.push(one);
+  }
+  if (next.length === 0) end(hall, waiter, at, open, result);
   else goOn(hall, waiter, at, next, asked);
 }
 
-function nextBehind<A extends Alternative>(passing: Passing<A> | undefined): Next[] {
-  return passing === undefined
-    ? []
-    : [{ charge: passing.charge, key: passing.key, usage: undefined, usages: NOT_ASKED }];
-}
-
 /** Stays where it is refused; else goes to where that takes longest. Of slots nobody knows, so they come last. */
-function nextAfter<A extends Alternative>(usages: readonly Usage[], at: Station<Waiter<A>> | undefined): Next[] {
-  const full = waitsFor(usages);
-  if (full === undefined || full.length === 0) return [];
-  const here = full.find(({ charge, key }) => at?.meter === charge.meter && isSame(at.key, key));
+function nextAfter<A extends Alternative>(usages: readonly Usage[], at: Station<Waiter<A>>): Next | undefined {
+  const full = usages.filter(isFull);
+  if (full.length === 0 || !isHelpedByWaiting(usages)) return undefined;
+  const here = full.find(({ charge, key }) => at.meter === charge.meter && isSame(at.key, key));
   const usage = here ?? full.reduce((a, b) => (knownMs(b) > knownMs(a) ? b : a));
-  return [{ charge: usage.charge, key: usage.key, usage, usages }];
+  return { charge: usage.charge, key: usage.key, usage, usages };
 }
 
 function knownMs({ charge, waitMs }: Usage): number {
@@ -128,12 +124,12 @@ function isSame(a: Key, b: Key): boolean {
 function goOn<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
-  at: Station<Waiter<A>> | undefined,
+  at: Station<Waiter<A>>,
   next: readonly Next[],
   asked: number,
 ): void {
   const now = hall.desk.clock.now();
-  const before = new Set(waiter.at.keys());
+  const before = waiter.stands.map(({ station }) => station);
   waiter.usages = next.find(({ usage }) => usage !== undefined)?.usages ?? waiter.usages;
   const stations = next.map(({ charge, key, usage }) => {
     const station = stand(hall, waiter, charge, key, now);
@@ -146,7 +142,7 @@ function goOn<A extends Alternative>(
   for (const station of stations) {
     if (station === at) continue;
     // What was refused before room came may fit now.
-    if (before.has(station) ? station.isPoked : hall.rooms !== asked) serve(hall, station);
+    if (before.includes(station) ? station.isPoked : hall.rooms !== asked) serve(hall, station);
   }
 }
 
@@ -154,12 +150,13 @@ function goOn<A extends Alternative>(
 function end<A extends Alternative>(
   hall: Hall<A>,
   waiter: Waiter<A>,
-  at: Station<Waiter<A>> | undefined,
-  judged: Omit<Judged<A>, 'waitedMs'>,
+  at: Station<Waiter<A>>,
+  alternatives: readonly A[],
+  result: Taken | NotTaken | undefined,
 ): void {
   const waitedMs = Math.max(0, hall.desk.clock.now() - waiter.since);
   const others = leave(hall, waiter);
-  waiter.resolve({ ...judged, waitedMs });
+  waiter.resolve({ result, alternatives, waitedMs });
   for (const station of others) if (station !== at) serve(hall, station);
 }
 
@@ -174,7 +171,8 @@ function fail<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, error: un
 /** What it takes from those that wait is part of the pace at which they begin. */
 export function noteBegins<A extends Alternative>(
   hall: Hall<A>,
-  { entrant: { priority }, turn }: Pick<Waiter<A>, 'entrant' | 'turn'>,
+  priority: Priority,
+  turn: Turn | undefined,
   alternative: A,
 ): void {
   const now = hall.desk.clock.now();
@@ -182,7 +180,7 @@ export function noteBegins<A extends Alternative>(
     begins(station, priority, charge.cost, now);
     station.restMs = 1;
   }
-  turn?.fairness.begin(turn.turn);
+  turn?.of.begin(turn);
 }
 
 /** Goes on when the store has answered, and keeps account of that for when the line is closed. */
@@ -193,15 +191,6 @@ function keep<A extends Alternative>(hall: Hall<A>, trying: Promise<void>, goesO
     look(hall);
   });
   hall.tries.add(done);
-}
-
-/** Those come into the line, or begin, that were delayed and whose priority is served again. */
-export function release<A extends Alternative>(hall: Hall<A>): void {
-  for (const waiter of [...hall.delayed]) {
-    if (hall.shedder.isDropped(waiter.entrant.priority) || !hall.delayed.delete(waiter)) continue;
-    const trying = tryNow(hall, waiter, undefined);
-    if (isPromise(trying)) keep(hall, trying);
-  }
 }
 
 /** What is due by time at a station is looked at. */

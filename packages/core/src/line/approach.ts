@@ -1,0 +1,171 @@
+/** A request begins, waits, or is turned away. */
+import type { Usage } from '../meters/meter.js';
+import { isPromise, type May, then, together } from '../request.js';
+import type { Alternative, NotTaken, Taken } from '../store/store.js';
+import { goesBehind, isBehindAt, isFull, isHelpedByWaiting, passings, rankAt } from './blocked.js';
+import { mayWaitMs, pushOut, turnedAway } from './departures.js';
+import { type Coming, enqueue, type Stop } from './enqueue.js';
+import { type Hall, overflowFor } from './hall.js';
+import { outlookAt } from './outlook.js';
+import { noteBegins } from './serve.js';
+import { aheadOf, NOBODY, stationOf } from './station.js';
+import type { Entrant, Passed } from './waiter.js';
+
+/**
+ * Begins at once where there is room that nobody waits for who goes first.
+ *
+ * @throws whatever the entrant's signal was aborted with, and where the line is closed
+ */
+export function approach<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, skips: number): May<Passed<A>> {
+  assertStays(hall, entrant);
+  const { desk, stations } = hall;
+  const now = desk.clock.now();
+  const ways = skips === 0 ? entrant.alternatives : entrant.alternatives.slice(skips);
+  const coming = { entrant, ways, skips, asked: hall.rooms };
+  const open = stations.busy.size === 0 ? ways : ways.filter((way) => !isBehind(hall, entrant, way, now));
+  if (open.length === 0) return askedFor(hall, coming);
+  const taking = desk.take(open, now);
+  if (!isPromise(taking)) return judged(hall, coming, open, taking);
+  return taking.then((result) => judged(hall, coming, open, result));
+}
+
+/** The store may have taken its time since it came. */
+function assertStays<A extends Alternative>({ isClosed, desk }: Hall<A>, { signal }: Entrant<A>): void {
+  if (isClosed) throw desk.closed();
+  signal?.throwIfAborted();
+}
+
+/** True where somebody who waits goes first, though there may be room. */
+function isBehind<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, way: A, now: number): boolean {
+  const terms = hall.desk.terms();
+  return passings(hall.stations, way).some(({ station, charge }) =>
+    goesBehind(station, rankAt(station, entrant, charge.cost, now, terms).score),
+  );
+}
+
+function judged<A extends Alternative>(
+  hall: Hall<A>,
+  coming: Coming<A>,
+  open: readonly A[],
+  result: Taken | NotTaken | undefined,
+): May<Passed<A>> {
+  const { entrant, ways } = coming;
+  if (result !== undefined && 'refused' in result) {
+    return open.length === ways.length ? hold(hall, coming, result.refused) : askedFor(hall, coming);
+  }
+  if (result !== undefined && hall.stations.busy.size > 0) pass(hall, entrant, open[result.taken]);
+  return { result, alternatives: open, waitedMs: 0 };
+}
+
+/** Has begun before others that wait: it counts for the share of its key. */
+function pass<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, way: A): void {
+  const now = hall.desk.clock.now();
+  for (const { station, charge } of passings(hall.stations, way)) {
+    const { turn } = rankAt(station, entrant, charge.cost, now, hall.desk.terms());
+    turn?.of.enter(turn);
+    turn?.of.begin(turn);
+  }
+  noteBegins(hall, entrant.priority, undefined, way);
+}
+
+/** Asks what the meters of all ways say, and charges nothing. */
+function askedFor<A extends Alternative>(hall: Hall<A>, coming: Coming<A>): May<Passed<A>> {
+  const { ways } = coming;
+  return then(hall.desk.peekAll(ways), (usages) =>
+    usages === undefined ? { result: undefined, alternatives: ways, waitedMs: 0 } : hold(hall, coming, usages),
+  );
+}
+
+/** It can't begin now. */
+function hold<A extends Alternative>(
+  hall: Hall<A>,
+  coming: Coming<A>,
+  usages: readonly (readonly Usage[])[],
+): May<Passed<A>> {
+  const { entrant, ways, skips } = coming;
+  const maxWaitMs = mayWaitMs(hall, entrant);
+  const isRefused = usages.every((ofOne) => ofOne.some(isFull));
+  if (isRefused && maxWaitMs === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
+  return then(stopsOf(hall, entrant, ways, usages), (stops) => {
+    if (stops === 'none') return approach(hall, entrant, skips);
+    if (stops.length === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
+    assertStays(hall, entrant);
+    return stay(hall, coming, stops, usages, maxWaitMs);
+  });
+}
+
+/** Waiting helps: it does, unless it would do so in vain. */
+function stay<A extends Alternative>(
+  hall: Hall<A>,
+  coming: Coming<A>,
+  stops: readonly Stop[],
+  usages: readonly (readonly Usage[])[],
+  maxWaitMs: number,
+): May<Passed<A>> {
+  const { entrant } = coming;
+  const first = stops.length === 1 ? stops[0] : stops.reduce((a, b) => (leastMsAt(b) < leastMsAt(a) ? b : a));
+  const leastMs = leastMsAt(first);
+  const expectedMs = first.expectedMs ?? leastMs;
+  const overflow = overflowFor(hall, entrant.key, false, first.score);
+  if (overflow && !overflow.last) {
+    const { bound } = overflow;
+    return turnedAway(hall, entrant, 'line-full', { bound, outlook: first, usages, retryAfterMs: expectedMs });
+  }
+  if (maxWaitMs === 0 || leastMs > maxWaitMs) {
+    const retryAfterMs = Math.max(expectedMs, leastMs) - maxWaitMs;
+    return turnedAway(hall, entrant, 'too-long-wait', { outlook: first, usages, retryAfterMs });
+  }
+  if (overflow?.last) pushOut(hall, overflow.last, overflow.bound, hall.desk.clock.now());
+  const told = usages.find((ofOne) => ofOne.includes(first.usage)) ?? [];
+  return enqueue(hall, coming, stops, first, told, maxWaitMs);
+}
+
+/**
+ * Where it has to wait: for each alternative that waiting may help, the station at which that takes longest. `none` where
+ * an alternative has nothing to wait for any more.
+ *
+ * @param usages what the meters of each say
+ */
+export function stopsOf<A extends Alternative>(
+  hall: Hall<A>,
+  entrant: Entrant<A>,
+  ways: readonly A[],
+  usages: readonly (readonly Usage[])[],
+): May<readonly Stop[] | 'none'> {
+  const now = hall.desk.clock.now();
+  const found: May<readonly Stop[]>[] = [];
+  for (let i = 0; i < ways.length; i++) {
+    if (isHelpedByWaiting(usages[i])) found.push(stopsFor(hall, entrant, usages[i], now));
+  }
+  return then(together(found), (stopsOfEach) => {
+    if (stopsOfEach.some(({ length }) => length === 0)) return 'none';
+    return stopsOfEach.map((stops) => stops.reduce((a, b) => (leastMsAt(b) > leastMsAt(a) ? b : a)));
+  });
+}
+
+/** All at which an alternative has to wait. */
+function stopsFor<A extends Alternative>(
+  { stations, desk }: Hall<A>,
+  entrant: Entrant<A>,
+  usages: readonly Usage[],
+  now: number,
+): May<readonly Stop[]> {
+  const stops: May<Stop>[] = [];
+  for (const usage of usages) {
+    const { charge, key } = usage;
+    const station = stationOf(stations, charge.meter, key);
+    const { score, turn } = rankAt(station, entrant, charge.cost, now, desk.terms());
+    if (!isFull(usage) && !isBehindAt(station, charge, score)) continue;
+    const ahead = station === undefined ? NOBODY : aheadOf(station, score);
+    const outlook = outlookAt(station, usage, ahead, now, desk.peek);
+    stops.push(
+      then(outlook, ({ position, leastMs, expectedMs }) => ({ usage, position, leastMs, expectedMs, score, turn })),
+    );
+  }
+  return together(stops);
+}
+
+/** What its key has asked before holds it back too. */
+function leastMsAt({ leastMs, turn }: Stop): number {
+  return Math.max(leastMs, turn?.waitMs ?? 0);
+}

@@ -1,0 +1,29 @@
+/** What counts a meter that no store does: a limiter of rate-limiter-flexible. */
+
+/** Something else than a store that counts. */
+export interface Outside {
+  readonly limiter: Limiter;
+  /** Where it fails, requests pass. */
+  readonly failsOpen: boolean;
+}
+
+/** What is used of a limiter of rate-limiter-flexible. */
+export interface Limiter {
+  /** Some don't tell. */
+  readonly points?: number;
+  /** In seconds; 0 where it never begins anew. */
+  readonly duration?: number;
+  /** Rejects with `msBeforeNext` where it refuses, and with an error where it fails. */
+  consume(key: string, points: number): Promise<Standing>;
+  /** Some can't. */
+  reward?(key: string, points: number): Promise<unknown>;
+  penalty?(key: string, points: number): Promise<unknown>;
+  /** All can, though the types of some don't say so. */
+  get?(key: string): Promise<Standing | null>;
+}
+
+/** How a limiter stands for a key. */
+interface Standing {
+  readonly consumedPoints?: number;
+  readonly msBeforeNext?: number;
+}

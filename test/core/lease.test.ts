@@ -1,0 +1,54 @@
+/** Leases of slots: what runs on after them is told to stop. */
+import { concurrency, slidingWindow, TollgateError } from '@tollgate/core';
+import { gateOf, MINUTE } from './support.js';
+
+const slots = concurrency({ name: 'running', by: 'model', limit: 2, lease: '1m' });
+const request = { permits: 1, model: 'm' };
+
+test('the signal aborts when the lease of the slot is over, and others may have it', async () => {
+  const { clock, admission, refusal } = gateOf([slots]);
+  const [first, second] = [await admission(request), await admission(request)];
+  const { signal } = first;
+  clock.advance(2 * MINUTE - 1);
+  expect(signal.aborted).toBe(false);
+  await refusal(request);
+  clock.advance(1);
+  expect(signal.reason).toBeInstanceOf(TollgateError);
+  expect(signal.reason).toMatchObject({ code: 'TOLLGATE_LEASE_OVER', message: expect.stringContaining(first.id) });
+  await admission(request);
+  // Whoever asks for the signal only then is told at once.
+  expect(second.signal.aborted).toBe(true);
+});
+
+test('what is settled, or holds no slot, is left alone', async () => {
+  const { clock, admission } = gateOf([slots, slidingWindow({ name: 'w', limit: 100, window: '1m' })]);
+  const timers = { set: 0, cancelled: 0 };
+  jest.spyOn(clock, 'after').mockImplementation(() => {
+    timers.set++;
+    return () => void timers.cancelled++;
+  });
+  const settled = await admission(request);
+  const { signal } = settled;
+  expect(timers).toEqual({ set: 1, cancelled: 0 });
+  await settled.settle();
+  expect(timers).toEqual({ set: 1, cancelled: 1 });
+  clock.advance(5 * MINUTE);
+  expect(signal.aborted).toBe(false);
+  const { clock: other, admission: admitted } = gateOf([slidingWindow({ name: 'w', limit: 100, window: '1m' })]);
+  const without = await admitted(request);
+  expect(without.signal.aborted).toBe(false);
+  other.advance(60 * MINUTE);
+  expect(without.signal.aborted).toBe(false);
+});
+
+test('an admission that is amended goes by the lease of the slot that it has then', async () => {
+  const { clock, gate, admission } = gateOf([slots]);
+  const open = await admission(request);
+  const { signal } = open;
+  clock.advance(MINUTE);
+  await gate.admit({ ...request, model: 'other' }, { extending: open });
+  clock.advance(2 * MINUTE - 1);
+  expect(signal.aborted).toBe(false);
+  clock.advance(1);
+  expect(signal.aborted).toBe(true);
+});
