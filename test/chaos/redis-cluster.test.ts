@@ -1,5 +1,5 @@
 /** A store in a cluster whose slots move and whose masters die: charged once, settled once, and always answered. */
-import type { Store, Taken } from '@tollgate/core';
+import type { Alternative, Meter, NotTaken, Rule, Store, Taken } from '@tollgate/core';
 import { redisStore } from '@tollgate/core/redis';
 import { Cluster } from 'ioredis';
 import { Cluster as Cluster5 } from 'ioredis5';
@@ -104,6 +104,105 @@ describeWithOwnRedis('a store in a cluster', () => {
       for (const user of failed) await eventually(user, 0);
     }, 30_000);
   });
+});
+
+describeWithOwnRedis('a store in shards of a cluster', () => {
+  const ALL = { by: [], at: [] };
+  const PARTS: Rule = { kind: 'window', ms: 500, parts: 5, partMs: 100 };
+  const global: Meter = { ...meters.window, id: 'global', name: 'global', scope: ALL };
+  const company: Meter = { ...meters.budget, id: 'company', name: 'company', scope: ALL };
+  let cluster: RedisCluster;
+  let prefix: string;
+  let count = 0;
+  beforeAll(async () => {
+    cluster = await startCluster();
+  }, 30_000);
+  afterAll(() => cluster.stop());
+  beforeEach(() => {
+    prefix = `sharded ${count++}`;
+  });
+
+  const open = (clock: 'gate' | 'redis' = 'gate') =>
+    redisStore(cluster.connect(), {
+      prefix,
+      clock,
+      shardBy: 'user',
+      shared: ['global', 'company'],
+      timeoutMs: 5_000,
+    });
+  const wayOf = (cost: number, user: string, limit: number, own: number) =>
+    alternativeOf([
+      charge(global, PARTS, [], cost, limit),
+      charge(company, daily(START), [], cost, LIMIT),
+      charge(meters.window, PARTS, [user], cost, own),
+    ]);
+  const ask = async (store: Store, way: Alternative) =>
+    (await store.take({ sequence: 0, alternatives: [way] }, START)) as Taken & NotTaken;
+  const sharedUsed = async (store: Store) => {
+    const [{ charges }] = wayOf(0, '', LIMIT, LIMIT).bills;
+    return (await store.peek([], [{ scope: ALL, charges }], START)).map(({ used }) => used);
+  };
+
+  it('spreads over all nodes, and charges all or nothing over shards while slots move', async () => {
+    const stores = [open(), open(), open()];
+    let [spent, refused, isMoving] = [0, 0, true];
+    async function admit(store: Store, index: number): Promise<void> {
+      for (let i = index; isMoving; i += 24) {
+        const { receipt } = await ask(store, wayOf(3, `user-${i % 50}`, LIMIT, 12));
+        if (receipt === undefined) {
+          refused++;
+          continue;
+        }
+        const actual = receipt.map(() => 1);
+        await store.settle(receipt, actual, START);
+        spent++;
+      }
+    }
+    const working = stores.flatMap((store, i) => Array.from({ length: 8 }, (_, j) => admit(store, 8 * i + j)));
+    for (let i = 1; i <= 3; i++) {
+      const before = spent + refused;
+      await until(async () => spent + refused > before + 100);
+      // The record of all together is named by its tag alone.
+      const records = await Promise.all([0, 1, 2].map((node) => cluster.admin(node).keys(`{${prefix}{*}`)));
+      const key = records.flat().find((key) => key.endsWith('}')) as string;
+      await cluster.moveSlotOf(key, ((await cluster.masterOf(key)) + 1) % 3);
+    }
+    isMoving = false;
+    await Promise.all(working);
+    for (const node of [0, 1, 2]) expect(await cluster.admin(node).keys(`{${prefix}{*`)).not.toHaveLength(0);
+    await Promise.all(stores.map((store) => store.close()));
+    expect(refused).toBeGreaterThan(0);
+    expect(await sharedUsed(open())).toEqual([spent, spent]);
+  }, 30_000);
+
+  it("keeps every window by Redis's time, whatever a process's own clock is", async () => {
+    const stores = [open('redis'), open('redis'), open('redis')];
+    const limit = 400;
+    const log: { from: number; to: number }[] = [];
+    const end = performance.now() + 2_500;
+    async function admit(store: Store, user: string): Promise<void> {
+      while (performance.now() < end) {
+        const from = performance.now();
+        const { receipt } = await ask(store, wayOf(1, user, limit, LIMIT));
+        if (receipt) log.push({ from, to: performance.now() });
+      }
+    }
+    await Promise.all(Array.from({ length: 12 }, (_, i) => admit(stores[i % 3], `user-${i}`)));
+    await Promise.all(stores.map((store) => store.close()));
+    // It was admitted at some time between: these were so within the interval, without doubt.
+    for (const { from } of log) {
+      const within = log.filter((one) => one.from >= from && one.to <= from + 500);
+      expect(within.length).toBeLessThanOrEqual(limit);
+    }
+    expect(log.length).toBeGreaterThan(2 * limit);
+  }, 30_000);
+
+  it('gives back what is leased when it is idle', async () => {
+    const [store, other] = [open(), open()];
+    for (let i = 0; i < 30; i++) await ask(store, wayOf(1, 'ann', LIMIT, LIMIT));
+    expect((await sharedUsed(other))[1]).toBeGreaterThan(30);
+    await until(async () => (await sharedUsed(other)).every((used) => used === 30));
+  }, 30_000);
 });
 
 describeWithOwnRedis('a store in a cluster whose master dies', () => {

@@ -53,6 +53,7 @@ export function createTollgate<
   const site = { gate: name, clock, shared: store.shared, ledger: () => ledger, updated, given: () => line?.stir() };
   const changes = createChanges(config, checked, learned, site);
   const present = changes.terms;
+  store.check?.([...present().plan.layerOf.keys()]);
   const lineDesk = { gate: name, clock, emitter, ledger: () => ledger, terms: present, closed: closedError };
   const line = checked.queue && createLine(lineDeskOf(lineDesk));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);

@@ -1,6 +1,6 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
 import type { Booking } from '../meters/booking.js';
-import type { Bill, Charge, Usage, Who } from '../meters/meter.js';
+import type { Bill, Charge, Meter, Usage, Who } from '../meters/meter.js';
 import type { May } from '../request.js';
 
 /** One way to serve a request, with all that it would be charged. */
@@ -72,6 +72,8 @@ export interface Store {
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
+  /** Throws for meters that it can't keep: asked as a gate is made. */
+  check?(meters: readonly Meter[]): void;
   /** Of stores that several processes can share. */
   readonly shared?: Shared | undefined;
   close(): May<void>;
