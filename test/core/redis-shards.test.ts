@@ -7,6 +7,7 @@ import {
   type NotTaken,
   type Receipt,
   type Rule,
+  type Scope,
   type Store,
   slidingWindow,
   type Taken,
@@ -72,7 +73,7 @@ interface Lot {
 }
 
 /** Shards as Redis has them: each answers later, and tells when it charged. */
-function remoteShards() {
+function remoteShards({ fails = (_: Scope): boolean => false } = {}) {
   const memories = Array.from({ length: 64 }, () => memoryStore());
   const state = { asked: 0, turns: 0 };
   const later = async () => {
@@ -83,6 +84,7 @@ function remoteShards() {
     close() {},
     async take(request, now) {
       state.asked++;
+      if (fails(request.alternatives[0].bills[0].scope)) throw new Error('it is down');
       const result = (await memories[number].take(request, now)) as Taken | NotTaken;
       await later();
       if ('receipt' in result) for (const entry of result.receipt) Object.assign(entry, { epoch: 1, bookedAt: now });
@@ -237,20 +239,53 @@ describe('a store in shards', () => {
     }
   });
 
-  it('charges nothing where a shared limit refuses, or a step fails', async () => {
-    const { open } = remoteShards();
-    const store = open();
+  it('charges nothing in a shard where a shared limit refuses', async () => {
+    const store = remoteShards().open();
     await take(store, [shared(2, 3), own('a', 2, 10)]);
-    expect(await take(store, [shared(2, 3), own('a', 2, 10)])).toMatchObject({
-      refused: [[{ used: 2 }, { used: 2 }]],
-    });
-    await take(store, [shared(1, 3), own('a', 1, 10)]);
-    const failing = shardedStore(
-      () => ({ ...memoryStore(), take: () => Promise.reject(new Error('it is down')) }),
-      memoryStore(),
-      { shardBy: 'tenant', shared: [], isTimeGiven: true },
-    );
-    await expect(take(failing, [shared(1, 3), own('a', 1, 10)])).rejects.toThrow('it is down');
+    const refused = await take(store, [shared(2, 3), own('a', 2, 10)]);
+    expect(refused).toMatchObject({ refused: [[{ used: 2 }, { used: 2 }]] });
+    expect((await take(store, [shared(1, 3), own('a', 8, 10)])).taken).toBe(0);
+  });
+
+  it('gives back what is shared where a shard fails', async () => {
+    const { open } = remoteShards({ fails: ({ by }) => by.length > 0 });
+    const store = open();
+    await expect(take(store, [shared(1, 3), own('a', 1, 10)])).rejects.toThrow('it is down');
+    expect(await used(open(), 3)).toBe(0);
+    await take(store, [shared(3, 3)]);
+    expect(await used(open(), 3)).toBe(3);
+  });
+
+  it('charges nothing where one of several shared limits fails', async () => {
+    const { open } = remoteShards({ fails: ({ by }) => by.includes('user') });
+    const byUser = { ...meters.window, id: 'by user', scope: { by: ['user'], at: [1] } } as Meter;
+    const ways = [shared(1, 3), own('a', 1, 1), charge(byUser, WINDOW, ['ann'], 1)];
+    const store = open();
+    await expect(take(store, ways)).rejects.toThrow('it is down');
+    expect((await take(store, [shared(3, 3), own('a', 1, 1)])).taken).toBe(0);
+  });
+
+  it('gives back at its end also what it was asking for', async () => {
+    const { state, open } = remoteShards();
+    const store = open();
+    for (let i = 0; i < 20; i++) await take(store, [shared(1, 1_000_000)]);
+    state.turns = 20;
+    const asked = Array.from({ length: 15 }, () => take(store, [shared(1, 1_000_000)]));
+    await Promise.all([store.close(), ...asked]);
+    expect(await used(open(), 1_000_000)).toBe(35);
+  });
+
+  it('counts slots one by one', async () => {
+    const { open } = remoteShards();
+    const [one, other] = [open(), open()];
+    const slots = { ...meters.window, id: 'slots', name: 'slots', unit: 'slots' } as Meter;
+    const slot = () => charge(slots, { kind: 'slots', leaseMs: 60_000 }, [], 1, 100);
+    const receipts: Receipt[] = [];
+    for (let i = 0; i < 100; i++) receipts.push((await take(i % 2 ? one : other, [slot()])).receipt);
+    expect(await take(one, [slot()])).toMatchObject({ refused: [[{ used: 100 }]] });
+    await other.settle(receipts[0], [0], START);
+    expect((await take(one, [slot()])).taken).toBe(0);
+    expect(await take(other, [slot()])).toMatchObject({ refused: [[{ used: 100 }]] });
   });
 
   it('lets what is on trial alter no answer', async () => {

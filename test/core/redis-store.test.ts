@@ -31,6 +31,11 @@ describe('redisStore', () => {
     ['timeoutMs', { timeoutMs: 1.5 }],
     ['timeoutMs', { timeoutMs: Number.POSITIVE_INFINITY }],
     ['clock', { clock: 'wall' as 'gate' }],
+    ['shardBy', { shardBy: '' as 'tenant' }],
+    ['shardBy', { shardBy: ['tenant'] as unknown as 'tenant' }],
+    ['shared', { shared: ['global'] }],
+    ['shared', { shardBy: 'tenant' as const, shared: 'global' as unknown as string[] }],
+    ['shared', { shardBy: 'tenant' as const, shared: [7 as unknown as string] }],
   ])('refuses what is no %s: %p', (field, options) => {
     expect(() => redisStore(client, options)).toThrow(
       expect.objectContaining({

@@ -111,11 +111,6 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
     return drawn(holding, charge, who, now) ?? take(holding, charge, [charge.cost], who, now);
   }
 
-  async function takeSlots(charge: Charge, who: Who, now: number): Promise<SharedEntry | Usage> {
-    const own = { lease: createLease(), store: storeOf(charge, who), usage: undefined, asking: undefined, usedAt: 0 };
-    return take(own, charge, [charge.cost], who, now);
-  }
-
   /** Until it is done, though nobody waits for more than the first attempt. */
   async function giveBack(holding: Holding, entry: RedisEntry | undefined): Promise<void> {
     if (entry === undefined) return;
@@ -152,9 +147,10 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
 
   return {
     acquire(charge, who, now) {
-      if (charge.rule.kind === 'slots') return takeSlots(charge, who, now);
       const holding = holdingOf(charge, who);
       holding.usedAt = performance.now();
+      // What runs outlasts any lease of its slot.
+      if (charge.rule.kind === 'slots') return take(holding, charge, [charge.cost], who, now);
       const entry = drawn(holding, charge, who, now);
       if (entry !== undefined) return entry;
       if (holding.asking !== undefined) return acquireLater(holding, charge, who, now);
@@ -182,6 +178,7 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       clearInterval(sweeping);
       const all = [...holdings.values()];
       holdings.clear();
+      await Promise.allSettled(all.map(({ asking }) => asking));
       await Promise.all(all.map((holding) => giveBack(holding, letGo(holding.lease))));
     },
   };
