@@ -1,10 +1,9 @@
 /** What a gate decides: an admission to be settled, or a refusal. */
-import { actualOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { Bill, Who } from './meters/meter.js';
-import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
+import { actualCosts, actualOf, checkOutcome, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
 import type { Receipt } from './store/store.js';
 import type { Offer } from './terms.js';
