@@ -26,6 +26,15 @@ async function used(store: Store, user: string): Promise<readonly number[]> {
   return (await store.peek(who, bills, START)).map(({ used }) => used);
 }
 
+/** What everybody is charged to together. */
+const ALL = { by: [], at: [] };
+const company: Meter = { ...meters.budget, id: 'company', name: 'company', scope: ALL };
+
+async function companyUsed(store: Store): Promise<number> {
+  const { charge: nothing } = charge(company, daily(START), [], 0, LIMIT);
+  return (await store.peek([], [{ scope: ALL, charges: [nothing] }], START))[0].used;
+}
+
 describeWithOwnRedis('a store in a cluster', () => {
   let cluster: RedisCluster;
   let count = 0;
@@ -107,10 +116,8 @@ describeWithOwnRedis('a store in a cluster', () => {
 });
 
 describeWithOwnRedis('a store in shards of a cluster', () => {
-  const ALL = { by: [], at: [] };
   const PARTS: Rule = { kind: 'window', ms: 500, parts: 5, partMs: 100 };
   const global: Meter = { ...meters.window, id: 'global', name: 'global', scope: ALL };
-  const company: Meter = { ...meters.budget, id: 'company', name: 'company', scope: ALL };
   let cluster: RedisCluster;
   let prefix: string;
   let count = 0;
@@ -212,32 +219,50 @@ describeWithOwnRedis('a store in a cluster whose master dies', () => {
   }, 30_000);
   afterEach(() => cluster.stop());
 
-  it('keeps what was replicated, charges each once or not at all, and answers everybody', async () => {
-    const store = redisStore(cluster.connect(), { clock: 'gate' });
-    const { receipt } = await take(store, 9, 'ann');
-    const master = await cluster.masterOf('{tollgate}');
-    await until(async () => (await cluster.admin(master).wait(1, 1_000)) === 1);
+  it.each([
+    ['in one slot', {}, '{tollgate}'],
+    ['in shards', { shardBy: 'user', shared: ['company'] } as const, undefined],
+  ])(
+    'keeps what was replicated, %s, charges each once or not at all, and answers everybody',
+    async (_, options, tag) => {
+      const open = () => redisStore(cluster.connect(), { clock: 'gate', ...options });
+      const store = open();
+      const ask = async (cost: number, user: string) => {
+        const { who, bills } = way(cost, user);
+        const shared = { scope: ALL, charges: [charge(company, daily(START), [], cost, LIMIT).charge] };
+        const alternatives = [{ name: '', who, bills: [...bills, shared] }];
+        return (await store.take({ sequence: 0, alternatives }, START)) as Taken;
+      };
+      const { receipt } = await ask(9, 'ann');
+      const [master] = await Promise.all([0, 1, 2].map((node) => cluster.masterOf(tag ?? `{node ${node}}`)));
+      for (const node of [0, 1, 2]) await until(async () => (await cluster.admin(node).wait(1, 1_000)) === 1);
 
-    const users = Array.from({ length: 1_200 }, (_, i) => `user-${i}`);
-    const told = (user: string) =>
-      take(store, 3, user).then(
-        () => 3,
-        () => 0,
-      );
-    const asked = users.slice(600).map(told);
-    await Promise.race(asked);
-    await cluster.kill(master);
-    const most = await Promise.all([...users.slice(0, 600).map(told), ...asked]);
-    await until(async () => (await take(store, 3, 'bob')).taken === 0);
+      const users = Array.from({ length: 1_200 }, (_, i) => `user-${i}`);
+      const told = (user: string) =>
+        ask(3, user).then(
+          () => 3,
+          () => 0,
+        );
+      const asked = users.slice(600).map(told);
+      await Promise.race(asked);
+      await cluster.kill(master);
+      const most = await Promise.all([...users.slice(0, 600).map(told), ...asked]);
+      await until(async () => (await ask(3, 'bob')).taken === 0);
+      for (const user of users) await until(async () => (await used(store, user)).length === 3);
 
-    expect(await used(store, 'ann')).toEqual([9, 9, 9]);
-    await store.settle(receipt, [4, 4, 4], START);
-    expect(await used(store, 'ann')).toEqual([4, 4, 4]);
-    expect(await used(store, 'bob')).toEqual([3, 3, 3]);
-    // What was told and not replicated is lost. What nobody was told of is given back, as soon as it is known.
-    await until(async () => {
-      const amounts = await Promise.all(users.map((user) => used(store, user)));
-      return amounts.every((each, i) => each.every((amount) => amount <= most[i]));
-    });
-  }, 30_000);
+      expect(await used(store, 'ann')).toEqual([9, 9, 9]);
+      const actual = receipt.map(() => 4);
+      await store.settle(receipt, actual, START);
+      expect(await used(store, 'ann')).toEqual([4, 4, 4]);
+      // What was told and not replicated is lost. What nobody was told of is given back, as soon as it is known.
+      await until(async () => {
+        const amounts = await Promise.all(users.map((user) => used(store, user)));
+        return amounts.every((each, i) => each.every((amount) => amount <= most[i]));
+      });
+      await store.close();
+      const all = most.reduce((sum, amount) => sum + amount, 4 + 3);
+      await until(async () => (await companyUsed(open())) <= all);
+    },
+    60_000,
+  );
 });

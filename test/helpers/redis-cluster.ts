@@ -41,7 +41,9 @@ export interface RedisCluster {
 }
 
 export async function startCluster({ hasReplicas = false } = {}): Promise<RedisCluster> {
-  const nodes = await Promise.all(Array.from({ length: hasReplicas ? 2 * MASTERS : MASTERS }, startNode));
+  const nodes = await Promise.all(
+    Array.from({ length: hasReplicas ? 2 * MASTERS : MASTERS }, () => startNode(hasReplicas ? 1_000 : 30_000)),
+  );
   const masters = nodes.slice(0, MASTERS);
   for (const [i, { admin }] of masters.entries()) {
     const [first, next] = [i, i + 1].map((part) => Math.floor((part * SLOTS) / MASTERS));
@@ -106,9 +108,11 @@ export async function startCluster({ hasReplicas = false } = {}): Promise<RedisC
   };
 }
 
-async function startNode(): Promise<Node> {
+/** @param timeoutMs after which a node that doesn't answer is taken for dead */
+async function startNode(timeoutMs: number): Promise<Node> {
   const busPort = await freePort();
-  const settings = ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', '1000'];
+  const timeout = ['--cluster-node-timeout', `${timeoutMs}`];
+  const settings = ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, ...timeout];
   const server = await startRedis({ settings });
   const admin = new Redis(server.port, { retryStrategy: () => 100 });
   admin.on('error', () => {});
