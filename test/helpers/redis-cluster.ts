@@ -1,7 +1,7 @@
 /** A cluster of three masters on this machine, and a replica of each where a test lets masters die. */
 import type { RedisClient } from '@tollgate/core/redis';
 import { Cluster, Redis } from 'ioredis';
-import { freePort, type RedisServer, startRedis } from './redis-server.js';
+import { freePorts, type RedisServer, startRedis } from './redis-server.js';
 
 const SLOTS = 16_384;
 const MASTERS = 3;
@@ -41,8 +41,11 @@ export interface RedisCluster {
 }
 
 export async function startCluster({ hasReplicas = false } = {}): Promise<RedisCluster> {
+  const size = hasReplicas ? 2 * MASTERS : MASTERS;
+  const ports = await freePorts(2 * size);
+  const timeoutMs = hasReplicas ? 1_000 : 30_000;
   const nodes = await Promise.all(
-    Array.from({ length: hasReplicas ? 2 * MASTERS : MASTERS }, () => startNode(hasReplicas ? 1_000 : 30_000)),
+    Array.from({ length: size }, (_, i) => startNode(ports[2 * i], ports[2 * i + 1], timeoutMs)),
   );
   const masters = nodes.slice(0, MASTERS);
   for (const [i, { admin }] of masters.entries()) {
@@ -109,11 +112,10 @@ export async function startCluster({ hasReplicas = false } = {}): Promise<RedisC
 }
 
 /** @param timeoutMs after which a node that doesn't answer is taken for dead */
-async function startNode(timeoutMs: number): Promise<Node> {
-  const busPort = await freePort();
+async function startNode(port: number, busPort: number, timeoutMs: number): Promise<Node> {
   const timeout = ['--cluster-node-timeout', `${timeoutMs}`];
   const settings = ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, ...timeout];
-  const server = await startRedis({ settings });
+  const server = await startRedis({ port, settings });
   const admin = new Redis(server.port, { retryStrategy: () => 100 });
   admin.on('error', () => {});
   return { server, busPort, admin, id: (await admin.call('cluster', 'myid')) as string };
