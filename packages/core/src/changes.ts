@@ -80,7 +80,10 @@ export function createChanges(
   }
 
   function misfit(error: unknown): void {
-    warn('TOLLGATE_NOT_SHARED', `Gate '${gate}' can't follow a change made in another process: ${showThrown(error)}`);
+    warn(
+      'TOLLGATE_NOT_SHARED',
+      `Gate '${gate}' can't follow a change made here or in another process: ${showThrown(error)}`,
+    );
   }
 
   async function tell(message: Message, ttlMs: number): Promise<void> {
@@ -97,7 +100,7 @@ export function createChanges(
     }
     tell({ id, update: changeText(change) }, 0).catch((error) => {
       stand(changeNotTold(standing, id));
-      warn('TOLLGATE_NOT_SHARED', `Gate '${gate}' was changed in this process alone: ${showThrown(error)}`);
+      warn('TOLLGATE_NOT_SHARED', `Gate '${gate}' may have been changed in this process alone: ${showThrown(error)}`);
     });
   }
 
