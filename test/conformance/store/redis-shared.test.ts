@@ -22,7 +22,7 @@ describeWithRedis('what processes share by Redis', () => {
   afterEach(() => Promise.all(closing.map((one) => one.close())));
 
   function join(by: RedisClient = client): Shared {
-    const store = redisStore(by, { prefix });
+    const store = redisStore(by, { prefix, timeoutMs: 60_000 });
     closing.push(store);
     return store.shared as Shared;
   }
@@ -106,7 +106,7 @@ describeWithRedis('what processes share by Redis', () => {
   });
 
   test('who has ended hears nothing, and others by the same store go on, also once that is closed', async () => {
-    const store = redisStore(client, { prefix });
+    const store = redisStore(client, { prefix, timeoutMs: 60_000 });
     const shared = store.shared as Shared;
     const [one, other] = [listen(shared), listen(shared)];
     await shared.publish('api', 'first', 0);
@@ -201,7 +201,7 @@ describeWithRedis('what processes share by Redis', () => {
         budgets: [budget({ name: 'spend', by: 'user', limit: '$1', per: 'day', alertAt: [0.5] })],
         prices: { m: { input: '$1/M', output: '$1/M' } },
         alerts: { log: false },
-        store: redisStore(client, { prefix }),
+        store: redisStore(client, { prefix, timeoutMs: 60_000 }),
       }) as Tollgate;
       closing.push(gate);
       return gate;
