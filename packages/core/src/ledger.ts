@@ -93,7 +93,7 @@ export function createLedger(
   }
 
   function shares(): number {
-    return store.shared?.instances() ?? 1;
+    return store.shared?.instances(gate) ?? 1;
   }
 
   function answered(result: Taken | NotTaken, now: number): Taken | NotTaken {

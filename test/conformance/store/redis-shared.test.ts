@@ -116,7 +116,7 @@ describeWithRedis('what processes share by Redis', () => {
     await shared.publish('api', 'second', 0);
     expect(await other.first(2)).toEqual(['first', 'second']);
     expect(one.heard).toEqual(['first']);
-    expect(shared.instances()).toBe(2);
+    expect(shared.instances('api')).toBe(2);
   });
 
   test('who has ended asks no more, whether it ends while it hears or between', async () => {
@@ -168,7 +168,7 @@ describeWithRedis('what processes share by Redis', () => {
 
   test('knows how many of a gate there are, without those that were not heard of for long', async () => {
     const [one, other] = [join(), join()];
-    expect(one.instances()).toBe(1);
+    expect(one.instances('api')).toBe(1);
     await client.zadd(`{${prefix}}/listening/api`, Date.now() - 60_000, 'gone');
     const hearing = [one, other].map((each) => listen(each));
     const elsewhere = listen(one, 'other');
@@ -177,7 +177,8 @@ describeWithRedis('what processes share by Redis', () => {
     await Promise.all([...hearing, elsewhere].map(({ first }) => first(1)));
     await other.publish('api', 'once more', 0);
     await Promise.all(hearing.map(({ first }) => first(2)));
-    expect([one.instances(), other.instances()]).toEqual([2, 2]);
+    expect([one.instances('api'), other.instances('api')]).toEqual([2, 2]);
+    expect([one.instances('other'), other.instances('other')]).toEqual([1, 1]);
     await expect(client.zcard(`{${prefix}}/listening/other`)).resolves.toBe(1);
   });
 

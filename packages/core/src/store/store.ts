@@ -80,11 +80,8 @@ export interface Store {
 
 /** What processes tell each other by the store that they share. Gates are told apart by their names. */
 export interface Shared {
-  /**
-   * How many listen as a gate that listens here does, as far as is known: 1 or more. Where gates of several names listen
-   * here, those of the name that most do.
-   */
-  instances(): number;
+  /** In how many processes a gate of that name listens, as far as is known here; 1 or more. */
+  instances(gate: string): number;
   /** True for the one process that is the first to ask for a name, until `ttlMs` have passed. */
   claim(name: string, ttlMs: number): Promise<boolean>;
   /**

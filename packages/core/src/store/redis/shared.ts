@@ -27,7 +27,7 @@ export function createShared(
 ): Shared {
   const self = randomBytes(9).toString('base64url');
   let names = 0;
-  /** For each that listens here, how many listen anywhere. */
+  /** By gate, in how many processes there is one. */
   const known = new Map<string, number>();
 
   /** A name that nothing else has. */
@@ -50,7 +50,7 @@ export function createShared(
       const reply = await within(runScript(client, SHARED, keys, [member, readTo, String(GONE_MS)]));
       const [count, now, entries] = reply as [number, number, readonly StreamEntry[]];
       since ??= now - (performance.now() - begun);
-      if (!hasEnded) known.set(member, count);
+      if (!hasEnded) known.set(gate, count);
       return entries;
     }
 
@@ -79,7 +79,6 @@ export function createShared(
     void poll();
     return () => {
       hasEnded = true;
-      known.delete(member);
       clearTimeout(timer);
     };
   }
@@ -90,7 +89,7 @@ export function createShared(
 
   return {
     listen,
-    instances: () => Math.max(1, ...known.values()),
+    instances: (gate) => known.get(gate) ?? 1,
     async claim(name, ttlMs) {
       const key = `${head}/claim/${createHash('sha256').update(name).digest('base64url')}`;
       // Sent again after it was done, it finds its own token.
