@@ -22,7 +22,7 @@ describeWithRedis('two instances of an app', () => {
     const client = new Redis(url());
     clients.push(client);
     const gate = createTollgate({
-      store: redisStore(client, { prefix: `app ${process.pid}` }),
+      store: redisStore(client, { prefix: `app ${process.pid}`, timeoutMs: 60_000 }),
       limits: [slidingWindow({ name: 'user', by: 'user', unit: 'requests', limit: 4, window: '1h' })],
       budgets: [budget({ name: 'spend', by: 'user', limit: '$1', per: 'month' })],
     });

@@ -71,7 +71,7 @@ describeWithRedis('a store in Redis', () => {
     prefix = `own ${process.pid} ${count++}`;
   });
 
-  const open = (options = {}) => redisStore(client, { prefix, clock: 'gate', ...options });
+  const open = (options = {}) => redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000, ...options });
   const take = async (store: Store, way: Alternative, at = START) =>
     (await store.take({ sequence: 0, alternatives: [way] }, at)) as Taken;
   const used = async (store: Store, charges: readonly Keyed[], at = START) => {

@@ -16,7 +16,7 @@ describeWithRedis('G7 crash', () => {
       const client = new Redis(url());
       const gate = createTollgate({
         clock,
-        store: redisStore(client, { prefix: `crash ${process.pid}`, clock: 'gate' }),
+        store: redisStore(client, { prefix: `crash ${process.pid}`, clock: 'gate', timeoutMs: 60_000 }),
         limits: [
           slidingWindow({ name: 'day', limit: 10, window: '1d' }),
           concurrency({ name: 'runs', limit: 2, lease: `${LEASE}ms` }),

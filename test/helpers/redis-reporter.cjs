@@ -6,7 +6,7 @@ module.exports = class RedisReporter {
     const count = testResults.flatMap(({ testResults }) => testResults).filter(isLeftOut).length;
     if (count === 0) return;
     this.message =
-      `${count} tests were LEFT OUT, as there is no Redis. Put redis-server or valkey-server on the PATH ` +
+      `Tests were LEFT OUT, as there is no Redis: ${count}. Put redis-server or valkey-server on the PATH ` +
       '(apt-get install redis-server), or set REDIS_URL to one that tests may use.';
     console.error(`\n${this.message}\n`);
   }

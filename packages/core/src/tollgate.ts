@@ -259,6 +259,7 @@ export function createTollgate<
       changes.close();
       await line?.close();
       alerts.close();
+      await ledger.close();
       await store.close();
     },
   };

@@ -80,7 +80,7 @@ describeWithRedis('memory and Redis', () => {
     await check(
       fc.asyncProperty(fc.array(burst, { minLength: 1, maxLength: 15 }), async (bursts) => {
         const prefix = `differential ${process.pid} ${count++}`;
-        const stores = [memoryStore(), redisStore(client, { prefix, clock: 'gate' })];
+        const stores = [memoryStore(), redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000 })];
         const meters = makeMeters();
         const receipts: Entry[][] = [[], []];
         let [clock, now] = [START, 0];

@@ -19,7 +19,7 @@ describeWithRedis('on Redis', () => {
     afterAll(() => client.quit());
 
     storeContract(`redisStore(), by ${name},`, () =>
-      redisStore(client, { prefix: `${name} ${process.pid} ${count++}`, clock: 'gate' }),
+      redisStore(client, { prefix: `${name} ${process.pid} ${count++}`, clock: 'gate', timeoutMs: 60_000 }),
     );
   });
 });

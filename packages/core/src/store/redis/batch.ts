@@ -1,16 +1,9 @@
 /** Operations as one script call has them: batch.lua says how they are written. */
-import {
-  type Bill,
-  type Charge,
-  type Meter,
-  needsNoRoom,
-  type Rule,
-  type Scope,
-  type Who,
-  width,
-} from '../../meters/meter.js';
+import { type Bill, type Charge, type Meter, needsNoRoom, type Scope, type Who } from '../../meters/meter.js';
+import { areAlike, columnOf, isAlike } from './columns.js';
 import { meterNumber, recordName, scopeName } from './keys.js';
 import type { Operation, RedisEntry, Settle, Take } from './operation.js';
+import { addTo, type Run, stepsOf } from './runs.js';
 import { createWords, push, type Words } from './words.js';
 
 export interface Batch {
@@ -23,27 +16,10 @@ export interface Batch {
   readonly body: Buffer;
 }
 
-/** Takes in a row that have no choice, and so can be done at once where there is room for all of them. */
-export interface Run {
-  readonly kind: 'run';
-  readonly takes: Take[];
-  /** The cell of each charge of each take, in their order. */
-  readonly cells: number[];
-  /** By cell what all of them charge there, and the least of the limits. */
-  readonly sums: Map<number, Sum>;
-}
-
-interface Sum {
-  readonly isBudget: boolean;
-  cost: number;
-  limit: number;
-}
-
 /** A call with more operations would keep Redis from others for too long; one with many more keys than this, Lua can't unpack. */
 const MOST_OPERATIONS = 128;
 const MOST_KEYS = 2_000;
 
-const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4 };
 const TAKE = 1;
 const SETTLE = 2;
 const PEEK = 3;
@@ -213,9 +189,9 @@ export function createBatches(prefix: string) {
 
   function writeLayout(charges: readonly Charge[], now: number): void {
     push(head, charges.length);
-    for (const { meter, rule } of charges) {
-      const [first, second] = numbersOf(rule, now);
-      for (const value of [numberOf(meter), width(rule), KINDS[rule.kind], first, second]) push(head, value);
+    for (const charge of charges) {
+      push(head, numberOf(charge.meter));
+      for (const value of columnOf(charge, now)) push(head, value);
     }
   }
 
@@ -226,41 +202,6 @@ export function createBatches(prefix: string) {
   }
 
   return next;
-}
-
-/** What gives back comes first, so that others can have it. */
-function stepsOf(operations: readonly Operation[]): (Operation | Run)[] {
-  const steps: (Operation | Run)[] = operations.filter(({ kind }) => kind === 'settle');
-  for (const operation of operations) {
-    const last = steps.at(-1);
-    if (operation.kind === 'settle') continue;
-    if (operation.kind !== 'take' || !isPlain(operation)) steps.push(operation);
-    else if (last?.kind === 'run') last.takes.push(operation);
-    else steps.push({ kind: 'run', takes: [operation], cells: [], sums: new Map() });
-  }
-  return steps.map((step) => (step.kind === 'run' && step.takes.length === 1 ? step.takes[0] : step));
-}
-
-/** It has no choice and is told nothing, and sums of what it charges are exact. */
-function isPlain({ alternatives, tells }: Take): boolean {
-  return (
-    !tells && alternatives.length === 1 && alternatives[0].bills.every(({ charges }) => charges.every(isPlainCharge))
-  );
-}
-
-function isPlainCharge({ cost, shadow }: Charge): boolean {
-  return !shadow && Number.isInteger(cost);
-}
-
-function addTo({ cells, sums }: Run, cell: number, charge: Charge): void {
-  cells.push(cell);
-  const limit = needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit;
-  const sum = sums.get(cell);
-  if (sum === undefined) sums.set(cell, { isBudget: charge.rule.kind === 'calendar', cost: charge.cost, limit });
-  else {
-    sum.cost += charge.cost;
-    sum.limit = Math.min(sum.limit, limit);
-  }
 }
 
 function mostKeysOf(operation: Operation): number {
@@ -290,41 +231,6 @@ function beside(entries: readonly { readonly charge: Charge; readonly who: Who }
     if (!charges.some(({ meter }) => meter === next.charge.meter)) charges.push(next.charge);
   }
   return charges;
-}
-
-function areAlike(some: readonly Charge[], others: readonly Charge[]): boolean {
-  if (some === others) return true;
-  if (some.length !== others.length) return false;
-  for (let i = 0; i < some.length; i++) if (!isAlike(some[i], others[i])) return false;
-  return true;
-}
-
-/** True for charges to one meter by one rule. */
-function isAlike(a: Charge, b: Charge): boolean {
-  return a.meter === b.meter && isSameRule(a.rule, b.rule);
-}
-
-function isSameRule(a: Rule, b: Rule): boolean {
-  if (a === b) return true;
-  if (a.kind === 'bucket' && b.kind === 'bucket') return a.perMs === b.perMs;
-  if (a.kind === 'calendar' && b.kind === 'calendar') return a.period === b.period;
-  // Of all others the rule is a part of what tells the meter from others.
-  return true;
-}
-
-/** A rule in two numbers. */
-function numbersOf(rule: Rule, now: number): readonly [number, number] {
-  switch (rule.kind) {
-    case 'window':
-      return [rule.parts, rule.partMs];
-    case 'bucket':
-      return [rule.perMs, 0];
-    case 'calendar':
-      // By the gate's clock, as periods are. What was spent is asked for until the next period is over, which may be longer.
-      return [rule.period, Math.max(0, rule.resetsAt + 2 * (rule.resetsAt - rule.startsAt) - now)];
-    case 'slots':
-      return [rule.leaseMs, 0];
-  }
 }
 
 function bytesOf({ numbers, length }: Words): Buffer {

@@ -10,5 +10,6 @@ if marker then
   if last > number then return false end
   if last == number then return #marker > 8 and string.sub(marker, 9) end
 end
+-- For as long as batch.lua keeps what became of one.
 redis.call('SET', KEYS[1], struct.pack('<d', number), 'PX', 3600000)
 return false

@@ -44,8 +44,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   const head = `{${prefix}}`;
   const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack);
   const shared = createShared(client, head, within);
-  /** Settlings that wait for what becomes of another one of the same entries. */
-  let held: Settle[] = [];
+  /** Settlings that wait for what becomes of another one of the same entries, each for as long as it has time. */
+  let held: { readonly operation: Settle; readonly timer: NodeJS.Timeout }[] = [];
   /** A gate's clock that is set back is ignored until it has caught up; Redis's own is the records' matter. */
   let latest = 0;
 
@@ -65,8 +65,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   function begin(operation: Settle): void {
     const entries = operation.entries as readonly RedisEntry[];
     if (entries.some(({ settling }) => settling !== undefined)) {
-      held.push(operation);
-      setTimeout(() => giveUp(operation, tooLate(timeoutMs)), timeoutMs);
+      const timer = setTimeout(() => giveUp(operation, tooLate(timeoutMs)), timeoutMs);
+      held.push({ operation, timer });
       return;
     }
     for (const entry of entries) entry.settling = operation;
@@ -79,7 +79,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     if (held.length === 0) return;
     const waiting = held;
     held = [];
-    for (const operation of waiting) if (!operation.givenUp) begin(operation);
+    for (const { operation, timer } of waiting) {
+      clearTimeout(timer);
+      if (!operation.givenUp) begin(operation);
+    }
   }
 
   function giveBack(receipt: Receipt, now: number): void {

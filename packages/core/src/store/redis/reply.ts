@@ -1,8 +1,8 @@
 /** What came of operations, as batch.lua answers it. */
 import { type Charge, keyIn, type Usage, usage, type Who, width } from '../../meters/meter.js';
 import type { Alternative, NotTaken, Taken } from '../store.js';
-import type { Run } from './batch.js';
 import type { Operation, Peek, RedisEntry, Settle, Take } from './operation.js';
+import type { Run } from './runs.js';
 
 const NOT_CHARGED = -1;
 

@@ -1,0 +1,45 @@
+/** Meters with their rules, as columns of layouts: batch.lua says how they are written. */
+import { type Charge, type Rule, width } from '../../meters/meter.js';
+
+const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4 };
+
+/** What tells how a charge's meter is counted, but for which meter that is: width, kind, and the rule in two numbers. */
+export function columnOf({ rule }: Charge, now: number): readonly number[] {
+  return [width(rule), KINDS[rule.kind], ...numbersOf(rule, now)];
+}
+
+/** True for charges to the same meters by the same rules. */
+export function areAlike(some: readonly Charge[], others: readonly Charge[]): boolean {
+  if (some === others) return true;
+  if (some.length !== others.length) return false;
+  for (let i = 0; i < some.length; i++) if (!isAlike(some[i], others[i])) return false;
+  return true;
+}
+
+/** True for charges to one meter by one rule. */
+export function isAlike(a: Charge, b: Charge): boolean {
+  return a.meter === b.meter && isSameRule(a.rule, b.rule);
+}
+
+function isSameRule(a: Rule, b: Rule): boolean {
+  if (a === b) return true;
+  if (a.kind === 'bucket' && b.kind === 'bucket') return a.perMs === b.perMs;
+  if (a.kind === 'calendar' && b.kind === 'calendar') return a.period === b.period;
+  // Of all others the rule is a part of what tells the meter from others.
+  return true;
+}
+
+/** A rule in two numbers. */
+function numbersOf(rule: Rule, now: number): readonly [number, number] {
+  switch (rule.kind) {
+    case 'window':
+      return [rule.parts, rule.partMs];
+    case 'bucket':
+      return [rule.perMs, 0];
+    case 'calendar':
+      // By the gate's clock, as periods are. What was spent is asked for until the next period is over, which may be longer.
+      return [rule.period, Math.max(0, rule.resetsAt + 2 * (rule.resetsAt - rule.startsAt) - now)];
+    case 'slots':
+      return [rule.leaseMs, 0];
+  }
+}
