@@ -323,13 +323,18 @@ describe('a window of a second', () => {
     expect(await consumed(limiter, 'ann')).toBe(50);
   });
 
-  test('gives back once, though that fails at first', async () => {
-    const { limiter, request, admission } = setUpSecond();
+  test('what it fails to give back stays booked, until somebody knows better', async () => {
+    const { limiter, gate, request, admission } = setUpSecond();
+    const heard: unknown[] = [];
+    gate.on('store.failed', ({ error }) => heard.push(error));
     const open = await admission(request);
-    jest.spyOn(limiter, 'reward').mockRejectedValueOnce(new Error('connection lost'));
-    await expect(open.settle({ usage: { inputTokens: 30 } })).rejects.toThrow('connection lost');
-    await open.settle({ usage: { inputTokens: 30 } });
-    expect(await consumed(limiter, 'ann')).toBe(30);
+    const error = new Error('connection lost');
+    jest.spyOn(limiter, 'reward').mockRejectedValueOnce(error);
+    await open.conclude({ usage: { inputTokens: 30 } });
+    expect(heard).toEqual([error]);
+    expect(await consumed(limiter, 'ann')).toBe(100);
+    await open.settle({ usage: { inputTokens: 40 } });
+    expect(await consumed(limiter, 'ann')).toBe(40);
   });
 });
 
@@ -402,29 +407,32 @@ describe('where each alternative is refused by another', () => {
   });
 });
 
-describe('where the store fails to give back', () => {
-  test.each([
-    ['refused', new RateLimiterRes(0, 5000, 11), 1],
-    ['failed', new Error('connection lost'), 2],
-  ])('what other limiters were charged is given back all the same: one has %s', async (_, thrown, times) => {
-    const store = breakableStore();
-    const [first, second] = [memory(10, 'first'), memory(10, 'second')];
-    const limits = [
-      flexible(first, { name: 'a' }),
-      flexible(second, { name: 'b' }),
-      slidingWindow({ name: 'all', limit: 100, window: '1m' }),
-    ];
-    const { gate, refusal } = gateOf(limits, { store });
-    const heard: unknown[] = [];
-    gate.on('store.failed', ({ error }) => heard.push((error as Error).message));
-    jest.spyOn(second, 'consume').mockImplementation(() => {
-      store.break();
-      return Promise.reject(thrown);
-    });
-    expect(await refusal({ permits: 4 })).toMatchObject({ reason: 'store-down' });
-    expect(await consumed(first, '[]')).toBe(0);
-    expect(heard).toEqual(['connection lost', 'the store is down'].slice(-times));
+test.each([
+  ['refused', new RateLimiterRes(0, 5000, 11), []],
+  ['failed', new Error('connection lost'), ['connection lost']],
+])('where the store fails to give back, limiters do so all the same: one has %s', async (_, thrown, before) => {
+  const store = breakableStore();
+  const [first, second] = [memory(10, 'first'), memory(10, 'second')];
+  const limits = [
+    flexible(first, { name: 'a' }),
+    flexible(second, { name: 'b' }),
+    slidingWindow({ name: 'all', limit: 100, window: '1m' }),
+  ];
+  const { gate, clock, refusal, used } = gateOf(limits, { store });
+  const heard: unknown[] = [];
+  gate.on('store.failed', ({ error }) => heard.push((error as Error).message));
+  jest.spyOn(second, 'consume').mockImplementation(() => {
+    store.break();
+    return Promise.reject(thrown);
   });
+  expect(await refusal({ permits: 4 })).toMatchObject({ reason: 'store-down' });
+  expect(await consumed(first, '[]')).toBe(0);
+  expect(heard).toEqual([...before, 'the store is down', 'the store is down']);
+  store.mend();
+  expect((await used()).all).toBe(4);
+  clock.advance(SECOND);
+  await flush();
+  expect((await used()).all).toBe(0);
 });
 
 test('a store that is an object of a class keeps its methods', async () => {

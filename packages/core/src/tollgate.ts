@@ -43,9 +43,8 @@ export function createTollgate<
 ): Tollgate<Tier, LimitName, Feature, KnownModel<Model | Priced>> {
   const checked = validate(input as TollgateConfig);
   const { name, clock, ladders, budgetStatus } = checked;
-  const store = checked.layers.some(({ outside }) => outside)
-    ? withOutside(checked.store, tellOfFailure)
-    : checked.store;
+  const hasOutside = checked.layers.some(({ outside }) => outside);
+  const store = hasOutside ? withOutside(checked.store, () => ledger) : checked.store;
   const learned = createLearned();
   let closed = false;
   let count = 0;
@@ -81,13 +80,6 @@ export function createTollgate<
       : line === undefined
         ? charge(request, offers, now, signal, layers)
         : enter(line, request, offers, signal);
-  }
-
-  /** Of what counts beside the store, which has not failed by that. */
-  function tellOfFailure(error: unknown): void {
-    ledger.attempt(() => {
-      throw error;
-    });
   }
 
   function assertOpen(): void {

@@ -67,9 +67,9 @@ export async function ask(charge: OutsideCharge, who: Who, tell: Tell): Promise<
 
 /**
  * Puts `actual` in place of what is booked. That stays booked where it can't be given back: its window is over, or the limiter
- * gives nothing back.
+ * gives nothing back, or fails. Never fails.
  */
-export async function correct(entry: Entry, actual: number, now: number): Promise<void> {
+export async function correct(entry: Entry, actual: number, now: number, tell: Tell): Promise<void> {
   const { charge, who, cost, place } = entry;
   const { limiter } = (charge as OutsideCharge).meter.outside;
   const refund = cost - actual;
@@ -82,7 +82,7 @@ export async function correct(entry: Entry, actual: number, now: number): Promis
     await (refund > 0 ? limiter.reward?.(name, refund) : limiter.penalty?.(name, -refund));
   } catch (error) {
     entry.cost += refund;
-    throw error;
+    tell(error);
   }
 }
 

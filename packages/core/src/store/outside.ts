@@ -4,16 +4,26 @@
  * what is then given back.
  */
 import type { Bill, Usage, Who } from '../meters/meter.js';
+import type { May } from '../request.js';
 import { ask, consume, correct, isOutside, type OutsideCharge, type Tell } from './limiters.js';
 import type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store.js';
+
+/** What is done about failures. */
+interface Books {
+  /** Tells what others fail with. */
+  failed(error: unknown): void;
+  /** Settles, if need be as soon as the store answers again. */
+  settle(receipt: Receipt, actual: readonly number[]): May<void>;
+}
 
 /**
  * A store that leaves to others what they count. Where one of them fails, the store has not: what its limit says of that
  * holds for it alone.
  *
- * @param tell told what others fail with
+ * @param books those that are kept by this store
  */
-export function withOutside(store: Store, tell: Tell): Store {
+export function withOutside(store: Store, books: () => Books): Store {
+  const tell: Tell = (error) => books().failed(error);
   let sequence = 0;
   /** Requests that are charged alike share their bills, and then these. */
   const splits = new WeakMap<readonly Bill[], Split>();
@@ -43,8 +53,8 @@ export function withOutside(store: Store, tell: Tell): Store {
       const { who, bills } = alternatives[taken];
       const { refusal, ...outside } = await consumeAll(split(bills).outside, who, now, tell);
       if (refusal === undefined) return { ...together(result, outside), taken };
-      for (const entry of outside.receipt) await correct(entry, 0, now).catch(tell);
-      await store.settle(result.receipt, nothing(result.receipt), now);
+      const receipt = [...result.receipt, ...outside.receipt];
+      await books().settle(receipt, nothing(receipt));
       refusals[taken] = refusal;
     }
   }
@@ -89,11 +99,10 @@ export function withOutside(store: Store, tell: Tell): Store {
       const isInside = entries.map(({ charge }) => !isOutside(charge));
       const inside = entries.filter((_, i) => isInside[i]);
       const actualInside = actual.filter((_, i) => isInside[i]);
-      const settleInside = async () => inside.length > 0 && store.settle(inside, actualInside, now, goesOn);
-      const outside = entries.flatMap((entry, i) => (isInside[i] ? [] : [correct(entry, actual[i], now)]));
-      // Whichever fails, the others are settled.
-      const ends = await Promise.allSettled([settleInside(), ...outside]);
-      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+      // Whether the store fails or not.
+      const outside = entries.flatMap((entry, i) => (isInside[i] ? [] : [correct(entry, actual[i], now, tell)]));
+      if (inside.length > 0) await store.settle(inside, actualInside, now, goesOn);
+      await Promise.all(outside);
     },
     peek: (who, bills, now) => peek(who, bills, now),
     shared: store.shared,
