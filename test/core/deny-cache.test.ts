@@ -81,9 +81,21 @@ test('others, other costs and other limits are asked for', async () => {
   await admission({ ...ann, permits: 0 });
   await refusal({ ...ann, permits: 2 });
   const asked = store.asked;
+  gate.update({ limits: { user: { refill: '2/s' } } });
+  expect(await refusal(ann)).toMatchObject({ retryAfterMs: 1500 });
   gate.update({ limits: { user: { capacity: 12 } } });
   await admission(ann);
-  expect(store.asked).toBe(asked + 1);
+  expect(store.asked).toBe(asked + 2);
+});
+
+test('who has another plan by then is asked for', async () => {
+  const limit = { free: 1, pro: 2 };
+  const planned = slidingWindow({ name: 'user', by: 'user', limit, window: '1m' });
+  const { admission, refusal } = gateOf([planned], { store: denyCache(memoryStore()) });
+  const as = (plan: string) => ({ subject: { user: 'ann', plan }, permits: 1 });
+  await admission(as('free'));
+  await refusal(as('free'));
+  await admission(as('pro'));
 });
 
 test('what is given back here is there at once, and elsewhere within a tenth of a second', async () => {

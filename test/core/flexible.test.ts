@@ -323,6 +323,19 @@ describe('a window of a second', () => {
     expect(await consumed(limiter, 'ann')).toBe(50);
   });
 
+  test('is settled once it has given back', async () => {
+    const { limiter, request, admission } = setUpSecond();
+    const open = await admission(request);
+    let reward: (value: RateLimiterRes) => void = () => {};
+    jest.spyOn(limiter, 'reward').mockReturnValue(new Promise((resolve) => (reward = resolve)));
+    const settled = jest.fn();
+    const settling = open.settle({ outcome: 'ignored' }).then(settled);
+    await flush();
+    expect(settled).not.toHaveBeenCalled();
+    reward(new RateLimiterRes());
+    await settling;
+  });
+
   test('what it fails to give back stays booked, until somebody knows better', async () => {
     const { limiter, gate, request, admission } = setUpSecond();
     const heard: unknown[] = [];
@@ -365,8 +378,11 @@ describe('where each alternative is refused by another', () => {
   }
 
   test('the one that fits first is told of, with all its limits', async () => {
-    const { limiter, refusal, used } = await setUpLadder('refuse');
+    const store = memoryStore();
+    const { limiter, refusal, used } = await setUpLadder('refuse', { store });
+    const peek = jest.spyOn(store, 'peek');
     const refused = await refusal({ ...ann, permits: 1, model: 'best' });
+    expect(peek.mock.calls.map(([who]) => who)).toEqual([['ann', 'second']]);
     expect(refused).toMatchObject({ layer: 'each', retryAfterMs: 11 * SECOND });
     expect(refused.layers).toMatchObject([
       { layer: 'user', key: ['ann', 'cheap'], used: 0 },

@@ -81,28 +81,20 @@ function keyOf(alternatives: readonly Alternative[]): string {
   );
 }
 
-/** Charged alike: by the same limits, at the same costs. */
+/** Charged alike, where the costs are the same. */
 function isSame(before: readonly Alternative[], now: readonly Alternative[]): boolean {
   return before.length === now.length && before.every(({ bills }, i) => isAlike(bills, now[i].bills));
 }
 
 function isAlike(before: readonly Bill[], now: readonly Bill[]): boolean {
   if (before === now) return true;
-  const charges = now.flatMap((bill) => bill.charges);
-  const chargesBefore = before.flatMap((bill) => bill.charges);
-  return charges.length === chargesBefore.length && charges.every((charge, i) => isEqual(charge, chargesBefore[i]));
+  const [charges, others] = [before, now].map((bills) => bills.flatMap((bill) => bill.charges));
+  return charges.length === others.length && charges.every((charge, i) => hasSameLimit(charge, others[i]));
 }
 
-function isEqual(a: Charge, b: Charge): boolean {
-  return (
-    a.meter === b.meter &&
-    a.rule === b.rule &&
-    a.cost === b.cost &&
-    a.limit === b.limit &&
-    a.whole === b.whole &&
-    a.whenFull === b.whenFull &&
-    a.shadow === b.shadow
-  );
+/** What else may change of a meter, such as its mode, does so with its rule. */
+function hasSameLimit(a: Charge, b: Charge): boolean {
+  return a.meter === b.meter && a.rule === b.rule && a.limit === b.limit;
 }
 
 /** Until when the refusal of an alternative holds at least. */
