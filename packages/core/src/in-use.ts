@@ -1,7 +1,6 @@
 /** Tells adaptive slots what runs in them: how many there are follows how that ends. */
 import type { AdaptiveSlots, Plan, Running } from './meters/charges.js';
-import { keyIn } from './meters/meter.js';
-import type { Ending } from './meters/slots.js';
+import { type Ending, keyIn } from './meters/meter.js';
 import type { Entry, Receipt } from './store/store.js';
 
 export interface SlotsInUse {

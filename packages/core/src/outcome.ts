@@ -2,8 +2,7 @@
 import { countsOf, moneyOf, priceOf, type Quote } from './costs.js';
 import { type TollgateError, wrongValue } from './errors.js';
 import { costIn } from './meters/charges.js';
-import type { Meter } from './meters/meter.js';
-import type { Ending } from './meters/slots.js';
+import type { Ending, Meter } from './meters/meter.js';
 import type { Money } from './money/nano-dollars.js';
 import type { Cost, TokenCounts } from './request.js';
 import { isRecord } from './schema.js';

@@ -11,7 +11,7 @@
  *
  * An epoch is the mean duration of the last answers: what a change of the limit does shows no earlier.
  */
-import type { Ending } from '../meters/slots.js';
+import type { Ending } from '../meters/meter.js';
 import { type Answer, type AnswerMeans, include, noAnswers, speedOf } from './answer-speed.js';
 import { type AdaptiveOptions, checkConcurrency } from './concurrency-options.js';
 

@@ -4,8 +4,7 @@
  * Of at most {@link MAX_KEYS} keys it is remembered what they bear, and of more only while something runs: beyond it those
  * are forgotten first for which nothing has run for longest. A key that was forgotten begins anew.
  */
-import type { Key } from '../meters/meter.js';
-import type { Ending } from '../meters/slots.js';
+import type { Ending, Key } from '../meters/meter.js';
 import { type Begun, type Concurrency, type ConcurrencyState, createConcurrency } from './concurrency.js';
 import type { AdaptiveOptions } from './concurrency-options.js';
 

@@ -2,10 +2,9 @@
 import type { Cost, Dimension } from '../request.js';
 import type { Credits } from './credits.js';
 import { type Read, readerOf } from './keys.js';
-import type { Bill, Charge, Key, Meter, Rule, Scope, Unit } from './meter.js';
+import type { Bill, Charge, Ending, Key, Meter, Rule, Scope, Unit } from './meter.js';
 import type { Outside } from './outside.js';
 import type { PerSubject } from './per-subject.js';
-import type { Ending } from './slots.js';
 
 /** What holds while the store can't be asked: nothing is counted, all is refused, or this process counts for itself. */
 export type OnStoreError = 'open' | 'closed' | 'local';

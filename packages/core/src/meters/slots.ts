@@ -16,16 +16,6 @@ export interface SlotsRule {
   readonly leaseMs: number;
 }
 
-/** How what ran in a slot ended, as far as that tells how many can run at once. */
-export interface Ending {
-  /** `overloaded` is a 429, 503, 529 or time-out of the provider. `failed` is what says nothing of its load. */
-  readonly outcome: 'succeeded' | 'failed' | 'overloaded';
-  /** Where it isn't known or not from 1 to 10⁷, nothing is learned of the speed. */
-  readonly outputTokens?: number | undefined;
-  /** Of an overload: for how long nothing may begin. Missing, negative or infinite is unknown. */
-  readonly retryAfterMs?: number | undefined;
-}
-
 /** Doubles in a row. */
 export const WIDTH = 3;
 
