@@ -79,7 +79,7 @@ export interface TollgateEvents {
     /** True where the response has ended and the handler has not settled; it may still do so, once. */
     readonly provisional: boolean;
   };
-  /** The configuration was changed while the gate runs. */
+  /** The configuration was changed while the gate runs, in this process or in another: once for each change. */
   updated: { readonly gate: string; readonly change: TollgateChange };
   /** The store failed, or a limiter of rate-limiter-flexible; what happened to the request is what its limits say under `onStoreError`. */
   'store.failed': { readonly gate: string; readonly error: unknown };

@@ -189,10 +189,10 @@ export function createTollgate<
     emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
   }
 
-  function updated(change: TollgateChange): void {
+  function updated(change: TollgateChange, isNews: boolean): void {
     if (change.queue?.weights !== undefined || change.queue?.maxWait !== undefined) line?.renewed();
     line?.stir();
-    emitter.emit('updated', { gate: name, change });
+    if (isNews) emitter.emit('updated', { gate: name, change });
   }
 
   async function giveBudgetRoom(

@@ -113,10 +113,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
         commits.submit({ kind: 'peek', who, bills, now: tick(now), at, givenUp: false, resolve, reject });
       });
     },
-    close() {
-      shared.close();
-      return new Promise((resolve) => commits.whenIdle(resolve));
-    },
+    close: () => new Promise((resolve) => commits.whenIdle(resolve)),
   });
 }
 
