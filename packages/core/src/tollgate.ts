@@ -43,7 +43,8 @@ export function createTollgate<
 ): Tollgate<Tier, LimitName, Feature, KnownModel<Model | Priced>> {
   const checked = validate(input as TollgateConfig);
   const { name, clock, ladders, budgetStatus } = checked;
-  const store = checked.layers.some(({ outside }) => outside) ? withOutside(checked.store) : checked.store;
+  const hasOutside = checked.layers.some(({ outside }) => outside);
+  const store = hasOutside ? withOutside(checked.store, () => ledger) : checked.store;
   const learned = createLearned();
   let closed = false;
   let count = 0;
