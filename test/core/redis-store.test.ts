@@ -135,7 +135,7 @@ describeWithRedis('a store in Redis', () => {
     });
 
     it('of a caller who has a bucket and three budgets take little memory', async () => {
-      const store = redisStore(client, { prefix });
+      const store = redisStore(client, { prefix, timeoutMs: 60_000 });
       const own = ['hour', 'day', 'month'].map((id) => ({ ...meters.budget, id, name: id }));
       await take(
         store,
@@ -239,7 +239,7 @@ describeWithRedis('a store in Redis', () => {
         return client.callBuffer(command, args);
       },
     };
-    const store = redisStore(counting, { prefix });
+    const store = redisStore(counting, { prefix, timeoutMs: 60_000 });
     await take(store, alternativeOf([charge(meters.window, WINDOW, ['ann'], 1)]));
     calls = 0;
     await Promise.all(
@@ -258,7 +258,7 @@ describeWithRedis('a store in Redis', () => {
   });
 
   it("counts by Redis's time, whatever the gate's is, and budgets by the gate's periods", async () => {
-    const store = redisStore(client, { prefix });
+    const store = redisStore(client, { prefix, timeoutMs: 60_000 });
     const day: Rule = { kind: 'calendar', period: 3, startsAt: 0, resetsAt: 1_000 };
     const ways = (cost: number) => [
       charge(meters.window, { kind: 'window', ms: 86_400_000, parts: 10, partMs: 8_640_000 }, ['ann'], cost),

@@ -33,6 +33,8 @@ export interface Ledger {
   peek(who: Who, bills: readonly Bill[]): May<readonly Usage[]>;
   /** The same; `undefined` if that failed, which is told. */
   tryPeek(who: Who, bills: readonly Bill[]): May<readonly Usage[] | undefined>;
+  /** Tells of a failure of the store, or of what counts beside it. */
+  failed(error: unknown): void;
   /** Asks once more for what the store has failed. */
   close(): May<void>;
 }
@@ -93,7 +95,7 @@ export function createLedger(
   }
 
   function shares(): number {
-    return store.shared?.instances() ?? 1;
+    return store.shared?.instances(gate) ?? 1;
   }
 
   function answered(result: Taken | NotTaken, now: number): Taken | NotTaken {
@@ -194,6 +196,7 @@ export function createLedger(
         return failed(error);
       }
     },
+    failed,
     close: unsettled.close,
   };
   return ledger;

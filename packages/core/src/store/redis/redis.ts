@@ -134,10 +134,7 @@ function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeG
         commits.submit({ kind: 'peek', who, bills, now: tick(now), at, givenUp: false, resolve, reject });
       });
     },
-    close() {
-      shared.close();
-      return new Promise((resolve) => commits.whenIdle(resolve));
-    },
+    close: () => new Promise((resolve) => commits.whenIdle(resolve)),
   };
 }
 
