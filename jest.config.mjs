@@ -4,6 +4,9 @@ export default {
   reporters: ['default', '<rootDir>/test/helpers/redis-reporter.cjs'],
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  // Each file leaves something behind in the process that ran it: a worker that has grown gives way to a new one.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1GB',
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' } }],
     '\\.lua$': '<rootDir>/test/helpers/lua-transform.cjs',

@@ -104,12 +104,17 @@ describeWithOwnRedis('a line whose Redis is gone', () => {
       const client = new Redis(server.port, { retryStrategy: () => 50, maxRetriesPerRequest: null });
       client.on('error', () => {});
       const store = redisStore(client, { timeoutMs: 200 });
-      const gate = createTollgate({ limits: [], store, queue: { concurrency: 4, maxWait: '10m', shedding: false } });
+      const gate = createTollgate({
+        name: 'api',
+        limits: [],
+        store,
+        queue: { concurrency: 4, maxWait: '10m', shedding: false },
+      });
       gate.on('store.failed', () => {});
       return { client, store, gate };
     });
     const [busy, waits] = instances;
-    await until(() => instances.every(({ store }) => store.shared?.instances() === 2));
+    await until(() => instances.every(({ store }) => store.shared?.instances('api') === 2));
     for (let i = 0; i < 4; i++) expect(await busy.gate.admit({ permits: 1 })).toMatchObject({ admitted: true });
     const began: Admission[] = [];
     const isQueued = new Promise((resolve) => waits.gate.on('queued', resolve));

@@ -11,6 +11,7 @@ import {
 import fc from 'fast-check';
 import { denyCache } from '../../packages/core/src/store/deny-cache.js';
 import { check } from '../helpers/oracle-log.js';
+import { sharedHub } from '../helpers/shared-hub.js';
 import { flush, gateOf, MINUTE, SECOND } from './support.js';
 
 const limits = [
@@ -80,9 +81,21 @@ test('others, other costs and other limits are asked for', async () => {
   await admission({ ...ann, permits: 0 });
   await refusal({ ...ann, permits: 2 });
   const asked = store.asked;
+  gate.update({ limits: { user: { refill: '2/s' } } });
+  expect(await refusal(ann)).toMatchObject({ retryAfterMs: 1500 });
   gate.update({ limits: { user: { capacity: 12 } } });
   await admission(ann);
-  expect(store.asked).toBe(asked + 1);
+  expect(store.asked).toBe(asked + 2);
+});
+
+test('who has another plan by then is asked for', async () => {
+  const limit = { free: 1, pro: 2 };
+  const planned = slidingWindow({ name: 'user', by: 'user', limit, window: '1m' });
+  const { admission, refusal } = gateOf([planned], { store: denyCache(memoryStore()) });
+  const as = (plan: string) => ({ subject: { user: 'ann', plan }, permits: 1 });
+  await admission(as('free'));
+  await refusal(as('free'));
+  await admission(as('pro'));
 });
 
 test('what is given back here is there at once, and elsewhere within a tenth of a second', async () => {
@@ -127,6 +140,66 @@ test('a refusal that is told of after something was given back is not remembered
   await flush();
   answer();
   expect(await again).toMatchObject({ admitted: true });
+});
+
+test('routes that one user asks for in turn are each refused without the store', async () => {
+  const { store, admission, refusal } = setUp();
+  await admission({ ...ann, permits: 6 });
+  for (const permits of [1, 2]) await refusal({ ...ann, permits });
+  const asked = store.asked;
+  for (const permits of [1, 2, 1, 2])
+    expect(await refusal({ ...ann, permits })).toMatchObject({ violated: [{ cost: permits }] });
+  expect(store.asked).toBe(asked);
+});
+
+test('tells how long it is until there is more room, by what has passed', async () => {
+  const { clock, admission, refusal } = setUp();
+  await admission({ ...ann, permits: 6 });
+  const [before] = (await refusal(ann)).violated;
+  clock.advance(40);
+  const [after] = (await refusal(ann)).violated;
+  expect(before.refillMs).toBeGreaterThan(40);
+  expect(after.refillMs).toBe(before.refillMs - 40);
+});
+
+test('keeps 10,000 refusals, and with one more forgets them all', async () => {
+  const { store, refusal } = setUp();
+  const user = (i: number) => ({ subject: { user: `user ${i}` }, permits: 7 });
+  for (let i = 0; i < 10_000; i++) await refusal(user(i));
+  await refusal(user(0));
+  await refusal(user(9_999));
+  expect(store.asked).toBe(10_000);
+  await refusal(user(10_000));
+  await refusal(user(0));
+  expect(store.asked).toBe(10_002);
+});
+
+test('a store that is an object of a class keeps its methods', async () => {
+  class OfClass implements Store {
+    readonly #memory = memoryStore();
+    readonly shared = sharedHub().join();
+    isClosed = false;
+    take(...how: Parameters<Store['take']>) {
+      return this.#memory.take(...how);
+    }
+    settle(...how: Parameters<Store['settle']>) {
+      return this.#memory.settle(...how);
+    }
+    peek(...how: Parameters<Store['peek']>) {
+      return this.#memory.peek(...how);
+    }
+    close() {
+      this.isClosed = true;
+    }
+  }
+  const store = new OfClass();
+  const cached = denyCache(store);
+  const { gate, admission } = gateOf(limits, { store: cached });
+  await (await admission(ann)).settle();
+  await gate.inspect({});
+  await gate.close();
+  expect(store.isClosed).toBe(true);
+  expect(cached.shared).toBe(store.shared);
 });
 
 test('a clock that is set back does not keep a refusal alive', async () => {

@@ -1,8 +1,20 @@
 /** Limiters of rate-limiter-flexible as limits: charged last, and given back as far as they can be. */
-import { budget, memoryStore, slidingWindow } from '@tollgate/core';
-import { flexible } from '@tollgate/core/flexible';
-import { BurstyRateLimiter, RateLimiterMemory, RateLimiterRes, RateLimiterUnion } from 'rate-limiter-flexible';
-import { gateOf, MINUTE, thrownBy } from './support.js';
+import { budget, memoryStore, type Store, slidingWindow, type TollgateConfig } from '@tollgate/core';
+import { flexible, type Limiter } from '@tollgate/core/flexible';
+import {
+  BurstyRateLimiter,
+  RateLimiterMemory,
+  RateLimiterRedis,
+  RateLimiterRes,
+  RateLimiterUnion,
+  RLWrapperTimeouts,
+} from 'rate-limiter-flexible';
+import { breakableStore } from '../helpers/breakable-store.js';
+import { askers, flush, gateOf, MINUTE, SECOND, thrownBy } from './support.js';
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 const memory = (points: number, keyPrefix = 'legacy') => new RateLimiterMemory({ points, duration: 3600, keyPrefix });
 
@@ -143,6 +155,50 @@ describe('where it fails', () => {
     },
   );
 
+  test('the store has not failed, and goes on to be asked', async () => {
+    const { limiter, gate, refusal, admission } = broken();
+    const heard: string[] = [];
+    for (const event of ['store.failed', 'store.down', 'store.recovered'] as const) {
+      gate.on(event, () => heard.push(event));
+    }
+    for (let i = 0; i < 5; i++) expect(await refusal({ ...ann, permits: 1 })).toMatchObject({ reason: 'store-down' });
+    jest.restoreAllMocks();
+    await admission({ ...ann, permits: 1 });
+    expect(heard).toEqual(new Array(5).fill('store.failed'));
+    expect(await consumed(limiter, 'ann')).toBe(1);
+  });
+
+  test('what costs it nothing passes, and what it did cost is charged', async () => {
+    const { limiter, admission } = broken({ unit: 'tokens' });
+    jest.spyOn(limiter, 'get').mockRejectedValueOnce(new Error('connection lost'));
+    const open = await admission({ ...ann, permits: 1 });
+    await open.settle({ usage: { inputTokens: 7 } });
+    expect(await consumed(limiter, 'ann')).toBe(7);
+  });
+
+  test('an alternative that it does not fail for is taken', async () => {
+    const limiter = memory(10);
+    const { gate, admission } = gateOf([flexible(limiter, { name: 'model', by: 'model' })], {
+      ladders: [['best', 'cheap']],
+    });
+    gate.on('store.failed', () => {});
+    const consume = limiter.consume.bind(limiter);
+    jest.spyOn(limiter, 'consume').mockImplementation(async (key, points) => {
+      if (key === 'best') throw new Error('connection lost');
+      return consume(key, points);
+    });
+    expect(await admission({ permits: 1, model: 'best' })).toMatchObject({ model: 'cheap' });
+  });
+
+  test('it is as good as full to those who ask how it stands, where it has a say', async () => {
+    const { limiter, gate } = broken();
+    jest.spyOn(limiter, 'get').mockRejectedValue(new Error('connection lost'));
+    const { refusal, layers } = await gate.explain({ ...ann, permits: 1 });
+    expect(refusal).toMatchObject({ reason: 'store-down', retryAfterMs: 5000 });
+    expect(layers).toEqual([]);
+    expect((await gate.inspect(ann.subject)).limits).toMatchObject([{ layer: 'all' }]);
+  });
+
   test('before a later one, what an earlier one was charged is given back', async () => {
     const [first, second] = [memory(10, 'first'), memory(10, 'second')];
     const limits = [flexible(first, { name: 'a' }), flexible(second, { name: 'b', by: 'user' })];
@@ -159,6 +215,265 @@ test('a bursty limiter, which can give nothing back, admits and refuses', async 
   const { admission, refusal } = gateOf([flexible(bursty, { name: 'user', by: 'user' })]);
   for (let i = 0; i < 5; i++) await admission({ ...ann, permits: 1 });
   expect(await refusal({ ...ann, permits: 1 })).toMatchObject({ status: 429, layer: 'user' });
+});
+
+describe('what was refused without being counted', () => {
+  test('is not given back', async () => {
+    const { limiter, refusal } = setUp();
+    await limiter.consume('ann', 5);
+    jest.spyOn(limiter, 'consume').mockRejectedValue(new RateLimiterRes(0, 5000));
+    for (let i = 0; i < 5; i++) expect(await refusal({ ...ann, permits: 1 })).toMatchObject({ retryAfterMs: 5000 });
+    expect(await consumed(limiter, 'ann')).toBe(5);
+  });
+
+  const storeClient = {};
+  test.each([
+    ['blockDuration', new RateLimiterMemory({ points: 10, duration: 1, blockDuration: 60 }), 60],
+    [
+      'inMemoryBlockOnConsumed',
+      new RateLimiterRedis({ storeClient, points: 10, duration: 1, inMemoryBlockOnConsumed: 20 }),
+      20,
+    ],
+  ])('a limiter with %s is told of', (option, limiter, value) => {
+    for (const one of [limiter, new RLWrapperTimeouts({ limiter, timeoutMs: 100 })]) {
+      const make = () => gateOf([flexible(one, { name: 'user' })]);
+      const { problems } = thrownBy(make);
+      expect(problems).toMatchObject([
+        { path: `limits[0].limiter.${option}`, expected: expect.stringContaining('0, as') },
+      ]);
+      if (one === limiter) expect(problems).toMatchObject([{ value }]);
+    }
+  });
+});
+
+test('of a limiter that is wrapped, the points are those of the one that counts', async () => {
+  const limiter = new RLWrapperTimeouts({ limiter: memory(10), timeoutMs: 1000 });
+  const { admission, refusal } = gateOf([flexible(limiter, { name: 'user', by: 'user' })]);
+  await admission({ ...ann, permits: 10 });
+  expect(await refusal({ ...ann, permits: 1 })).toMatchObject({ status: 429, violated: [{ limit: 10 }] });
+});
+
+describe('a window of a second', () => {
+  /** Its time is the gate's. */
+  function setUpSecond(make: (limiter: RateLimiterMemory) => Limiter = (limiter) => limiter) {
+    const limiter = new RateLimiterMemory({ points: 100, duration: 1 });
+    const gate = gateOf([flexible(make(limiter), { name: 'user', by: 'user', unit: 'tokens' })]);
+    jest.spyOn(Date, 'now').mockImplementation(() => gate.clock.now());
+    const request = { ...ann, permits: 1, estimate: { inputTokens: 100, outputTokens: 0 } };
+    return { limiter, request, ...gate };
+  }
+
+  test('gives nothing back to the next one', async () => {
+    const { clock, request, admission, refusal } = setUpSecond();
+    const open = await admission(request);
+    clock.advance(SECOND);
+    await open.settle({ outcome: 'ignored' });
+    await admission(request);
+    await refusal({ ...request, estimate: { inputTokens: 1, outputTokens: 0 } });
+  });
+
+  test('gives back as long as it lasts, but for its last tenth', async () => {
+    const { limiter, clock, request, admission } = setUpSecond();
+    const open = await admission(request);
+    clock.advance(899);
+    await open.conclude({ usage: { inputTokens: 30 } });
+    expect(await consumed(limiter, 'ann')).toBe(30);
+    clock.advance(1);
+    await open.settle({ usage: { inputTokens: 10 } });
+    expect(await consumed(limiter, 'ann')).toBe(30);
+  });
+
+  test('nor what it refuses at its end', async () => {
+    const { limiter, clock, request, admission, refusal } = setUpSecond();
+    await admission(request);
+    const reward = jest.spyOn(limiter, 'reward');
+    clock.advance(899);
+    await refusal(request);
+    expect(reward).toHaveBeenCalledTimes(1);
+    clock.advance(1);
+    await refusal(request);
+    expect(reward).toHaveBeenCalledTimes(1);
+  });
+
+  test('charges what is above the estimate to the next one, and what could not be given back not again', async () => {
+    const { limiter, clock, request, admission } = setUpSecond();
+    const open = await admission(request);
+    clock.advance(SECOND);
+    await open.conclude({ usage: { inputTokens: 30 } });
+    await open.settle({ usage: { inputTokens: 120 } });
+    expect(await consumed(limiter, 'ann')).toBe(20);
+  });
+
+  test('of a limiter that gives nothing back charges nothing twice', async () => {
+    const { limiter, request, admission } = setUpSecond((limiter) => ({
+      consume: limiter.consume.bind(limiter),
+      get: limiter.get.bind(limiter),
+      penalty: limiter.penalty.bind(limiter),
+    }));
+    const open = await admission(request);
+    await open.conclude({ usage: { inputTokens: 30 } });
+    await open.settle({ usage: { inputTokens: 100 } });
+    expect(await consumed(limiter, 'ann')).toBe(100);
+  });
+
+  test('gives back once, though two ends are told of at once', async () => {
+    const { limiter, request, admission } = setUpSecond();
+    const open = await admission(request);
+    await Promise.all([open.conclude({ usage: { inputTokens: 30 } }), open.settle({ usage: { inputTokens: 50 } })]);
+    expect(await consumed(limiter, 'ann')).toBe(50);
+  });
+
+  test('is settled once it has given back', async () => {
+    const { limiter, request, admission } = setUpSecond();
+    const open = await admission(request);
+    let reward: (value: RateLimiterRes) => void = () => {};
+    jest.spyOn(limiter, 'reward').mockReturnValue(new Promise((resolve) => (reward = resolve)));
+    const settled = jest.fn();
+    const settling = open.settle({ outcome: 'ignored' }).then(settled);
+    await flush();
+    expect(settled).not.toHaveBeenCalled();
+    reward(new RateLimiterRes());
+    await settling;
+  });
+
+  test('what it fails to give back stays booked, until somebody knows better', async () => {
+    const { limiter, gate, request, admission } = setUpSecond();
+    const heard: unknown[] = [];
+    gate.on('store.failed', ({ error }) => heard.push(error));
+    const open = await admission(request);
+    const error = new Error('connection lost');
+    jest.spyOn(limiter, 'reward').mockRejectedValueOnce(error);
+    await open.conclude({ usage: { inputTokens: 30 } });
+    expect(heard).toEqual([error]);
+    expect(await consumed(limiter, 'ann')).toBe(100);
+    await open.settle({ usage: { inputTokens: 40 } });
+    expect(await consumed(limiter, 'ann')).toBe(40);
+  });
+});
+
+test('what never comes back is refused without a time to come again', async () => {
+  const limiter = new RateLimiterMemory({ points: 10, duration: 0 });
+  const { gate, admission, refusal } = gateOf([flexible(limiter, { name: 'user', by: 'user' })]);
+  const first = await admission({ ...ann, permits: 10 });
+  expect(await first.layers()).toMatchObject([{ used: 10, refillMs: Number.POSITIVE_INFINITY }]);
+  const used = { status: 429, reason: 'limit', layer: 'user', retryAfterMs: undefined };
+  expect(await refusal({ ...ann, permits: 1 })).toMatchObject(used);
+  expect((await gate.explain({ ...ann, permits: 1 })).refusal).toMatchObject(used);
+  await first.settle({ outcome: 'ignored' });
+  await admission({ ...ann, permits: 10 });
+});
+
+describe('where each alternative is refused by another', () => {
+  /** The store refuses the first and the last model, the limiter the second. */
+  async function setUpLadder(whenFull: 'refuse' | 'wait', more: Omit<TollgateConfig, 'limits'> = {}) {
+    const limiter = memory(10);
+    const each = slidingWindow({ name: 'each', by: 'model', limit: 5, window: '10s', whenFull });
+    const user = flexible(limiter, { name: 'user', by: ['user', 'model'] });
+    const made = gateOf([user, each], { ladders: [['best', 'second', 'cheap']], ...more });
+    await limiter.consume('["ann","second"]', 10);
+    const bob = { subject: { user: 'bob' }, permits: 5, degrade: false };
+    await made.admission({ ...bob, model: 'cheap' });
+    const best = await made.admission({ ...bob, model: 'best' });
+    return { limiter, best, ...made };
+  }
+
+  test('the one that fits first is told of, with all its limits', async () => {
+    const store = memoryStore();
+    const { limiter, refusal, used } = await setUpLadder('refuse', { store });
+    const peek = jest.spyOn(store, 'peek');
+    const refused = await refusal({ ...ann, permits: 1, model: 'best' });
+    expect(peek.mock.calls.map(([who]) => who)).toEqual([['ann', 'second']]);
+    expect(refused).toMatchObject({ layer: 'each', retryAfterMs: 11 * SECOND });
+    expect(refused.layers).toMatchObject([
+      { layer: 'user', key: ['ann', 'cheap'], used: 0 },
+      { layer: 'each', key: ['cheap'], used: 5 },
+    ]);
+    expect((await used({ ...ann, model: 'second' })).each).toBe(0);
+    expect(await consumed(limiter, '["ann","second"]')).toBe(10);
+  });
+
+  test('what the limiter refuses comes with what the store says', async () => {
+    const { refusal } = await setUpLadder('refuse');
+    const refused = await refusal({ ...ann, permits: 1, model: 'second', degrade: false });
+    expect(refused.layers).toMatchObject([
+      { layer: 'user', used: 10, limit: 10 },
+      { layer: 'each', used: 0, limit: 5 },
+    ]);
+  });
+
+  test('one that is helped by waiting waits for what it is helped by', async () => {
+    const { gate, clock } = await setUpLadder('wait', { queue: { maxWait: '1m' } });
+    const { ask, of, began } = askers(gate);
+    ask('ann', { ...ann, permits: 1, model: 'best' });
+    await flush();
+    expect(began).toEqual([]);
+    clock.advance(11 * SECOND);
+    await flush();
+    expect(of('ann').model).toBe('best');
+  });
+
+  test('what has room by then is taken, though the store had refused it before', async () => {
+    const { limiter, best, admission } = await setUpLadder('refuse');
+    const consume = limiter.consume.bind(limiter);
+    jest.spyOn(limiter, 'consume').mockImplementationOnce(async (key, points) => {
+      await best.settle({ outcome: 'ignored' });
+      return consume(key, points);
+    });
+    expect(await admission({ ...ann, permits: 1, model: 'best' })).toMatchObject({ model: 'best' });
+  });
+});
+
+test.each([
+  ['refused', new RateLimiterRes(0, 5000, 11), []],
+  ['failed', new Error('connection lost'), ['connection lost']],
+])('where the store fails to give back, limiters do so all the same: one has %s', async (_, thrown, before) => {
+  const store = breakableStore();
+  const [first, second] = [memory(10, 'first'), memory(10, 'second')];
+  const limits = [
+    flexible(first, { name: 'a' }),
+    flexible(second, { name: 'b' }),
+    slidingWindow({ name: 'all', limit: 100, window: '1m' }),
+  ];
+  const { gate, clock, refusal, used } = gateOf(limits, { store });
+  const heard: unknown[] = [];
+  gate.on('store.failed', ({ error }) => heard.push((error as Error).message));
+  jest.spyOn(second, 'consume').mockImplementation(() => {
+    store.break();
+    return Promise.reject(thrown);
+  });
+  expect(await refusal({ permits: 4 })).toMatchObject({ reason: 'store-down' });
+  expect(await consumed(first, '[]')).toBe(0);
+  expect(heard).toEqual([...before, 'the store is down', 'the store is down']);
+  store.mend();
+  expect((await used()).all).toBe(4);
+  clock.advance(SECOND);
+  await flush();
+  expect((await used()).all).toBe(0);
+});
+
+test('a store that is an object of a class keeps its methods', async () => {
+  class OfClass implements Store {
+    readonly #memory = memoryStore();
+    isClosed = false;
+    take(...how: Parameters<Store['take']>) {
+      return this.#memory.take(...how);
+    }
+    settle(...how: Parameters<Store['settle']>) {
+      return this.#memory.settle(...how);
+    }
+    peek(...how: Parameters<Store['peek']>) {
+      return this.#memory.peek(...how);
+    }
+    close() {
+      this.isClosed = true;
+    }
+  }
+  const store = new OfClass();
+  const { gate, admission } = gateOf([flexible(memory(10), { name: 'user' })], { store });
+  await (await admission({ permits: 1 })).settle();
+  await gate.inspect({});
+  await gate.close();
+  expect(store.isClosed).toBe(true);
 });
 
 test('is settled together with budgets of the store', async () => {

@@ -41,6 +41,13 @@ test('what is settled, or holds no slot, is left alone', async () => {
   expect(without.signal.aborted).toBe(false);
 });
 
+test('slots on trial tell nobody to stop', async () => {
+  const { clock, admission } = gateOf([{ ...slots, mode: 'shadow' }]);
+  const { signal } = await admission(request);
+  clock.advance(60 * MINUTE);
+  expect(signal.aborted).toBe(false);
+});
+
 test('an admission that is amended goes by the lease of the slot that it has then', async () => {
   const { clock, gate, admission } = gateOf([slots]);
   const open = await admission(request);

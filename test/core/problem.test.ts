@@ -67,6 +67,23 @@ describe('the sentence', () => {
     );
   });
 
+  test('of what is used up for good names no time', () => {
+    const used = refusal({ waitMs: NEVER });
+    expect(used).toMatchObject({ reason: 'limit', status: 429, retryAfterMs: undefined });
+    expect(used.detail).toBe(
+      "You have used 100 of the 100 permits that 'user' allows; this request costs 10. None comes back by itself.",
+    );
+    expect(refusal({ by: [], waitMs: NEVER }).detail).toBe(
+      "The limit 'user', which you share with others, is reached. None comes back by itself.",
+    );
+    expect(retryHeaders(used)).toEqual([['x-should-retry', 'false']]);
+    expect(problemBody(used)).not.toHaveProperty('retryAfter');
+    expect(refusal({ waitMs: NEVER }, { name: 'small', limit: 5, waitMs: NEVER })).toMatchObject({
+      layer: 'small',
+      status: 422,
+    });
+  });
+
   test('of a shared limit has its name alone', () => {
     expect(refusal({ name: 'global', by: [] }).detail).toBe(
       "The limit 'global', which you share with others, is reached. Try again in 6 minutes.",
@@ -220,7 +237,7 @@ describe('of several alternatives', () => {
 
   test('one that can never fit does not count where another can', () => {
     const never = [
-      { name: 'never', waitMs: NEVER },
+      { name: 'never', cost: 200, waitMs: NEVER },
       { name: 'short', waitMs: SECOND },
     ];
     const late = [{ name: 'late', waitMs: DAY }];
@@ -353,7 +370,7 @@ describe('where a budget refuses', () => {
 
   test('it goes before limits, even those that take longer, and behind what can never be', () => {
     expect(refusal(limit, budget(), limit)).toMatchObject({ layer: 'daily', reason: 'budget', retryAfterMs: 9 * HOUR });
-    expect(refusal(budget(), { ...limit, waitMs: NEVER })).toMatchObject({ layer: 'rate', status: 422 });
+    expect(refusal(budget(), { ...limit, cost: 200, waitMs: NEVER })).toMatchObject({ layer: 'rate', status: 422 });
     const tooCostly = refusalOf('id-1', [[limit, budget(), { ...never, name: 'monthly' }].map(said)], 429);
     expect(tooCostly).toMatchObject({ layer: 'monthly', reason: 'too-costly', status: 422, resetsAt: undefined });
     expect(tooCostly.violated.map(({ layer }) => layer)).toEqual(['rate', 'daily', 'monthly']);

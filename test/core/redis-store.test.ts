@@ -31,6 +31,11 @@ describe('redisStore', () => {
     ['timeoutMs', { timeoutMs: 1.5 }],
     ['timeoutMs', { timeoutMs: Number.POSITIVE_INFINITY }],
     ['clock', { clock: 'wall' as 'gate' }],
+    ['shardBy', { shardBy: '' as 'tenant' }],
+    ['shardBy', { shardBy: ['tenant'] as unknown as 'tenant' }],
+    ['shared', { shared: ['global'] }],
+    ['shared', { shardBy: 'tenant' as const, shared: 'global' as unknown as string[] }],
+    ['shared', { shardBy: 'tenant' as const, shared: [7 as unknown as string] }],
   ])('refuses what is no %s: %p', (field, options) => {
     expect(() => redisStore(client, options)).toThrow(
       expect.objectContaining({
@@ -130,7 +135,7 @@ describeWithRedis('a store in Redis', () => {
     });
 
     it('of a caller who has a bucket and three budgets take little memory', async () => {
-      const store = redisStore(client, { prefix });
+      const store = redisStore(client, { prefix, timeoutMs: 60_000 });
       const own = ['hour', 'day', 'month'].map((id) => ({ ...meters.budget, id, name: id }));
       await take(
         store,
@@ -234,7 +239,7 @@ describeWithRedis('a store in Redis', () => {
         return client.callBuffer(command, args);
       },
     };
-    const store = redisStore(counting, { prefix });
+    const store = redisStore(counting, { prefix, timeoutMs: 60_000 });
     await take(store, alternativeOf([charge(meters.window, WINDOW, ['ann'], 1)]));
     calls = 0;
     await Promise.all(
@@ -253,7 +258,7 @@ describeWithRedis('a store in Redis', () => {
   });
 
   it("counts by Redis's time, whatever the gate's is, and budgets by the gate's periods", async () => {
-    const store = redisStore(client, { prefix });
+    const store = redisStore(client, { prefix, timeoutMs: 60_000 });
     const day: Rule = { kind: 'calendar', period: 3, startsAt: 0, resetsAt: 1_000 };
     const ways = (cost: number) => [
       charge(meters.window, { kind: 'window', ms: 86_400_000, parts: 10, partMs: 8_640_000 }, ['ann'], cost),

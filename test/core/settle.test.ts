@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import { type Admission, memoryStore, type Outcome, type Store, slidingWindow, tokenBucket } from '@tollgate/core';
 import fc from 'fast-check';
-import { gateOf, MINUTE } from './support.js';
+import { flush, gateOf, MINUTE } from './support.js';
 
 const UNITS = ['requests', 'permits', 'tokens', 'inputTokens', 'outputTokens'] as const;
 
@@ -504,29 +504,43 @@ describe('where the store fails', () => {
     return gateOf(LIMITS, { store });
   }
 
-  test.each<Failure>(['throws', 'rejects'])('as it %s, the admission can be settled again', async (how) => {
-    const { admission, used } = failing(how);
-    const open = await admission(REQUEST);
-    await expect(open.settle({ usage: { inputTokens: 4, outputTokens: 5 } })).rejects.toThrow('down');
-    expect(await used()).toEqual(counts(1, 3, 10, 20));
-    await open.settle({ usage: { inputTokens: 4, outputTokens: 5 } });
-    expect(await used()).toEqual(counts(1, 3, 4, 5));
-    await open.settle({ outcome: 'ignored' });
-    expect(await used()).toEqual(counts(1, 3, 4, 5));
-  });
+  test.each<Failure>(['throws', 'rejects'])(
+    'as it %s, it is asked again a second later, and nobody waits',
+    async (how) => {
+      const { admission, used, clock, gate } = failing(how);
+      const failures: unknown[] = [];
+      gate.on('store.failed', ({ error }) => failures.push(error));
+      const open = await admission(REQUEST);
+      await open.settle({ usage: { inputTokens: 4, outputTokens: 5 } });
+      expect(failures).toEqual([new Error('down')]);
+      expect(await used()).toEqual(counts(1, 3, 10, 20));
+      await open.settle({ outcome: 'ignored' });
+      clock.advance(999);
+      await flush();
+      expect(await used()).toEqual(counts(1, 3, 10, 20));
+      clock.advance(1);
+      await flush();
+      expect(await used()).toEqual(counts(1, 3, 4, 5));
+    },
+  );
 
-  test.each<Failure>(['throws', 'rejects'])('as it %s provisionally, both settles are still due', async (how) => {
-    const { admission, used, gate } = failing(how);
-    const settled: boolean[] = [];
-    gate.on('settled', ({ provisional }) => settled.push(provisional));
-    const open = await admission(REQUEST);
-    await expect((async () => open.conclude())()).rejects.toThrow('down');
-    expect(settled).toEqual([]);
-    await open.conclude({ outcome: 'ignored' });
-    await open.settle({ usage: { inputTokens: 4, outputTokens: 50 } });
-    expect(settled).toEqual([true, false]);
-    expect((await used()).inputTokens).toBe(4);
-  });
+  test.each<Failure>(['throws', 'rejects'])(
+    'as it %s provisionally, an explicit settle goes behind that',
+    async (how) => {
+      const { admission, used, gate, clock } = failing(how);
+      const settled: boolean[] = [];
+      gate.on('settled', ({ provisional }) => settled.push(provisional));
+      gate.on('store.failed', () => {});
+      const open = await admission(REQUEST);
+      await open.conclude({ outcome: 'ignored' });
+      await open.settle({ usage: { inputTokens: 4, outputTokens: 50 } });
+      expect(settled).toEqual([true, false]);
+      expect((await used()).inputTokens).toBe(10);
+      clock.advance(1000);
+      await flush();
+      expect((await used()).inputTokens).toBe(4);
+    },
+  );
 
   test('an explicit settle is not undone by a provisional one that fails later', async () => {
     const kept = memoryStore();

@@ -57,7 +57,7 @@ beforeAll(async () => {
   await Promise.all(PACKAGES.map((name) => install(projectOf(name), [...new Set(['core', name])], packed)));
 }, 120_000);
 
-afterAll(() => rm(temp, { recursive: true, force: true }));
+afterAll(() => rm(temp, { recursive: true, force: true }), 60_000);
 
 describe.each(PACKAGES)('@tollgate/%s', (name) => {
   let compiled: Ended;

@@ -1,7 +1,7 @@
 /** G8: while the store can't be asked, what each limit says of that is what happens, within a bounded time, and it is told. */
 import { budget, concurrency, type Limit, slidingWindow, tokenBucket } from '@tollgate/core';
 import fc from 'fast-check';
-import { gateOf, MINUTE, SECOND } from '../core/support.js';
+import { askers, flush, gateOf, MINUTE, SECOND, START } from '../core/support.js';
 import { breakableStore } from '../helpers/breakable-store.js';
 import { check } from '../helpers/oracle-log.js';
 
@@ -115,7 +115,7 @@ describe.each(FAILURES)('G8, of a store that %s', (_, failure) => {
     expect(await open.layers()).toEqual([]);
     expect(store.peeked).toBe(1);
     for (let i = 0; i < 3; i++) await admission({ permits: 1 });
-    expect(await open.layers()).toEqual([]);
+    expect(await open.layers()).toMatchObject([{ layer: 'w', used: 3, limit: 12 }]);
     expect(store.peeked).toBe(1);
   });
 
@@ -166,16 +166,19 @@ describe('G8, a share', () => {
   });
 
   test('of slots comes back when an admission is settled, and the store hears nothing of it', async () => {
-    const { store, admission, refusal } = brokenGate([concurrency({ name: 'running', limit: 4 })], { instances: 2 });
+    const limits = [concurrency({ name: 'running', limit: 4 })];
+    const { store, admission, refusal, clock, used } = brokenGate(limits, { instances: 2 });
     const before = await admission({ permits: 1 });
     store.break();
     const [one] = [await admission({ permits: 1 }), await admission({ permits: 1 })];
     expect(await refusal({ permits: 1 })).toMatchObject({ layer: 'running' });
     await one.settle();
     await admission({ permits: 1 });
-    await expect(before.settle()).rejects.toThrow('connection lost');
-    store.mend();
     await before.settle();
+    store.mend();
+    clock.advance(SECOND);
+    await flush();
+    expect(await used({ permits: 0 })).toEqual({ running: 0 });
   });
 
   test('of what is refunded can be used again, also where the store has answered meanwhile', async () => {
@@ -205,6 +208,108 @@ describe('G8, a share', () => {
     expect(await used()).toEqual({ t: 0 });
     store.break();
     await admission({ permits: 0, estimate: { inputTokens: 100 } });
+  });
+});
+
+describe('G8, what was charged before and meanwhile', () => {
+  test('each is settled where it was charged, also after it was changed to cost less', async () => {
+    const { store, gate, admission, used } = brokenGate([{ ...window, limit: 100 }]);
+    await admission({ permits: 50 });
+    store.break();
+    const here = await admission({ permits: 30 });
+    await gate.admit({ permits: 1 }, { extending: here });
+    store.mend();
+    await here.settle({ outcome: 'ignored' });
+    expect(await used()).toEqual({ w: 50 });
+  });
+
+  test('of one receipt, what was used is booked in both', async () => {
+    const tokens = slidingWindow({ name: 't', unit: 'tokens', limit: 100, window: '1m' });
+    const { store, admission, refusal, used } = brokenGate([tokens]);
+    const open = await admission({ permits: 0, estimate: { inputTokens: 60 } });
+    store.break();
+    await open.extend({ inputTokens: 80 });
+    store.mend();
+    await open.settle({ usage: { inputTokens: 70 } });
+    expect(await used()).toEqual({ t: 60 });
+    store.break();
+    expect(await refusal({ permits: 0, estimate: { inputTokens: 95 } })).toMatchObject({ layer: 't' });
+    await admission({ permits: 0, estimate: { inputTokens: 90 } });
+  });
+
+  test('nothing that ends while it is down is lost: slots come back and spending is booked once it answers', async () => {
+    const limits = [concurrency({ name: 'running', limit: 3, onStoreError: 'closed' })];
+    const budgets = [budget({ name: 'spend', limit: '$9', per: 'day' })];
+    const prices = { m: { input: '$1/M', output: '$1/M' } } as const;
+    const { store, gate, admission, refusal, clock } = brokenGate(limits, { budgets, prices });
+    const request = { permits: 1, model: 'm', estimate: { inputTokens: 1000, outputTokens: 0 } };
+    const open = [await admission(request), await admission(request), await admission(request)];
+    store.break();
+    for (const one of open) await one.settle({ usage: { inputTokens: 5000 } });
+    clock.advance(10 * SECOND);
+    await flush();
+    store.mend();
+    expect(await refusal(request)).toMatchObject({ layer: 'running' });
+    clock.advance(SECOND);
+    await flush();
+    expect((await gate.inspect({})).budgets).toMatchObject([{ used: 15_000_000 }]);
+    for (let i = 0; i < 3; i++) await admission(request);
+  });
+
+  test('what is closed with the gate is asked for once more', async () => {
+    const { store, gate, admission } = brokenGate([concurrency({ name: 'running', limit: 3 })]);
+    const open = await admission({ permits: 1 });
+    store.break();
+    await open.settle();
+    store.mend();
+    const settle = jest.spyOn(store, 'settle');
+    await gate.close();
+    expect(settle).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('G8, with a line', () => {
+  const slots = concurrency({ name: 'running', limit: 2 });
+
+  test('those who find no slot wait for one here, as they would for the store', async () => {
+    const { store, gate, clock } = brokenGate([slots], { queue: {} });
+    store.break();
+    const { ask, began, end, refusals } = askers(gate);
+    for (let i = 0; i < 9; i++) ask(`${i}`);
+    await flush();
+    expect([began, [...refusals]]).toEqual([['0', '1'], []]);
+    for (let i = 0; i < 9; i++) await end(`${i}`);
+    expect(began).toHaveLength(9);
+    expect(clock.now()).toBe(START);
+  });
+
+  test('where the best model is closed, they wait for the other', async () => {
+    const { store, gate } = brokenGate([slots], {
+      queue: {},
+      ladders: [['m', 'free']],
+      budgets: [budget({ name: 'spend', limit: '$1', per: 'day' })],
+      prices: { m: { input: '$1/M', output: '$1/M' }, free: { input: '$0/M', output: '$0/M' } },
+    });
+    store.break();
+    const { ask, of, began, end } = askers(gate);
+    const request = { permits: 1, model: 'm', estimate: { inputTokens: 1000, outputTokens: 0 } };
+    for (let i = 0; i < 4; i++) ask(`${i}`, request);
+    await flush();
+    expect(began).toEqual(['0', '1']);
+    await end('0');
+    expect(began).toEqual(['0', '1', '2']);
+    expect(of('2')).toMatchObject({ model: 'free' });
+  });
+
+  test('a change that the share here has no room for is refused as such, and the store is not asked', async () => {
+    const { store, gate, admission } = brokenGate([window]);
+    store.break();
+    for (let i = 0; i < 3; i++) await (await admission({ permits: 0 })).settle();
+    const open = await admission({ permits: 6 });
+    await admission({ permits: 6 });
+    const decision = await gate.admit({ permits: 8 }, { extending: open });
+    expect(decision).toMatchObject({ admitted: false, refusal: { status: 429, layer: 'w' } });
+    expect(store.peeked).toBe(0);
   });
 });
 

@@ -3,7 +3,6 @@ import type { Admission, AdmitRequest, Outcome, TokenCounts } from '@tollgate/co
 import fc from 'fast-check';
 import { FEATURES, LADDER, LEARNED, MODELS, PLANS, priceAt, type Sizes, written } from './ledger-books.js';
 import { type Lot, priceOf, type Want, type Who } from './oracle-ledger.js';
-import type { Fault } from './scattered-store.js';
 
 export interface Spec {
   readonly user: string;
@@ -51,8 +50,6 @@ export interface Held {
   tokens: TokenCounts;
   lots: Lot[];
   state: 'open' | 'provisional' | 'settled';
-  /** How often its end was asked for. */
-  ends: number;
   changing: boolean;
 }
 
@@ -96,7 +93,7 @@ export type Command =
   | { do: 'extend'; nth: number; tokens: TokenCounts }
   | { do: 'end'; nth: number; ending: Ending; provisional: boolean }
   | { do: 'advance'; ms: number }
-  | { do: 'run'; nth: number; fault: Fault | undefined };
+  | { do: 'run'; nth: number };
 
 const amounts = (most: number) =>
   fc.oneof({ weight: 5, arbitrary: fc.nat(most) }, { weight: 1, arbitrary: fc.constantFrom(0, 1, most) });
@@ -150,7 +147,6 @@ const steps = fc.oneof(
     arbitrary: fc.constantFrom(60 * MINUTE, 130 * MINUTE, 24 * 60 * MINUTE, 49 * 60 * MINUTE, 8 * 24 * 60 * MINUTE),
   },
 );
-const faults = fc.option(fc.constantFrom<Fault>('before', 'after'), { nil: undefined, freq: 5 });
 
 /** @param runs how often a step of the store is done, where commands don't wait for them */
 export const commandsOf = (admits: number, runs: number): fc.Arbitrary<Command> =>
@@ -160,7 +156,7 @@ export const commandsOf = (admits: number, runs: number): fc.Arbitrary<Command> 
     { weight: 2, arbitrary: fc.record({ do: fc.constant('extend'), nth, tokens }) },
     { weight: 6, arbitrary: fc.record({ do: fc.constant('end'), nth, ending: endings, provisional: fc.boolean() }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('advance'), ms: steps }) },
-    { weight: runs, arbitrary: fc.record({ do: fc.constant('run'), nth, fault: faults }) },
+    { weight: runs, arbitrary: fc.record({ do: fc.constant('run'), nth }) },
   );
 
 export const sizesOf = (factor: number): fc.Arbitrary<Sizes> =>

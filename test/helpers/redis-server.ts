@@ -1,5 +1,6 @@
 /** A Redis for tests: the one at `REDIS_URL`, else one that is started here, on a free port, and keeps nothing. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -32,18 +33,27 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** One of its own, to be killed and started again. Keeps each write, if it is to keep any. */
-export async function startRedis({ keeps = false } = {}): Promise<RedisServer> {
+/**
+ * One of its own, to be killed and started again. Keeps each write, if it is to keep any.
+ *
+ * @param settings more of them, as its command line has them
+ */
+export async function startRedis({
+  keeps = false,
+  port: given = undefined as number | undefined,
+  settings = [] as readonly string[],
+} = {}): Promise<RedisServer> {
   if (program === undefined) throw new Error(`none of ${PROGRAMS.join(', ')} is on the PATH`);
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-redis-'));
-  const port = await freePort();
+  const port = given ?? (await freePorts(1))[0];
   const saving = keeps ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
   let child: ChildProcess | undefined;
 
   const server: RedisServer = {
     port,
     async start() {
-      child = spawn(program, ['--port', `${port}`, '--save', '', '--dir', folder, ...saving], { stdio: 'ignore' });
+      const where = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder];
+      child = spawn(program, [...where, '--save', '', ...saving, ...settings], { stdio: 'ignore' });
       await answers(port);
     },
     async kill() {
@@ -78,13 +88,11 @@ async function answers(port: number): Promise<void> {
   client.disconnect();
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+/** Different ones: all are held until all are known. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  await Promise.all(servers.map((server) => once(server.listen(0, '127.0.0.1'), 'listening')));
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
 }

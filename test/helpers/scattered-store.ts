@@ -24,14 +24,16 @@ export type Fault = 'before' | 'after';
  */
 export function scattered(inner: Store) {
   const context = new AsyncLocalStorage<Witness>();
+  /** Of what is settled, who saw it asked for: that sees it asked for again, too. */
+  const witnesses = new WeakMap<object, Witness>();
   const queue: { readonly owner: object; run(fault: Fault | undefined): void }[] = [];
 
   function ask<T>(
     what: keyof Store,
     step: () => T,
     seen: ((witness: Witness) => ((result: T) => void) | undefined) | undefined,
+    witness = context.getStore(),
   ): T | Promise<T> {
-    const witness = context.getStore();
     if (witness === undefined) return step();
     const done = seen?.(witness);
     return new Promise<T>((resolve, reject) => {
@@ -54,12 +56,16 @@ export function scattered(inner: Store) {
         () => inner.take(request, now) as Taken | NotTaken,
         (witness) => witness.take?.(now),
       ),
-    settle: (receipt, actual, now, goesOn) =>
-      ask(
+    settle(receipt, actual, now, goesOn) {
+      const witness = witnesses.get(actual) ?? context.getStore();
+      if (witness) witnesses.set(actual, witness);
+      return ask(
         'settle',
         () => void inner.settle(receipt, actual, now, goesOn),
         (witness) => witness.settle?.(now),
-      ),
+        witness,
+      );
+    },
     peek: (who, bills, now) => ask('peek', () => inner.peek(who, bills, now) as readonly Usage[], undefined),
     close: () => inner.close(),
   };

@@ -1,10 +1,9 @@
 /** What a gate decides: an admission to be settled, or a refusal. */
-import { actualOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { Bill, Who } from './meters/meter.js';
-import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
+import { actualCosts, actualOf, checkOutcome, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
 import type { Receipt } from './store/store.js';
 import type { Offer } from './terms.js';
@@ -38,7 +37,8 @@ export interface Admission {
   /** Leaves settling to you alone: work goes on after the response. */
   keepOpen(): void;
   /**
-   * Puts actual usage in place of the estimate. The first call counts; after a provisional one, one more does.
+   * Puts actual usage in place of the estimate. The first call counts; after a provisional one, one more does. Where the
+   * store fails, that is done once it answers again, and not waited for.
    *
    * @throws TollgateError `TOLLGATE_USAGE_INVALID` for an outcome or a usage that is none, or has an unknown field;
    *   `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price. The admission stays as it was
@@ -193,29 +193,15 @@ export class GateAdmission implements Admission {
     checkOutcome(outcome);
     const { offer, receipt } = this;
     const actual = outcome.outcome === 'ignored' ? undefined : actualOf(offer, outcome);
-    const before = this.state;
-    const after = provisional ? 'provisional' : 'settled';
-    this.state = after;
-    const restore = (error: unknown) => this.restore(before, after, error);
-    let settling: May<void>;
-    try {
-      settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual));
-    } catch (error) {
-      return restore(error);
-    }
-    if (isPromise(settling)) return settling.then(() => this.ended(outcome, actual, provisional), restore);
+    this.state = provisional ? 'provisional' : 'settled';
+    const settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual));
+    if (isPromise(settling)) return settling.then(() => this.ended(outcome, actual, provisional));
     this.ended(outcome, actual, provisional);
   }
 
   private ended(outcome: Outcome, actual: Cost | undefined, provisional: boolean): void {
     this.unwatch?.();
     this.books.settled(this, outcome, actual, provisional);
-  }
-
-  /** Where the store fails, the admission can be settled again, unless that has been done meanwhile. */
-  private restore(before: State, after: State, error: unknown): never {
-    if (this.state === after) this.state = before;
-    throw error;
   }
 }
 

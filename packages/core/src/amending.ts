@@ -7,7 +7,7 @@ import { type Amendment, amendCharges, amendment } from './amendment.js';
 import type { Clock } from './clock.js';
 import { sumOf } from './costs.js';
 import { isFitting } from './insight.js';
-import { type Ledger, NOTHING_OF_THE_LOAD, peekAll } from './ledger.js';
+import { type Ledger, NOTHING_OF_THE_LOAD, tryPeekAll } from './ledger.js';
 import type { Usage } from './meters/meter.js';
 import type { AdmitRequest, Estimate, May } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
@@ -45,8 +45,8 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
     const receipt = receiptOf(result);
     if (!admission.isOpen) return giveBack(admission, receipt);
     if (isRefusal(result)) {
-      await ledger.attempt(() => admission.settle({ outcome: 'ignored' }));
-      const usages = result && (await ledger.attempt(() => peekAll(ledger.peek, offers)));
+      await admission.settle({ outcome: 'ignored' });
+      const usages = result && (await tryPeekAll(ledger, offers));
       // Room may have come back meanwhile: then the request is judged afresh.
       if (usages?.some(isFitting)) return charge(request, offers, clock.now(), signal);
       return refused(admission.id, request, usages);
@@ -67,7 +67,7 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
     const surplus = booked.filter(({ cost }, i) => cost > (wanted[i] ?? 0));
     if (surplus.length > 0) {
       const actual = surplus.map(({ charge }) => charge.cost);
-      await ledger.attempt(() => ledger.settle(surplus, actual, true));
+      await ledger.settle(surplus, actual, true);
       ledger.ended(surplus, NOTHING_OF_THE_LOAD);
     }
     // What the store has not given back is to be given back when the admission is settled.

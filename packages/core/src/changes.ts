@@ -1,16 +1,17 @@
 /** What changes a gate while it runs: what it is told here and, where processes share its store, what others are told. */
+import { randomBytes } from 'node:crypto';
 import type { BudgetState } from './budget-state.js';
 import type { Clock } from './clock.js';
 import type { TollgateChange, TollgateConfig } from './config.js';
-import { showThrown, warn } from './errors.js';
+import { showThrown, warn, warnOnce } from './errors.js';
 import type { Ledger } from './ledger.js';
 import type { Learned } from './money/learned.js';
 import type { Whom } from './request.js';
-import { isRecord } from './schema.js';
+import { changedHere, changeHeard, changeNotTold, type Standing } from './standing.js';
 import type { Shared } from './store/store.js';
+import { changeText, readChange, untellable } from './telling.js';
 import { type Terms, termsOf } from './terms.js';
 import { applyRoom, type Given, giveRoom } from './top-up.js';
-import { changed } from './update.js';
 import type { CheckedConfig } from './validate.js';
 
 export interface Changes {
@@ -18,7 +19,7 @@ export interface Changes {
   terms(): Terms;
   update(change: TollgateChange): void;
   giveBudgetRoom(budget: string, whom: Whom, room: number | 'all used'): Promise<BudgetState>;
-  /** Begins to follow what others are told, also what they have been told that still holds. */
+  /** Begins to follow what is told, also what was told before and still holds. */
   follow(): void;
   close(): void;
 }
@@ -30,13 +31,14 @@ interface Site {
   readonly shared: Shared | undefined;
   /** It is made after this. */
   ledger(): Ledger;
-  /** Called where limits have changed, here or elsewhere. */
-  updated(change: TollgateChange): void;
-  /** Called where a budget has been given room elsewhere. */
+  /** Called where limits have changed, here or elsewhere; `isNews` the first time for each change. */
+  updated(change: TollgateChange, isNews: boolean): void;
+  /** Called where a budget has been given room. */
   given(): void;
 }
 
-type Message = { readonly gate: string } & ({ readonly update: TollgateChange } | { readonly given: Given });
+/** What gates of one name tell each other. A process hears its own messages too. */
+type Message = { readonly id: string; readonly update: string } | { readonly given: Given };
 
 export function createChanges(
   config: TollgateConfig,
@@ -44,52 +46,85 @@ export function createChanges(
   learned: Learned,
   { gate, clock, shared, ledger, updated, given }: Site,
 ): Changes {
-  let source = config;
+  const self = randomBytes(9).toString('base64url');
+  const first = { source: config, checked };
+  let standing: Standing = { told: first, own: [], present: first };
   let terms = termsOf(checked, learned);
+  let ids = 0;
   let unfollow: (() => void) | undefined;
+  const warned = new Set<string>();
 
-  function apply(change: TollgateChange): void {
-    const next = changed(source, change);
-    source = next.source;
-    terms = termsOf(next.checked, learned, terms);
-    updated(change);
+  function stand(next: Standing): void {
+    if (next.present !== standing.present) terms = termsOf(next.present.checked, learned, terms);
+    standing = next;
+  }
+
+  function newId(): string {
+    return `${self}-${ids++}`;
   }
 
   function hear(text: string): void {
     try {
       const message: Message = JSON.parse(text);
-      if (message.gate !== gate) return;
-      if ('update' in message) apply(message.update);
+      if ('update' in message) hearChange(readChange(message.update), message.id);
       else if (applyRoom(terms.plan, message.given)) given();
     } catch (error) {
-      warn('TOLLGATE_NOT_SHARED', `Gate '${gate}' can't follow a change made in another process: ${showThrown(error)}`);
+      misfit(error);
     }
+  }
+
+  function hearChange(change: TollgateChange, id: string): void {
+    const { present } = standing;
+    stand(changeHeard(standing, change, id, misfit));
+    if (standing.present !== present) updated(change, !id.startsWith(self));
+  }
+
+  function misfit(error: unknown): void {
+    warn(
+      'TOLLGATE_NOT_SHARED',
+      `Gate '${gate}' can't follow a change made here or in another process: ${showThrown(error)}`,
+    );
+  }
+
+  async function tell(message: Message, ttlMs: number): Promise<void> {
+    await shared?.publish(gate, JSON.stringify(message), ttlMs);
+  }
+
+  function tellOthers(change: TollgateChange, id: string): void {
+    const untold = untellable(change);
+    if (untold !== undefined) {
+      stand(changeNotTold(standing, id));
+      const message = `Gate '${gate}' was changed in this process alone: others can't be told what ${untold} is.`;
+      warnOnce(warned, untold, 'TOLLGATE_NOT_SHARED', message);
+      return;
+    }
+    tell({ id, update: changeText(change) }, 0).catch((error) => {
+      stand(changeNotTold(standing, id));
+      warn('TOLLGATE_NOT_SHARED', `Gate '${gate}' may have been changed in this process alone: ${showThrown(error)}`);
+    });
   }
 
   return {
     terms: () => terms,
     update(change) {
-      apply(change);
-      if (shared === undefined || !isPlain(change)) return;
-      const failed = (error: unknown) =>
-        warn('TOLLGATE_NOT_SHARED', `Gate '${gate}' was changed in this process alone: ${showThrown(error)}`);
-      shared.publish(JSON.stringify({ gate, update: change } satisfies Message), 0).catch(failed);
+      const id = shared && newId();
+      stand(changedHere(standing, change, id));
+      // Told before its listeners may make another change: the order is theirs.
+      if (id !== undefined) tellOthers(change, id);
+      updated(change, true);
     },
     async giveBudgetRoom(budget, whom, room) {
-      // Told first: what can't be told of is not given, rather than given here alone.
-      const tell = async (given: Given) =>
-        shared?.publish(JSON.stringify({ gate, given } satisfies Message), given.ttlMs);
-      return giveRoom(terms.plan, ledger(), budget, whom, room, clock.now(), tell);
+      // Told first: what can't be told of is not given here alone. It may be heard before that is confirmed, or though it failed.
+      const give = async (grant: Omit<Given, 'id'>, ttlMs: number) => {
+        const given: Given = { id: newId(), ...grant };
+        await tell({ given }, ttlMs);
+        applyRoom(terms.plan, given);
+      };
+      return giveRoom(terms.plan, ledger(), budget, whom, room, clock.now(), give);
     },
     follow() {
-      unfollow = shared?.listen(hear);
+      unfollow = shared?.listen(gate, hear);
     },
     close: () => unfollow?.(),
   };
-}
-
-/** True for what can be told: functions can't. */
-function isPlain(value: unknown): boolean {
-  if (typeof value === 'function') return false;
-  return !isRecord(value) && !Array.isArray(value) ? true : Object.values(value).every(isPlain);
 }

@@ -96,7 +96,10 @@ export interface ConcurrencyLimit<Name extends string = string> extends Concurre
 export interface FlexibleOptions<Name extends string = string> extends Omit<LayerOptions<Name>, 'whenFull'> {
   /** `permits` unless given. */
   unit?: Exclude<Unit, 'usd' | 'slots'>;
-  /** What holds where the limiter fails, or the store: all is refused, or passes uncounted. `closed` unless given. */
+  /**
+   * What holds where the limiter fails, or the store: what it would be charged for is refused, or passes uncounted. `closed`
+   * unless given.
+   */
   onStoreError?: 'closed' | 'open';
 }
 

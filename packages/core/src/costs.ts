@@ -4,7 +4,6 @@ import type { BodyEstimate } from './money/body.js';
 import type { Learned, Likely } from './money/learned.js';
 import { parseMoney } from './money/nano-dollars.js';
 import type { PriceTable } from './money/prices.js';
-import type { Outcome } from './outcome.js';
 import type { AdmitRequest, Cost, Estimate, TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import type { Offer } from './terms.js';
@@ -94,7 +93,7 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
 }
 
 /** Wholes with the parts that are told: a copy, since apps may go on with what they gave. Field by field, which is quick. */
-function countsOf(
+export function countsOf(
   inputTokens: number,
   outputTokens: number,
   input: TokenCounts | undefined,
@@ -164,40 +163,6 @@ export function sumOf(a: Quote, b: Quote): Quote {
   };
 }
 
-/**
- * What it comes to: the quote's own cost where the outcome tells of no figure. At most, while nobody knows how long the
- * answer was, what the longest would have cost.
- */
-export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome): Cost {
-  const { usage, usd, model: served = model } = outcome;
-  const { inputTokens: input, outputTokens: output } = usage ?? {};
-  if (usd === undefined && input === undefined && output === undefined && served === model) return quote.cost;
-  // Parts belong to their whole: both are as estimated, or both as told.
-  const inputs = input === undefined ? quote.tokens : usage;
-  const outputs = output === undefined ? quote.tokens : usage;
-  const inputTokens = inputs?.inputTokens ?? 0;
-  const outputTokens = outputs?.outputTokens ?? 0;
-  const tokens = countsOf(inputTokens, outputTokens, inputs, outputs);
-  if (usd !== undefined) {
-    const dollars = moneyOf('TOLLGATE_USAGE_INVALID', 'outcome.usd', usd);
-    return costOf(quote, inputTokens, outputTokens, dollars, dollars);
-  }
-  const isAnswerUnknown = output === undefined && served === model;
-  // Dollars that were given stand until the answer is known, or who gave it, and where that has no price.
-  if (quote.isUsdGiven && (isAnswerUnknown || costing.prices?.costOf(served, tokens, at) === undefined)) {
-    return { ...quote.cost, inputTokens, outputTokens };
-  }
-  const dollars = priceOf(costing, served, tokens, at);
-  const most = output === undefined ? quote.mostOutputTokens : outputTokens;
-  const worst = most === outputTokens ? dollars : priceOf(costing, served, { ...tokens, outputTokens: most }, at);
-  return costOf(quote, inputTokens, outputTokens, dollars, worst);
-}
-
-function costOf({ cost }: Quote, inputTokens: number, outputTokens: number, usd: number, worstUsd: number): Cost {
-  const { requests, permits } = cost;
-  return { requests, permits, inputTokens, outputTokens, usd, worstUsd };
-}
-
 function usdOf(costing: Costing, model: string | undefined, tokens: TokenCounts, usd: unknown, at: number): number {
   return usd === undefined ? priceOf(costing, model, tokens, at) : moneyOf('TOLLGATE_REQUEST_INVALID', 'usd', usd);
 }
@@ -207,7 +172,7 @@ function usdOf(costing: Costing, model: string | undefined, tokens: TokenCounts,
  *
  * @throws TollgateError `TOLLGATE_UNKNOWN_MODEL` where the model has no price
  */
-function priceOf(
+export function priceOf(
   { prices, countsUsd, onTrial, warned }: Costing,
   model: string | undefined,
   usage: TokenCounts,

@@ -79,9 +79,9 @@ export interface TollgateEvents {
     /** True where the response has ended and the handler has not settled; it may still do so, once. */
     readonly provisional: boolean;
   };
-  /** The configuration was changed while the gate runs. */
+  /** The configuration was changed while the gate runs, in this process or in another: once for each change. */
   updated: { readonly gate: string; readonly change: TollgateChange };
-  /** The store failed; what happened to the request is what its limits say under `onStoreError`. */
+  /** The store failed, or a limiter of rate-limiter-flexible; what happened to the request is what its limits say under `onStoreError`. */
   'store.failed': { readonly gate: string; readonly error: unknown };
   /** It failed several times in a row: from now on one request a second asks it, and for the others `onStoreError` holds. */
   'store.down': { readonly gate: string; readonly error: unknown };

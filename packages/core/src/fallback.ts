@@ -3,9 +3,9 @@
  * refuses, and `local` counts in this process, from empty, against this process's share of what is allowed.
  */
 import type { Plan } from './meters/charges.js';
-import { type Bill, type Charge, needsNoRoom, type Rule } from './meters/meter.js';
+import { type Bill, type Charge, needsNoRoom, type Rule, type Usage, type Who } from './meters/meter.js';
 import { memoryStore } from './store/memory/memory.js';
-import type { Alternative, NotTaken, Receipt, Taken } from './store/store.js';
+import type { Alternative, Entry, NotTaken, Receipt, Taken } from './store/store.js';
 
 export interface Fallback {
   /**
@@ -21,8 +21,10 @@ export interface Fallback {
     now: number,
     tells: boolean,
   ): Taken | NotTaken | undefined;
+  /** What the meters would say to bills here; `undefined` where a limit is closed. */
+  peek(who: Who, bills: readonly Bill[], plan: Plan, shares: number, now: number): readonly Usage[] | undefined;
   /** True for what was charged here, and is nothing that the store knows of. */
-  has(charge: Charge): boolean;
+  has(entry: Entry): boolean;
   settle(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): void;
 }
 
@@ -34,7 +36,7 @@ interface Local {
 
 export function createFallback(): Fallback {
   const memory = memoryStore();
-  const charged = new WeakSet<Charge>();
+  const charged = new WeakSet<Entry>();
   /** Requests that are charged alike share their bills, and then they do so here. A changed plan makes bills of its own. */
   const known = new WeakMap<readonly Bill[], Local>();
 
@@ -45,27 +47,43 @@ export function createFallback(): Fallback {
     const local = charges.some((some) => some.includes('closed'))
       ? undefined
       : bills.map(({ scope }, i) => ({ scope, charges: charges[i].filter(isCharge) }));
-    for (const { charges } of local ?? []) for (const charge of charges) charged.add(charge);
     known.set(bills, { shares, bills: local });
     return local;
   }
 
   return {
-    has: (charge) => charged.has(charge),
+    has: (entry) => charged.has(entry),
     settle: (receipt, actual, now, goesOn) => void memory.settle(receipt, actual, now, goesOn),
     take(alternatives, plan, shares, now, tells) {
-      const judged: Alternative[] = [];
-      const indices: number[] = [];
-      for (const [i, { name, who, bills }] of alternatives.entries()) {
-        const local = localBills(bills, plan, shares);
-        if (local === undefined) continue;
-        judged.push({ name, who, bills: local });
-        indices.push(i);
-      }
+      const locals = alternatives.map(({ bills }) => localBills(bills, plan, shares));
+      const judged = alternatives.flatMap(({ name, who }, i) => {
+        const bills = locals[i];
+        return bills === undefined ? [] : [{ name, who, bills, index: i }];
+      });
       if (judged.length === 0) return undefined;
       // Memory answers at once.
       const result = memory.take({ sequence: 0, alternatives: judged, tells }, now) as Taken | NotTaken;
-      return 'refused' in result ? result : { ...result, taken: indices[result.taken] };
+      if ('refused' in result) {
+        // Of those that are closed there is nothing to be had but what the others say.
+        const { refused } = result;
+        return {
+          refused: alternatives.map(
+            (_, i) =>
+              refused[
+                Math.max(
+                  0,
+                  judged.findIndex(({ index }) => index === i),
+                )
+              ],
+          ),
+        };
+      }
+      for (const entry of result.receipt) charged.add(entry);
+      return { ...result, taken: judged[result.taken].index };
+    },
+    peek(who, bills, plan, shares, now) {
+      const local = localBills(bills, plan, shares);
+      return local && (memory.peek(who, local, now) as readonly Usage[]);
     },
   };
 }
@@ -75,14 +93,15 @@ function localCharge(charge: Charge, { layerOf }: Plan, shares: number): Charge 
   const { meter, rule, cost, limit, whole, whenFull, shadow } = charge;
   const onStoreError = layerOf.get(meter)?.onStoreError ?? 'closed';
   if (shadow || onStoreError === 'open' || needsNoRoom(charge)) return undefined;
+  const share = Math.floor(limit / shares);
   // What a share can never hold, though the limit can, is not to be refused for good.
-  if (onStoreError === 'closed' || (cost <= limit && cost > limit / shares)) return 'closed';
+  if (onStoreError === 'closed' || (cost <= limit && cost > share)) return 'closed';
   return {
     meter,
     rule: shareOf(rule, shares),
     cost,
-    limit: limit / shares,
-    whole: whole / shares,
+    limit: share,
+    whole: Math.floor(whole / shares),
     whenFull,
     shadow,
   };

@@ -109,7 +109,11 @@ export interface Tollgate<
   explain(request: AdmitRequest<Tier, Feature, Model>, options?: Pick<AdmitOptions, 'body'>): Promise<Explanation>;
   /**
    * Gives somebody's budget more room until its period ends: `topUp('user', { user: 'u1' }, '$2')`. Where the budget goes
-   * by plan, `whom` needs the plan too. It has that room in all processes that share the store, within about a second.
+   * by plan, `whom` needs the plan too. It has that room in all processes that share the store, within about a second, also
+   * in those that start later.
+   *
+   * Rejects where the store fails: the room may have been given all the same. `inspect` before you try again, since each call
+   * gives anew.
    *
    * @throws TollgateError `TOLLGATE_UNKNOWN_BUDGET`; `TOLLGATE_REQUEST_INVALID` where it isn't said whose, or for no amount
    */
@@ -126,7 +130,9 @@ export interface Tollgate<
    * prices and deadlines, and begin by the limits that hold then; open admissions keep what they were charged, and
    * are extended and settled by the prices that they were admitted at.
    *
-   * Processes that share the store and run now follow within about a second, unless there is a function in the change.
+   * Gates of the same name in other processes that share the store follow within about a second, and where several are
+   * changed at once all end alike. A change with a function or an instance of a class in it, such as a price table, can't be
+   * told: it is one of this process alone, with a warning. A process that starts later goes by its own configuration.
    *
    * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, also for what can't change; nothing is changed then
    */

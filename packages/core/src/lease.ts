@@ -25,7 +25,7 @@ function endOf(receipt: Receipt): number {
   let end = Number.POSITIVE_INFINITY;
   for (const { charge, cost, place } of receipt) {
     const { rule } = charge;
-    if (rule.kind === 'slots' && cost > 0) end = Math.min(end, leaseEnd(rule, place));
+    if (rule.kind === 'slots' && cost > 0 && !charge.shadow) end = Math.min(end, leaseEnd(rule, place));
   }
   return end;
 }

@@ -10,6 +10,7 @@ import type { Plan } from './meters/charges.js';
 import type { Bill, Ending, Usage, Who } from './meters/meter.js';
 import { isPromise, type May, then, together } from './request.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
+import { createUnsettled, type Settling } from './unsettled.js';
 
 export interface Ledger {
   /**
@@ -25,21 +26,23 @@ export interface Ledger {
     tells?: boolean,
     score?: number,
   ): May<Taken | NotTaken | undefined>;
-  /** Puts actual costs in place of what is booked. Fails as the store does. */
+  /** Puts actual costs in place of what is booked. Where the store fails, as soon as it answers again. */
   settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
   /**
    * What was charged has ended, or in part, and is settled: adaptive slots are told how, the first time, and those wait no
    * longer whom it has left room.
    */
   ended(receipt: Receipt, ending: Ending): void;
-  /** Gives back what was charged for nothing. Fails as the store does. */
+  /** Gives back what was charged for nothing, likewise. */
   giveBack(receipt: Receipt): May<void>;
   /** What the meters would say to these bills. Fails as the store does. */
   peek(who: Who, bills: readonly Bill[]): May<readonly Usage[]>;
   /** The same; `undefined` if that failed, which is told. */
   tryPeek(who: Who, bills: readonly Bill[]): May<readonly Usage[] | undefined>;
-  /** What was asked for; `undefined` if that failed, which is told. */
-  attempt<T>(ask: () => May<T>): May<T | undefined>;
+  /** Tells of a failure of the store, or of what counts beside it. */
+  failed(error: unknown): void;
+  /** Asks once more for what the store has failed. */
+  close(): May<void>;
 }
 
 /**
@@ -60,6 +63,15 @@ export function createLedger(
   const breaker = createBreaker();
   /** Made when the store fails for the first time: mostly none does. */
   let fallback: Fallback | undefined;
+  const unsettled = createUnsettled(
+    clock,
+    ({ receipt, actual, goesOn }) => settleInStore(receipt, actual, goesOn),
+    () =>
+      warn(
+        'TOLLGATE_SETTLE_FAILED',
+        `The store of gate '${gate}' has failed for so long that some admissions stay unsettled.`,
+      ),
+  );
 
   function failed(error: unknown): undefined {
     if (!emitter.hears['store.failed'])
@@ -84,8 +96,12 @@ export function createLedger(
     tells: boolean,
   ): Taken | NotTaken | undefined {
     fallback ??= createFallback();
-    const result = fallback.take(alternatives, plan(), store.shared?.instances() ?? 1, now, tells);
+    const result = fallback.take(alternatives, plan(), shares(), now, tells);
     return result && taken(result, now);
+  }
+
+  function shares(): number {
+    return store.shared?.instances(gate) ?? 1;
   }
 
   function answered(result: Taken | NotTaken, now: number): Taken | NotTaken {
@@ -106,20 +122,39 @@ export function createLedger(
     now: number,
     goesOn: boolean,
   ): { receipt: Receipt; actual: readonly number[] } {
-    const isHere = receipt.map(({ charge }) => local.has(charge));
-    if (!isHere.includes(true)) return { receipt, actual };
+    if (!receipt.some(local.has)) return { receipt, actual };
+    const isHere = receipt.map(local.has);
     const here = receipt.filter((_, i) => isHere[i]);
     const amounts = actual.filter((_, i) => isHere[i]);
     local.settle(here, amounts, now, goesOn);
     return { receipt: receipt.filter((_, i) => !isHere[i]), actual: actual.filter((_, i) => !isHere[i]) };
   }
 
-  function settleInStore(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): May<void> {
+  /** Fails as the store does. */
+  function settleInStore(receipt: Receipt, actual: readonly number[], goesOn: boolean): May<void> {
+    const now = clock.now();
     if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);
     renew(receipt, plan(), now);
     const settling = store.settle(receipt, actual, now, goesOn);
     if (isPromise(settling)) return settling.then(() => alerts.look(receipt, plan(), now));
     alerts.look(receipt, plan(), now);
+  }
+
+  /** Behind those that wait for the store, since one of them may be of the same admission. */
+  function settleSafely(receipt: Receipt, actual: readonly number[], goesOn: boolean): May<void> {
+    if (!unsettled.isEmpty || breaker.isOpen) return unsettled.add({ receipt, actual, goesOn });
+    try {
+      const settling = settleInStore(receipt, actual, goesOn);
+      if (!isPromise(settling)) return settling;
+      return settling.then(undefined, (error) => settleLater(error, { receipt, actual, goesOn }));
+    } catch (error) {
+      return settleLater(error, { receipt, actual, goesOn });
+    }
+  }
+
+  function settleLater(error: unknown, settling: Settling): void {
+    failed(error);
+    unsettled.add(settling);
   }
 
   function taken(result: Taken | NotTaken, now: number): Taken | NotTaken {
@@ -146,10 +181,9 @@ export function createLedger(
       }
     },
     settle(receipt, actual, goesOn = false) {
-      const now = clock.now();
-      if (fallback === undefined) return settleInStore(receipt, actual, now, goesOn);
-      const left = settleLocally(fallback, receipt, actual, now, goesOn);
-      if (left.receipt.length > 0) return settleInStore(left.receipt, left.actual, now, goesOn);
+      if (fallback === undefined) return settleSafely(receipt, actual, goesOn);
+      const left = settleLocally(fallback, receipt, actual, clock.now(), goesOn);
+      if (left.receipt.length > 0) return settleSafely(left.receipt, left.actual, goesOn);
     },
     ended(receipt, ending) {
       if (plan().hasAdaptive) slotsInUse.ended(receipt, ending, clock.now());
@@ -159,9 +193,8 @@ export function createLedger(
       const nothing = receipt.map(() => 0);
       return then(ledger.settle(receipt, nothing), () => ledger.ended(receipt, NOTHING_OF_THE_LOAD));
     },
-    // As `attempt` does, without a closure for each request.
     tryPeek(who, bills) {
-      if (breaker.isOpen) return undefined;
+      if (breaker.isOpen) return fallback?.peek(who, bills, plan(), shares(), clock.now());
       try {
         const answer = store.peek(who, bills, clock.now());
         return isPromise(answer) ? answer.then(undefined, failed) : answer;
@@ -169,14 +202,8 @@ export function createLedger(
         return failed(error);
       }
     },
-    attempt(ask) {
-      try {
-        const answer = ask();
-        return isPromise(answer) ? answer.then(undefined, failed) : answer;
-      } catch (error) {
-        return failed(error);
-      }
-    },
+    failed,
+    close: unsettled.close,
   };
   return ledger;
 }
@@ -194,6 +221,17 @@ export function peekAll<T>(
   ways: readonly Alternative[],
 ): May<readonly T[]> {
   return together(ways.map(({ who, bills }) => peek(who, bills)));
+}
+
+/** The same; of a way of which nothing can be told, what another says. `undefined` where that is all of them. */
+export function tryPeekAll(
+  { tryPeek }: Ledger,
+  ways: readonly Alternative[],
+): May<readonly (readonly Usage[])[] | undefined> {
+  return then(peekAll(tryPeek, ways), (usages) => {
+    const known = usages.find((usage) => usage !== undefined);
+    return known && usages.map((usage) => usage ?? known);
+  });
 }
 
 /** Gives entries of periods that are over the rule of the present one, as stores ask for. */

@@ -1,4 +1,5 @@
 /** What came of an admission, and what that makes of its charges. */
+import { countsOf, moneyOf, priceOf, type Quote } from './costs.js';
 import { type TollgateError, wrongValue } from './errors.js';
 import { costIn } from './meters/charges.js';
 import type { Ending, Meter } from './meters/meter.js';
@@ -6,6 +7,7 @@ import type { Money } from './money/nano-dollars.js';
 import type { Cost, TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import type { Receipt } from './store/store.js';
+import type { Offer } from './terms.js';
 import { checkTokenCounts } from './token-counts.js';
 import { isCost } from './units.js';
 
@@ -30,6 +32,40 @@ export interface Outcome {
 }
 
 const FIELDS = ['outcome', 'usage', 'model', 'usd', 'overloaded'];
+
+/**
+ * What it comes to: the quote's own cost where the outcome tells of no figure. At most, while nobody knows how long the
+ * answer was, what the longest would have cost.
+ */
+export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome): Cost {
+  const { usage, usd, model: served = model } = outcome;
+  const { inputTokens: input, outputTokens: output } = usage ?? {};
+  if (usd === undefined && input === undefined && output === undefined && served === model) return quote.cost;
+  // Parts belong to their whole: both are as estimated, or both as told.
+  const inputs = input === undefined ? quote.tokens : usage;
+  const outputs = output === undefined ? quote.tokens : usage;
+  const inputTokens = inputs?.inputTokens ?? 0;
+  const outputTokens = outputs?.outputTokens ?? 0;
+  const tokens = countsOf(inputTokens, outputTokens, inputs, outputs);
+  if (usd !== undefined) {
+    const dollars = moneyOf('TOLLGATE_USAGE_INVALID', 'outcome.usd', usd);
+    return costOf(quote, inputTokens, outputTokens, dollars, dollars);
+  }
+  const isAnswerUnknown = output === undefined && served === model;
+  // Dollars that were given stand until the answer is known, or who gave it, and where that has no price.
+  if (quote.isUsdGiven && (isAnswerUnknown || costing.prices?.costOf(served, tokens, at) === undefined)) {
+    return { ...quote.cost, inputTokens, outputTokens };
+  }
+  const dollars = priceOf(costing, served, tokens, at);
+  const most = output === undefined ? quote.mostOutputTokens : outputTokens;
+  const worst = most === outputTokens ? dollars : priceOf(costing, served, { ...tokens, outputTokens: most }, at);
+  return costOf(quote, inputTokens, outputTokens, dollars, worst);
+}
+
+function costOf({ cost }: Quote, inputTokens: number, outputTokens: number, usd: number, worstUsd: number): Cost {
+  const { requests, permits } = cost;
+  return { requests, permits, inputTokens, outputTokens, usd, worstUsd };
+}
 
 /**
  * What each entry comes to, from what it was charged at first: an earlier, provisional end doesn't count. Of several entries

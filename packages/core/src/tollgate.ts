@@ -43,7 +43,8 @@ export function createTollgate<
 ): Tollgate<Tier, LimitName, Feature, KnownModel<Model | Priced>> {
   const checked = validate(input as TollgateConfig);
   const { name, clock, ladders, budgetStatus } = checked;
-  const store = checked.layers.some(({ outside }) => outside) ? withOutside(checked.store) : checked.store;
+  const hasOutside = checked.layers.some(({ outside }) => outside);
+  const store = hasOutside ? withOutside(checked.store, () => ledger) : checked.store;
   const learned = createLearned();
   let closed = false;
   let count = 0;
@@ -53,6 +54,7 @@ export function createTollgate<
   const site = { gate: name, clock, shared: store.shared, ledger: () => ledger, updated, given: () => line?.stir() };
   const changes = createChanges(config, checked, learned, site);
   const present = changes.terms;
+  store.check?.([...present().plan.layerOf.keys()]);
   const lineDesk = { gate: name, clock, emitter, elsewhere: store.line, ledger: () => ledger, terms: present };
   const line = checked.queue && createLine(lineDeskOf({ ...lineDesk, closed: closedError }));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);
@@ -188,10 +190,10 @@ export function createTollgate<
     emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
   }
 
-  function updated(change: TollgateChange): void {
+  function updated(change: TollgateChange, isNews: boolean): void {
     if (change.queue?.weights !== undefined || change.queue?.maxWait !== undefined) line?.renewed();
     line?.stir();
-    emitter.emit('updated', { gate: name, change });
+    if (isNews) emitter.emit('updated', { gate: name, change });
   }
 
   async function giveBudgetRoom(
@@ -250,6 +252,7 @@ export function createTollgate<
       changes.close();
       await line?.close();
       alerts.close();
+      await ledger.close();
       await store.close();
     },
   };

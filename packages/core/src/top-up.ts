@@ -4,26 +4,19 @@ import { wrongValue } from './errors.js';
 import type { Ledger } from './ledger.js';
 import { billOf } from './meters/bills.js';
 import type { MeteredLayer, Plan } from './meters/charges.js';
-import { addCredit } from './meters/credits.js';
-import type { Key } from './meters/meter.js';
+import { addCredit, type Grant } from './meters/credits.js';
 import { type Dimension, isGiven, NOTHING, type Whom } from './request.js';
 import { isRecord } from './schema.js';
 
-/** Room that a key of a budget is given for a period: some nano-dollars, or as much as it had used. */
-export interface Given {
+/** Room that a key of a budget is given, as processes tell each other. As JSON has it: null where a key has no value. */
+export interface Given extends Grant {
   readonly budget: string;
-  /** As JSON has it: null where there is no value. Credits go by the same JSON. */
-  readonly key: Key;
-  readonly period: number;
-  readonly room: { readonly amount: number } | { readonly used: number };
-  /** Until its period ends. */
-  readonly ttlMs: number;
 }
 
 /**
  * Gives a key of a budget more room until its period ends: some nano-dollars, or all that it has used.
  *
- * @param tell called before it is given; if that fails, it isn't
+ * @param give called with what is to be given, and for how many milliseconds it holds: until the period ends
  * @throws TollgateError `TOLLGATE_UNKNOWN_BUDGET`, or `TOLLGATE_REQUEST_INVALID` where a dimension is missing
  */
 export async function giveRoom(
@@ -33,7 +26,7 @@ export async function giveRoom(
   whom: Whom,
   room: number | 'all used',
   now: number,
-  tell: (given: Given) => Promise<unknown>,
+  give: (given: Omit<Given, 'id'>, ttlMs: number) => Promise<void>,
 ): Promise<BudgetState> {
   const budget = budgetNamed(plan, name);
   assertWhom(whom);
@@ -52,19 +45,16 @@ export async function giveRoom(
   const { charge, key, used } = await state();
   const { rule } = charge;
   if (rule.kind === 'calendar') {
-    const given = { key, period: rule.period, room: room === 'all used' ? { used } : { amount: room } };
-    await tell({ budget: name, ...given, ttlMs: rule.resetsAt - now });
-    addCredit(budget.credits, key, rule.period, given.room);
+    const amount = room === 'all used' ? { used } : { amount: room };
+    await give({ budget: name, key, period: rule.period, room: amount }, rule.resetsAt - now);
   }
   return budgetStateOf(await state(), now);
 }
 
-/** Gives what was given in another process. False where the gate has no such budget. */
-export function applyRoom({ layerOf }: Plan, { budget, key, period, room }: Given): boolean {
-  const layer = [...layerOf.values()].find(({ name, unit }) => name === budget && unit === 'usd');
-  if (layer === undefined) return false;
-  addCredit(layer.credits, key, period, room);
-  return true;
+/** False where the gate has no such budget, or the room already. */
+export function applyRoom({ layerOf }: Plan, given: Given): boolean {
+  const layer = [...layerOf.values()].find(({ name, unit }) => name === given.budget && unit === 'usd');
+  return layer !== undefined && addCredit(layer.credits, given);
 }
 
 function budgetNamed({ groups }: Plan, name: string): MeteredLayer {

@@ -117,6 +117,9 @@ const concurrencyLimit = reading((value, context): AdaptiveOptions | Named<numbe
 const A_LIMITER =
   'a limiter of rate-limiter-flexible, such as new RateLimiterRedis({ … }); those of a RateLimiterUnion each as a limit of its own';
 
+const NO_BLOCK =
+  '0, as a gate gives back what a limiter has counted for a request that is refused, and would end a block by that or prolong it';
+
 export const flexible = z
   .strictObject({
     name: layerFields.name,
@@ -125,12 +128,12 @@ export const flexible = z
     unit: limitFields.unit,
     onStoreError: oneOf(['closed', 'open']),
     kind: z.literal('flexible'),
-    limiter: field(A_LIMITER, parseLimiter),
+    limiter: reading(readLimiter),
   })
   .transform(({ name, by, unit, mode, onStoreError, limiter }): ReadLayer => {
-    const { points: limit = Number.POSITIVE_INFINITY, duration = 0 } = limiter;
+    const { points: limit = Number.POSITIVE_INFINITY, duration = 0 } = innermost(limiter);
     const rule = windowRule(duration > 0 ? duration * 1000 : LONGEST_WINDOW, 1);
-    const outside = { limiter, failsOpen: onStoreError === 'open' };
+    const outside = { limiter, isEndless: duration === 0, failsOpen: onStoreError === 'open' };
     const shape = 'outside';
     return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull: 'refuse', limit, rule, shape, outside };
   });
@@ -201,9 +204,22 @@ function parseDimensions(value: unknown = []): readonly Dimension[] | undefined 
   return valid ? (list as readonly Dimension[]) : undefined;
 }
 
-function parseLimiter(value: unknown): Limiter | undefined {
-  const { consume, get } = (value ?? {}) as Partial<Limiter>;
-  return typeof consume === 'function' && typeof get === 'function' ? (value as Limiter) : undefined;
+function readLimiter(value: unknown, context: z.core.$RefinementCtx): Limiter {
+  const limiter = (value ?? {}) as Limiter;
+  if (typeof limiter.consume !== 'function' || typeof limiter.get !== 'function') {
+    context.addIssue({ code: 'custom', message: A_LIMITER });
+    return z.NEVER;
+  }
+  for (const option of ['blockDuration', 'inMemoryBlockOnConsumed'] as const) {
+    if (!((innermost(limiter)[option] ?? 0) > 0)) continue;
+    context.addIssue({ code: 'custom', path: [option], message: NO_BLOCK });
+  }
+  return limiter;
+}
+
+/** What counts: wrappers, such as RLWrapperTimeouts, say nothing of it. */
+function innermost(limiter: Limiter): Limiter {
+  return limiter.limiter === undefined ? limiter : innermost(limiter.limiter);
 }
 
 function parseSlots(value: unknown): number | undefined {

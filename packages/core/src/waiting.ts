@@ -5,7 +5,7 @@
 import type { Clock } from './clock.js';
 import { wrongValue } from './errors.js';
 import type { Emitter } from './events.js';
-import { type Ledger, peekAll } from './ledger.js';
+import { type Ledger, tryPeekAll } from './ledger.js';
 import type { FairKey } from './line/fairness.js';
 import type { LineDesk } from './line/hall.js';
 import type { Outlook } from './line/outlook.js';
@@ -14,7 +14,7 @@ import type { QueueTerms } from './line/queue-options.js';
 import type { WhenShed } from './line/shedding.js';
 import type { Entrant } from './line/waiter.js';
 import { readerOf, whoAsks } from './meters/keys.js';
-import { type AdmitRequest, type Dimension, type Priority, then } from './request.js';
+import type { AdmitRequest, Dimension, Priority } from './request.js';
 import type { SharedLine } from './store/store.js';
 import { NO_SUBJECT, type Offer, renewed, type Terms } from './terms.js';
 import { parseWait } from './units.js';
@@ -122,11 +122,8 @@ export function lineDeskOf({ gate, clock, emitter, elsewhere, ledger, terms, clo
     terms: () => terms().queue as QueueTerms,
     take: (offers, now, score) => ledger().take(offers, now, false, score),
     peek: (who, bills) => ledger().tryPeek(who, bills),
-    peekAll: (offers) =>
-      then(peekAll(ledger().tryPeek, offers), (usages) => {
-        return usages.every((ofOne) => ofOne !== undefined) ? usages : undefined;
-      }),
-    giveBack: (receipt) => void ledger().attempt(() => ledger().giveBack(receipt)),
+    peekAll: (offers) => tryPeekAll(ledger(), offers),
+    giveBack: (receipt) => void ledger().giveBack(receipt),
     levelChanged: (from, to) => emitter.emit('shed.level', { gate, from, to }),
     closed,
   };

@@ -97,7 +97,7 @@ export function storeDownContract(open: Open): void {
       const { send } = await open({ limits: [user], store, routes: [{ path: '/', toll: byHeader, handler }] });
       expect(await send('/', costing(1))).toMatchObject({ status: 200, text: 'ok' });
       await quiet();
-      expect(warnings()).toContain('TOLLGATE_SETTLE_FAILED');
+      expect(warnings()).toContain('TOLLGATE_STORE_FAILED');
     });
   });
 }

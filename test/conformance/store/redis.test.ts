@@ -22,4 +22,18 @@ describeWithRedis('on Redis', () => {
       redisStore(client, { prefix: `${name} ${process.pid} ${count++}`, clock: 'gate', timeoutMs: 60_000 }),
     );
   });
+
+  describe('sharded', () => {
+    let client: Redis;
+    let count = 0;
+    beforeAll(() => {
+      client = new Redis(url());
+    });
+    afterAll(() => client.quit());
+    const open = (shardBy: 'user' | 'tenant') =>
+      redisStore(client, { prefix: `sharded ${process.pid} ${count++}`, clock: 'gate', shardBy, shared: ['user'] });
+
+    storeContract('redisStore(), sharded by what all counts by,', () => open('user'));
+    storeContract('redisStore(), sharded by what nothing counts by,', () => open('tenant'), false);
+  });
 });

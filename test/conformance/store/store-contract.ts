@@ -7,7 +7,8 @@ import { keepsBudgets } from './store-budgets.js';
 import { agreesWithPlainLists } from './store-histories.js';
 import { keepsSlots } from './store-slots.js';
 
-export function storeContract(name: string, makeStore: () => Store | Promise<Store>): void {
+/** @param isExact all figures are, and not only what they decide */
+export function storeContract(name: string, makeStore: () => Store | Promise<Store>, isExact = true): void {
   describe(`${name} as a store`, () => {
     let store: Store;
     let sequence = 0;
@@ -303,6 +304,11 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
       }
     });
 
-    it('agrees with plain lists of charges over random histories', () => agreesWithPlainLists(makeStore), 120_000);
+    const itIfExact = isExact ? it : it.skip;
+    itIfExact(
+      'agrees with plain lists of charges over random histories',
+      () => agreesWithPlainLists(makeStore),
+      120_000,
+    );
   });
 }

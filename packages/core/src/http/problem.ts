@@ -1,6 +1,7 @@
 /** Refusals: the value that `admit` returns, its words, and its body as RFC 9457 has it. */
 import { type LayerState, statesOf } from '../meters/layer-state.js';
 import type { Unit, Usage } from '../meters/meter.js';
+import { ASK_AGAIN_MS } from '../meters/outside.js';
 import { formatMoney } from '../money/nano-dollars.js';
 import { reasons, waitOf } from './reasons.js';
 
@@ -35,7 +36,7 @@ export interface Refusal {
   readonly detail: string;
   /**
    * Exact: a request that comes then, alone, is admitted. Of a line an estimate, by the pace of late. `undefined` if it never
-   * can be.
+   * can be, or not by waiting.
    */
   readonly retryAfterMs: number | undefined;
   /** When the budget that refused has its next period, in milliseconds since 1970; `undefined` for other reasons. */
@@ -86,9 +87,6 @@ export const KINDS: Record<RefusalReason, { status: number; type: string; title:
 /** Seconds. Above it SDKs that would sleep and retry by themselves are told not to. */
 const LONGEST_SDK_RETRY = 60;
 
-/** What a client is told to wait while the store can't be asked. */
-const STORE_DOWN_MS = 5_000;
-
 const WORDS: Record<Exclude<Unit, 'usd'>, string> = {
   requests: 'request',
   permits: 'permit',
@@ -116,9 +114,11 @@ export function refusalOf(
   const layers = statesOf(usages);
   const violated = statesOf(reasons(usages));
   const worst = longestOf(violated);
+  const tooCostly = violated.find(isTooCostly);
   const budgets = violated.filter(({ unit }) => unit === 'usd');
-  const reason = worst.retryAfterMs === undefined ? 'too-costly' : budgets.length > 0 ? 'budget' : 'limit';
-  const told = reason === 'budget' ? longestOf(budgets) : worst;
+  const reason = tooCostly !== undefined ? 'too-costly' : budgets.length > 0 ? 'budget' : 'limit';
+  if (reason === 'limit' && usages.some(({ failed }) => failed)) return storeDownRefusal(id);
+  const told = tooCostly ?? (reason === 'budget' ? longestOf(budgets) : worst);
   return {
     id,
     reason,
@@ -137,6 +137,11 @@ function longestOf(layers: readonly LayerState[]): LayerState {
   return layers.reduce((a, b) => (waitOfLayer(b) > waitOfLayer(a) ? b : a));
 }
 
+/** Costs more than the layer can ever hold. What is used up for good might have held it. */
+function isTooCostly({ cost, limit, share = limit, retryAfterMs }: LayerState): boolean {
+  return retryAfterMs === undefined && cost > share;
+}
+
 function waitOfLayer({ retryAfterMs = Number.POSITIVE_INFINITY }: LayerState): number {
   return retryAfterMs;
 }
@@ -149,8 +154,8 @@ export function storeDownRefusal(id: string): Refusal {
     layer: undefined,
     status: KINDS['store-down'].status,
     title: KINDS['store-down'].title,
-    detail: `Limits can't be checked at the moment. Try again in ${duration(STORE_DOWN_MS)}.`,
-    retryAfterMs: STORE_DOWN_MS,
+    detail: `Limits can't be checked at the moment. Try again in ${duration(ASK_AGAIN_MS)}.`,
+    retryAfterMs: ASK_AGAIN_MS,
     resetsAt: undefined,
     violated: [],
     layers: [],
@@ -207,15 +212,16 @@ function minute(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-function limitDetail({ layer, unit: counted, own, cost, used, limit, retryAfterMs }: LayerState, unit: string): string {
-  if (retryAfterMs === undefined) {
+function limitDetail(state: LayerState, unit: string): string {
+  const { layer, unit: counted, own, cost, used, limit, retryAfterMs } = state;
+  if (isTooCostly(state)) {
     return own
       ? `This request costs ${plural(cost, unit)}; '${layer}' never allows more than ${number(limit)}.`
       : `This request costs more than the limit '${layer}' can ever allow.`;
   }
-  const again = `Try again in ${duration(retryAfterMs)}.`;
+  const again = retryAfterMs === undefined ? 'None comes back by itself.' : `Try again in ${duration(retryAfterMs)}.`;
   if (!own) return `The limit '${layer}', which you share with others, is reached. ${again}`;
-  if (counted === 'slots') {
+  if (counted === 'slots' && retryAfterMs !== undefined) {
     return `You have ${number(used)} running of the ${number(limit)} that '${layer}' allows at once. Try again when one has ended, in ${duration(retryAfterMs)} at the latest.`;
   }
   // What has partly come back is not there yet: 30.2 used leave no more than 31 used do.

@@ -24,7 +24,7 @@ export interface LayerState {
   readonly remaining: number;
   /** Milliseconds until `cost` fits: 0 now, `undefined` never. Of slots the longest that it takes. */
   readonly retryAfterMs: number | undefined;
-  /** Milliseconds until there is more room than now; 0 while nothing is used. */
+  /** Milliseconds until there is more room than now; 0 while nothing is used, `Infinity` never. */
   readonly refillMs: number;
   /**
    * Milliseconds that the limit spans: the window's length, what an empty bucket takes to fill, a budget's period, or the

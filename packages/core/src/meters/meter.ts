@@ -99,10 +99,12 @@ export interface Usage {
    * takes, as they are given back by settling, too.
    */
   readonly waitMs: number;
-  /** Milliseconds until there is more room than now; 0 while nothing is used. */
+  /** Milliseconds until there is more room than now; 0 while nothing is used, `Infinity` never. */
   readonly refillMs: number;
   /** It may fit, yet somebody who waits elsewhere for the meter goes first; `waitMs` is above 0. */
   readonly isBehind?: true;
+  /** What counts it could not be asked: it is as good as full until it is worth asking again. */
+  readonly failed?: true;
 }
 
 /** How what ran in a slot ended, as far as that tells how many can run at once. */

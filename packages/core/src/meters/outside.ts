@@ -1,8 +1,13 @@
 /** What counts a meter that no store does: a limiter of rate-limiter-flexible. */
 
+/** Milliseconds that a client is told to wait while a limit can't be checked. */
+export const ASK_AGAIN_MS = 5_000;
+
 /** Something else than a store that counts. */
 export interface Outside {
   readonly limiter: Limiter;
+  /** Its window may have no end: what is used does not come back by itself. */
+  readonly isEndless: boolean;
   /** Where it fails, requests pass. */
   readonly failsOpen: boolean;
 }
@@ -13,6 +18,12 @@ export interface Limiter {
   readonly points?: number;
   /** In seconds; 0 where it never begins anew. */
   readonly duration?: number;
+  /** In seconds, for what has been refused. */
+  readonly blockDuration?: number;
+  /** From so many points on it refuses without counting. */
+  readonly inMemoryBlockOnConsumed?: number;
+  /** What it wraps. */
+  readonly limiter?: Limiter;
   /** Rejects with `msBeforeNext` where it refuses, and with an error where it fails. */
   consume(key: string, points: number): Promise<Standing>;
   /** Some can't. */

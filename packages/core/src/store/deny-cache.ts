@@ -3,7 +3,7 @@
  * limit cost no round trips. What is given back through this process is seen at once, what is given back elsewhere within
  * {@link HOLDS_MS}.
  */
-import type { Usage } from '../meters/meter.js';
+import type { Bill, Charge, Usage } from '../meters/meter.js';
 import { isPromise, then } from '../request.js';
 import type { Alternative, NotTaken, Store, Taken } from './store.js';
 
@@ -53,7 +53,6 @@ export function denyCache(store: Store): Store {
   }
 
   return {
-    ...store,
     take(request, now) {
       const { alternatives } = request;
       const denied = refusalOf(alternatives, now);
@@ -69,17 +68,34 @@ export function denyCache(store: Store): Store {
       const settling = store.settle(entries, actual, now, goesOn);
       return givesBack ? then(settling, forget) : settling;
     },
+    peek: (who, bills, now) => store.peek(who, bills, now),
+    shared: store.shared,
+    line: store.line,
+    close: () => store.close(),
   };
 }
 
-/** By whom it is asked. */
+/** By whom it is asked, and at what costs: whoever asks on two routes in turn is known on both. */
 function keyOf(alternatives: readonly Alternative[]): string {
-  return JSON.stringify(alternatives.map(({ who }) => who));
+  return JSON.stringify(
+    alternatives.map(({ who, bills }) => [who, bills.map(({ charges }) => charges.map(({ cost }) => cost))]),
+  );
 }
 
-/** Charged alike: by the same limits, at the same costs. */
+/** Charged alike, where the costs are the same. */
 function isSame(before: readonly Alternative[], now: readonly Alternative[]): boolean {
-  return before.length === now.length && before.every(({ bills }, i) => bills === now[i].bills);
+  return before.length === now.length && before.every(({ bills }, i) => isAlike(bills, now[i].bills));
+}
+
+function isAlike(before: readonly Bill[], now: readonly Bill[]): boolean {
+  if (before === now) return true;
+  const [charges, others] = [before, now].map((bills) => bills.flatMap((bill) => bill.charges));
+  return charges.length === others.length && charges.every((charge, i) => hasSameLimit(charge, others[i]));
+}
+
+/** What else may change of a meter, such as its mode, does so with its rule. */
+function hasSameLimit(a: Charge, b: Charge): boolean {
+  return a.meter === b.meter && a.rule === b.rule && a.limit === b.limit;
 }
 
 /** Who waits for a meter is to be let in as soon as there is room, wherever that comes from. */

@@ -3,12 +3,28 @@
  * be. They are no part of the one step in which a store takes all or nothing: while one is asked, others may be refused for
  * what is then given back.
  */
-import { type Bill, type Charge, type Key, keyIn, type Usage, type Who } from '../meters/meter.js';
-import type { Outside } from '../meters/outside.js';
-import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store.js';
+import type { Bill, Usage, Who } from '../meters/meter.js';
+import type { May } from '../request.js';
+import { ask, consume, correct, isOutside, type OutsideCharge, type Tell } from './limiters.js';
+import type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from './store.js';
 
-/** A store that leaves to others what they count. */
-export function withOutside(store: Store): Store {
+/** What is done about failures. */
+interface Books {
+  /** Tells what others fail with. */
+  failed(error: unknown): void;
+  /** Settles, if need be as soon as the store answers again. */
+  settle(receipt: Receipt, actual: readonly number[]): May<void>;
+}
+
+/**
+ * A store that leaves to others what they count. Where one of them fails, the store has not: what its limit says of that
+ * holds for it alone.
+ *
+ * @param books those that are kept by this store
+ */
+export function withOutside(store: Store, books: () => Books): Store {
+  const tell: Tell = (error) => books().failed(error);
+  let sequence = 0;
   /** Requests that are charged alike share their bills, and then these. */
   const splits = new WeakMap<readonly Bill[], Split>();
 
@@ -18,50 +34,86 @@ export function withOutside(store: Store): Store {
     return known;
   }
 
-  async function take(request: TakeRequest, now: number): Promise<Taken | NotTaken> {
-    const { alternatives } = request;
-    const inside = alternatives.map(({ name, who, bills }) => ({ name, who, bills: split(bills).inside }));
-    const refused: (readonly Usage[])[] = [];
-    for (let from = 0; from < alternatives.length; ) {
-      const result = await store.take({ ...request, alternatives: inside.slice(from) }, now);
-      if ('refused' in result) return { refused: [...refused, ...result.refused] };
-      const taken = from + result.taken;
+  async function take({ alternatives, tells = false, score }: TakeRequest, now: number): Promise<Taken | NotTaken> {
+    /** By others, for each alternative. */
+    const refusals: (Usage | undefined)[] = alternatives.map(() => undefined);
+    for (;;) {
+      const open = [...alternatives.keys()].filter((i) => refusals[i] === undefined);
+      if (open.length === 0) return { refused: await tellAll(alternatives, refusals, [], now) };
+      const result = await store.take(
+        { sequence: sequence++, alternatives: open.map((i) => inside(alternatives[i])), tells, score },
+        now,
+      );
+      if ('refused' in result) {
+        const told: (readonly Usage[])[] = [];
+        for (const [at, i] of open.entries()) told[i] = result.refused[at];
+        return { refused: await tellAll(alternatives, refusals, told, now) };
+      }
+      const taken = open[result.taken];
       const { who, bills } = alternatives[taken];
-      const giveBack = () => store.settle(result.receipt, nothing(result.receipt), now);
-      const outcome = await consumeAll(split(bills).outside, who, giveBack);
-      if ('receipt' in outcome) return { ...together(result, outcome), taken };
-      refused.push([outcome.refusal]);
-      from = taken + 1;
+      const { refusal, ...outside } = await consumeAll(split(bills).outside, who, now, tell);
+      if (refusal === undefined) return { ...together(result, outside), taken };
+      const receipt = [...result.receipt, ...outside.receipt];
+      await books().settle(receipt, nothing(receipt));
+      refusals[taken] = refusal;
     }
-    return { refused };
+  }
+
+  function inside({ name, who, bills }: Alternative): Alternative {
+    return { name, who, bills: split(bills).inside };
+  }
+
+  /**
+   * What all meters of each alternative say.
+   *
+   * @param told by the store, where it has refused
+   */
+  function tellAll(
+    alternatives: readonly Alternative[],
+    refusals: readonly (Usage | undefined)[],
+    told: readonly (readonly Usage[])[],
+    now: number,
+  ): Promise<Usage[][]> {
+    return Promise.all(alternatives.map(({ who, bills }, i) => peek(who, bills, now, told[i], refusals[i])));
+  }
+
+  async function peek(
+    who: Who,
+    bills: readonly Bill[],
+    now: number,
+    told?: readonly Usage[],
+    refusal?: Usage,
+  ): Promise<Usage[]> {
+    const { inside, outside } = split(bills);
+    const usages = [...(told ?? (await store.peek(who, inside, now)))];
+    for (const charge of outside) {
+      const usage = charge === refusal?.charge ? refusal : await ask(charge, who, tell);
+      if (usage !== undefined) usages.push(usage);
+    }
+    return usages;
   }
 
   return {
-    ...store,
     take,
     async settle(entries, actual, now, goesOn) {
-      const isOutside = entries.map(({ charge }) => charge.meter.outside !== undefined);
-      const inside = entries.filter((_, i) => !isOutside[i]);
-      const actualInside = actual.filter((_, i) => !isOutside[i]);
+      const isInside = entries.map(({ charge }) => !isOutside(charge));
+      const inside = entries.filter((_, i) => isInside[i]);
+      const actualInside = actual.filter((_, i) => isInside[i]);
+      // Whether the store fails or not.
+      const outside = entries.flatMap((entry, i) => (isInside[i] ? [] : [correct(entry, actual[i], now, tell)]));
       if (inside.length > 0) await store.settle(inside, actualInside, now, goesOn);
-      for (const [i, entry] of entries.entries()) if (isOutside[i]) await correct(entry, actual[i]);
+      await Promise.all(outside);
     },
-    async peek(who, bills, now) {
-      const { inside, outside } = split(bills);
-      const usages = [...(await store.peek(who, inside, now))];
-      for (const charge of outside) usages.push(await look(charge, keyIn(charge.meter.scope, who)));
-      return usages;
-    },
+    peek: (who, bills, now) => peek(who, bills, now),
+    shared: store.shared,
+    line: store.line,
+    close: () => store.close(),
   };
 }
 
 interface Split {
   readonly inside: readonly Bill[];
   readonly outside: readonly OutsideCharge[];
-}
-
-interface OutsideCharge extends Charge {
-  readonly meter: Charge['meter'] & { readonly outside: Outside };
 }
 
 function splitOf(bills: readonly Bill[]): Split {
@@ -72,98 +124,31 @@ function splitOf(bills: readonly Bill[]): Split {
   return { inside, outside: bills.flatMap(({ charges }) => charges.filter(isOutside)) };
 }
 
-function isOutside(charge: Charge): charge is OutsideCharge {
-  return charge.meter.outside !== undefined;
+interface Consumed {
+  readonly receipt: Receipt;
+  readonly shadowRefused: readonly Usage[];
+  readonly usages: readonly Usage[];
+  /** What refuses: what was charged before it is to be given back. */
+  readonly refusal: Usage | undefined;
 }
 
-type Consumed = Pick<Taken, 'receipt' | 'shadowRefused'> & { readonly usages: readonly Usage[] };
-
-/**
- * Charges all, one after the other, or nothing.
- *
- * @param giveBack what else is to be given back where it is nothing
- */
-async function consumeAll(
-  charges: readonly OutsideCharge[],
-  who: Who,
-  giveBack: () => unknown,
-): Promise<Consumed | { refusal: Usage }> {
+/** Charges one after the other, as long as none refuses. */
+async function consumeAll(charges: readonly OutsideCharge[], who: Who, now: number, tell: Tell): Promise<Consumed> {
   const receipt: Entry[] = [];
   const shadowRefused: Usage[] = [];
   const usages: Usage[] = [];
-  const undo = async () => {
-    await giveBack();
-    for (const entry of receipt) await correct(entry, 0).catch(() => {});
-  };
   for (const charge of charges) {
-    const { meter, cost, shadow } = charge;
-    try {
-      const { usage, isTaken } = await consume(charge, keyIn(meter.scope, who));
-      usages.push(usage);
-      if (isTaken) receipt.push({ charge, who, cost, place: 0, used: undefined });
-      else if (shadow) shadowRefused.push(usage);
-      else {
-        await undo();
-        return { refusal: usage };
-      }
-    } catch (error) {
-      if (shadow || meter.outside.failsOpen) continue;
-      await undo();
-      throw error;
-    }
+    const { entry, usage } = await consume(charge, who, now, tell);
+    if (usage !== undefined) usages.push(usage);
+    if (entry !== undefined) receipt.push(entry);
+    else if (usage !== undefined && !charge.shadow) return { receipt, shadowRefused, usages, refusal: usage };
+    else if (usage !== undefined) shadowRefused.push(usage);
   }
-  return { receipt, shadowRefused, usages };
+  return { receipt, shadowRefused, usages, refusal: undefined };
 }
 
-async function consume(charge: OutsideCharge, key: Key): Promise<{ usage: Usage; isTaken: boolean }> {
-  const { meter, cost, limit } = charge;
-  const { limiter } = meter.outside;
-  if (cost === 0 || cost > limit) return { usage: await look(charge, key), isTaken: cost === 0 };
-  try {
-    const { consumedPoints = 0, msBeforeNext = 0 } = await limiter.consume(nameOf(key), cost);
-    return { usage: { charge, key, used: consumedPoints, waitMs: 0, refillMs: msBeforeNext }, isTaken: true };
-  } catch (thrown) {
-    if (!isRefusal(thrown)) throw thrown;
-    const { consumedPoints = 0, msBeforeNext } = thrown;
-    // What is refused has been counted.
-    await limiter.reward?.(nameOf(key), cost).catch(() => {});
-    const used = Math.max(0, consumedPoints - cost);
-    return { usage: { charge, key, used, waitMs: Math.max(1, msBeforeNext), refillMs: msBeforeNext }, isTaken: false };
-  }
-}
-
-/** What a limiter has to say to a charge that is not made. */
-async function look(charge: OutsideCharge, key: Key): Promise<Usage> {
-  const { consumedPoints = 0, msBeforeNext = 0 } = (await charge.meter.outside.limiter.get?.(nameOf(key))) ?? {};
-  const { cost, limit } = charge;
-  const isFull = cost > 0 && consumedPoints + cost > limit;
-  const waitMs = cost > limit ? Number.POSITIVE_INFINITY : isFull ? Math.max(1, msBeforeNext) : 0;
-  return { charge, key, used: consumedPoints, waitMs, refillMs: consumedPoints > 0 ? msBeforeNext : 0 };
-}
-
-/** Puts `actual` in place of what an entry was charged. */
-async function correct(entry: Entry, actual: number): Promise<void> {
-  const { charge, who, cost } = entry;
-  const { limiter } = (charge as OutsideCharge).meter.outside;
-  const name = nameOf(keyIn(charge.meter.scope, who));
-  if (actual < cost) await limiter.reward?.(name, cost - actual);
-  if (actual > cost) await limiter.penalty?.(name, actual - cost);
-  entry.cost = actual;
-}
-
-/** The name of a key: where there is one value, that itself, as it is in use without us. */
-function nameOf(key: Key): string {
-  return key.length === 1 ? (key[0] ?? '') : JSON.stringify(key);
-}
-
-/** What limiters reject with says when there is room again; an error doesn't. */
-function isRefusal(thrown: unknown): thrown is { consumedPoints?: number; msBeforeNext: number } {
-  return typeof (thrown as { msBeforeNext?: unknown } | undefined)?.msBeforeNext === 'number';
-}
-
-function together(inside: Taken, outside: Consumed): Taken {
+function together(inside: Taken, outside: Omit<Consumed, 'refusal'>): Omit<Taken, 'taken'> {
   return {
-    taken: inside.taken,
     receipt: [...inside.receipt, ...outside.receipt],
     shadowRefused: [...inside.shadowRefused, ...outside.shadowRefused],
     usages: inside.usages && [...inside.usages, ...outside.usages],

@@ -74,23 +74,29 @@ export interface Store {
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
+  /** Throws for meters that it can't keep: asked as a gate is made. */
+  check?(meters: readonly Meter[]): void;
   /** Of stores that several processes can share. */
   readonly shared?: Shared | undefined;
   /** Of stores by which the lines of several processes keep one order. */
   readonly line?: SharedLine | undefined;
+  /** Each gate that closes calls it; others that share the store may go on. */
   close(): May<void>;
 }
 
-/** What processes tell each other by the store that they share. */
+/** What processes tell each other by the store that they share. Gates are told apart by their names. */
 export interface Shared {
-  /** How many there are, as far as this one knows; 1 or more. */
-  instances(): number;
+  /** In how many processes a gate of that name listens, as far as is known here; 1 or more. */
+  instances(gate: string): number;
   /** True for the one process that is the first to ask for a name, until `ttlMs` have passed. */
   claim(name: string, ttlMs: number): Promise<boolean>;
-  /** Tells the others that listen, within about a second, and those that begin to listen until `ttlMs` have passed. */
-  publish(message: string, ttlMs: number): Promise<void>;
-  /** Calls `listener` with what others publish, in one order for all. Returns what ends that. */
-  listen(listener: (message: string) => void): () => void;
+  /**
+   * Tells all gates of a name that listen, this process's too, within about a second, and those that begin to listen until
+   * `ttlMs` have passed. Where it fails they may have been told.
+   */
+  publish(gate: string, message: string, ttlMs: number): Promise<void>;
+  /** Calls `listener` with what gates of that name publish, in one order for all. Returns what ends that. */
+  listen(gate: string, listener: (message: string) => void): () => void;
 }
 
 /**

@@ -33,7 +33,8 @@ export interface MemoryStoreOptions {
 const NO_USAGE: readonly Usage[] = [];
 
 /**
- * The store of a gate that names none: in this process, without timers, forgotten when the process ends.
+ * The store of a gate that names none: in this process, without timers, forgotten when the process ends. Gates may share it,
+ * which count apart there; what one has counted stays until the store itself is garbage.
  *
  * @throws RangeError where `maxKeys` is no whole number of at least 1
  */
@@ -195,12 +196,8 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     take,
     settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
     peek: (who, bills, at) => peek(who, bills, tick(at)),
-    close() {
-      spots.clear();
-      values.clear();
-      bills = [];
-      atHand = [];
-    },
+    // Nothing is to be ended, and other gates may count here.
+    close() {},
   };
 }
 

@@ -5,7 +5,8 @@ import { createWaitersNames, waitingName } from './keys.js';
 import { type BlockingClient, type RedisClient, runScript, WAIT } from './scripts.js';
 
 export interface RedisLine extends SharedLine {
-  close(): Promise<void>;
+  /** Others have been told of all that has changed, or could not be. */
+  told(): Promise<void>;
 }
 
 /** How often an instance in which somebody waits says so again. What was lost meanwhile is put right by that. */
@@ -48,7 +49,7 @@ export function createLine(
   /** Of whom others have not been told yet. */
   const untold = new Set<string>();
   let isScheduled = false;
-  let beat: NodeJS.Timeout | undefined;
+  let isBeating = false;
   let blocking: BlockingClient | undefined;
 
   function change(name: string): void {
@@ -70,12 +71,15 @@ export function createLine(
     }
     // What fails is told again: of who waits by the next beat, of who doesn't when this one is woken for it.
     await Promise.allSettled(calls);
-    if (heads.size > 0) beat ??= setTimeout(tellAll, BEAT_MS).unref();
+    if (heads.size > 0 && !isBeating) beat();
   }
 
-  function tellAll(): void {
-    beat = undefined;
-    for (const name of heads.keys()) change(name);
+  function beat(): void {
+    isBeating = true;
+    setTimeout(() => {
+      isBeating = false;
+      for (const name of heads.keys()) change(name);
+    }, BEAT_MS).unref();
   }
 
   async function listen(connection: BlockingClient): Promise<void> {
@@ -112,15 +116,13 @@ export function createLine(
         blocking?.on('error', () => {});
         if (blocking) void listen(blocking);
       }
-      return () => void listeners.delete(listener);
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size > 0) return;
+        blocking?.disconnect();
+        blocking = undefined;
+      };
     },
-    async close() {
-      clearTimeout(beat);
-      for (const name of heads.keys()) untold.add(name);
-      heads.clear();
-      blocking?.disconnect();
-      blocking = undefined;
-      await tell();
-    },
+    told: tell,
   };
 }

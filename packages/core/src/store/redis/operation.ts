@@ -6,6 +6,8 @@ import type { Alternative, Entry, NotTaken, Receipt, Taken } from '../store.js';
 export interface RedisEntry extends Entry {
   /** Of the data that it was charged in, lest it be given back in other. */
   readonly epoch: number;
+  /** When it was charged, by the time that records go by. */
+  readonly bookedAt: number;
   /** A settling whose outcome isn't known yet: what comes of it is what the next one starts from. */
   settling: Settle | undefined;
 }

@@ -1,12 +1,14 @@
 /** Keeps meters in Redis, for any number of processes: each step is atomic there, over all its records. */
 import { configError, type Problem } from '../../errors.js';
 import type { Usage } from '../../meters/meter.js';
+import type { Dimension } from '../../request.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
 import { createCommits, giveUp, tooLate } from './commits.js';
 import { createLine } from './line.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
 import type { RedisClient } from './scripts.js';
+import { shardedStore } from './shards.js';
 import { createShared } from './shared.js';
 import { turnOf } from './waitings.js';
 
@@ -15,7 +17,8 @@ export type { RedisClient } from './scripts.js';
 export interface RedisStoreOptions {
   /**
    * What all keys begin with, in braces: `'tollgate'` unless given. Gates of one name, or of none, that share a prefix share
-   * their usage. Without braces, for they make a hash tag: all keys of a store are in one slot of a cluster.
+   * their usage. Without braces, for they make a hash tag: all keys of a store are in one slot of a cluster, unless it is
+   * sharded.
    */
   prefix?: string;
   /**
@@ -25,6 +28,16 @@ export interface RedisStoreOptions {
   timeoutMs?: number;
   /** Whose time counts: Redis's, unless given, which is one for all processes; or that of each gate's `clock`. */
   clock?: 'redis' | 'gate';
+  /**
+   * Spreads the store over a cluster: each value of this dimension, such as each tenant, has its records in one of 64 slots,
+   * and what counts by it is charged there, all or nothing. All in one slot unless given.
+   */
+  shardBy?: Dimension;
+  /**
+   * Of a store that is sharded, the names of the limits and budgets that don't count by `shardBy`, and so are shared by all
+   * shards: a process leases a part of what they have left, to use without asking for each request.
+   */
+  shared?: readonly string[];
 }
 
 const LONGEST_TIMEOUT_MS = 600_000;
@@ -40,10 +53,18 @@ const AGAIN_MS = 1_000;
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` for a client or an option that is none
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
-  const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis' } = options;
-  check({ client, prefix, timeoutMs, clock });
+  const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis', shardBy, shared } = options;
+  check({ client, prefix, timeoutMs, clock, shardBy, shared });
   const isTimeGiven = clock === 'gate';
-  const head = `{${prefix}}`;
+  const open = (tag: string) => openStore(client, `{${tag}}`, timeoutMs, isTimeGiven);
+  if (shardBy === undefined) return denyCache(open(prefix));
+  // A prefix has no brace, so no other store has such tags.
+  const shard = (number: number) => open(`${prefix}{${number}`);
+  return denyCache(shardedStore(shard, open(prefix), { shardBy, shared: shared ?? [], isTimeGiven }));
+}
+
+/** All of whose keys begin alike. */
+function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeGiven: boolean): Store {
   const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack);
   const shared = createShared(client, head, within);
   const line = createLine(client, head, commits.instance, within);
@@ -101,7 +122,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     });
   }
 
-  return denyCache({
+  return {
     shared,
     line,
     take({ alternatives, tells = false, score: given }, now) {
@@ -129,11 +150,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       });
     },
     async close() {
-      shared.close();
-      await line.close();
+      await line.told();
       return new Promise((resolve) => commits.whenIdle(resolve));
     },
-  });
+  };
 }
 
 interface Checked {
@@ -141,9 +161,11 @@ interface Checked {
   readonly prefix: unknown;
   readonly timeoutMs: unknown;
   readonly clock: unknown;
+  readonly shardBy: unknown;
+  readonly shared: unknown;
 }
 
-function check({ client, prefix, timeoutMs, clock }: Checked): void {
+function check({ client, prefix, timeoutMs, clock, shardBy, shared }: Checked): void {
   const problems: Problem[] = [];
   const wrong = (field: string, value: unknown, expected: string) =>
     problems.push({ path: `redisStore.${field}`, value, expected });
@@ -157,5 +179,13 @@ function check({ client, prefix, timeoutMs, clock }: Checked): void {
     wrong('timeoutMs', timeoutMs, `a whole number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`);
   }
   if (clock !== 'redis' && clock !== 'gate') wrong('clock', clock, "'redis' or 'gate'");
+  if (shardBy !== undefined && (typeof shardBy !== 'string' || shardBy === '')) {
+    wrong('shardBy', shardBy, "a dimension, such as 'tenant'");
+  }
+  if (shared !== undefined && !(Array.isArray(shared) && shared.every((name) => typeof name === 'string'))) {
+    wrong('shared', shared, "a list of names of limits and budgets, such as ['global']");
+  } else if (shared !== undefined && shardBy === undefined) {
+    wrong('shared', shared, 'to be given with shardBy alone: without it all limits are in one shard');
+  }
   if (problems.length > 0) throw configError(problems);
 }

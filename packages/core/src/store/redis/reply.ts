@@ -43,7 +43,7 @@ export function readingOf(reply: Buffer): Reading {
           continue;
         }
         const used = charge.rule.kind === 'calendar' ? numbers[at++] : undefined;
-        receipt.push({ charge, who, cost: charge.cost, place, used, epoch, settling: undefined });
+        receipt.push({ charge, who, cost: charge.cost, place, used, epoch, bookedAt: now, settling: undefined });
       }
     }
     const usages = operation.tells ? usagesOf(alternatives[taken], operation) : undefined;
@@ -72,7 +72,7 @@ export function readingOf(reply: Buffer): Reading {
           const before = amounts[cell];
           const used = before === undefined ? undefined : before + cost;
           amounts[cell] = used;
-          receipt.push({ charge, who, cost, place: places[cell], used, epoch, settling: undefined });
+          receipt.push({ charge, who, cost, place: places[cell], used, epoch, bookedAt: now, settling: undefined });
         }
       }
       return { taken: 0, receipt, shadowRefused: NO_USAGE, usages: undefined };

@@ -1,9 +1,9 @@
--- Says that a process is there; asks how many are, and what others have told since it asked last.
+-- Says that a gate is there, in a process; asks how many are, and what was told since it asked last.
 --
--- KEYS  1: the processes, by when each was heard of last. 2: the stream of what is told.
--- ARGV  1: the process. 2: the stream's id that it has read up to. 3: milliseconds until it is forgotten, if it is not
---          heard of again.
--- Reply how many processes there are, the present time, and the stream's entries behind that id.
+-- KEYS  1: the gates of the name that listen, by when each was heard of last. 2: the stream of what they are told.
+-- ARGV  1: the one that asks. 2: the stream's id that it has read up to. 3: milliseconds until it is forgotten, if it is
+--          not heard of again.
+-- Reply how many there are, the present time, and the stream's entries behind that id.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ttl = tonumber(ARGV[3])

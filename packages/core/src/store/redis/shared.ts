@@ -4,14 +4,10 @@ import { showThrown, warn } from '../../errors.js';
 import type { Shared } from '../store.js';
 import { PUBLISH, type RedisClient, runScript, SHARED } from './scripts.js';
 
-export interface RedisShared extends Shared {
-  close(): void;
-}
-
-/** How often a process asks what others have told. */
+/** How often a gate asks what was told. */
 const POLL_MS = 500;
 
-/** A process that has not been heard of for so long counts no more. */
+/** A gate that has not been heard of for so long counts no more. */
 const GONE_MS = 10_000;
 
 /** Entries that are read at once, as shared.lua has it. */
@@ -28,64 +24,83 @@ export function createShared(
   client: RedisClient,
   head: string,
   within: <T>(promise: Promise<T>) => Promise<T>,
-): RedisShared {
+): Shared {
   const self = randomBytes(9).toString('base64url');
-  const listeners = new Set<(message: string) => void>();
-  let known = 1;
-  let readTo = '0-0';
-  /** All has been heard that was told before this process began to listen. */
-  let hasCaughtUp = false;
-  let told = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let isPolling = false;
-  let hasFailed = false;
+  let names = 0;
+  /** By gate, in how many processes there is one. */
+  const known = new Map<string, number>();
 
-  async function poll(): Promise<void> {
-    isPolling = true;
-    try {
-      const keys = [`${head}/processes`, `${head}/told`];
-      const reply = await within(runScript(client, SHARED, keys, [self, readTo, String(GONE_MS)]));
-      hasFailed = false;
+  /** A name that nothing else has. */
+  function newName(): string {
+    return `${self}-${names++}`;
+  }
+
+  function listen(gate: string, listener: (message: string) => void): () => void {
+    const member = newName();
+    const begun = performance.now();
+    /** When it began, by Redis's time: it hears what was told since, or before and held then. No message ends before it is told. */
+    let since: number | undefined;
+    let readTo = '0-0';
+    let hasEnded = false;
+    let hasFailed = false;
+    let timer: NodeJS.Timeout | undefined;
+
+    async function ask(): Promise<readonly StreamEntry[]> {
+      const keys = [`${head}/listening/${gate}`, toldKey(gate)];
+      const reply = await within(runScript(client, SHARED, keys, [member, readTo, String(GONE_MS)]));
       const [count, now, entries] = reply as [number, number, readonly StreamEntry[]];
-      known = Math.max(1, count);
-      for (const [id, [, from, , ends, , message]] of entries) {
-        readTo = id.toString();
-        // Who begins to listen hears what still holds, who listens already all.
-        if (from.toString() === self || (!hasCaughtUp && Number(ends) <= now)) continue;
-        for (const listener of listeners) listener(message.toString());
-      }
-      hasCaughtUp ||= entries.length < MOST_AT_ONCE;
-    } catch (error) {
-      if (!hasFailed) warn('TOLLGATE_NOT_SHARED', `What other processes tell can't be read: ${showThrown(error)}`);
-      hasFailed = true;
+      since ??= now - (performance.now() - begun);
+      if (!hasEnded) known.set(gate, count);
+      return entries;
     }
-    isPolling = listeners.size > 0;
-    if (isPolling) timer = setTimeout(poll, POLL_MS).unref();
+
+    function hear([id, [, ends, , message]]: StreamEntry, from: number): void {
+      if (hasEnded) return;
+      readTo = id.toString();
+      if (Number(ends) >= from) listener(message.toString());
+    }
+
+    async function poll(): Promise<void> {
+      let isBehind = false;
+      try {
+        const entries = await ask();
+        for (const entry of entries) hear(entry, since as number);
+        isBehind = entries.length === MOST_AT_ONCE;
+        hasFailed = false;
+      } catch (error) {
+        if (!hasFailed && !hasEnded) {
+          warn('TOLLGATE_NOT_SHARED', `What other processes tell can't be read: ${showThrown(error)}`);
+        }
+        hasFailed = true;
+      }
+      if (!hasEnded) timer = setTimeout(poll, isBehind ? 0 : POLL_MS).unref();
+    }
+
+    void poll();
+    return () => {
+      hasEnded = true;
+      clearTimeout(timer);
+    };
+  }
+
+  function toldKey(gate: string): string {
+    return `${head}/told/${gate}`;
   }
 
   return {
-    instances: () => known,
+    listen,
+    instances: (gate) => known.get(gate) ?? 1,
     async claim(name, ttlMs) {
       const key = `${head}/claim/${createHash('sha256').update(name).digest('base64url')}`;
       // Sent again after it was done, it finds its own token.
-      const token = `${self} ${told++}`;
+      const token = newName();
       const args = [key, token, 'NX', 'GET', 'PX', String(Math.max(1, Math.ceil(ttlMs)))];
       const before = (await within(client.callBuffer('set', args))) as Buffer | null;
       return before === null || before.toString() === token;
     },
-    async publish(message, ttlMs) {
-      const keys = [`${head}/told`, `${head}/telling/${self}/${told++}`];
-      await within(runScript(client, PUBLISH, keys, [self, message, String(ttlMs)]));
-    },
-    listen(listener) {
-      listeners.add(listener);
-      if (!isPolling) void poll();
-      return () => void listeners.delete(listener);
-    },
-    close() {
-      listeners.clear();
-      isPolling = false;
-      clearTimeout(timer);
+    async publish(gate, message, ttlMs) {
+      const keys = [toldKey(gate), `${head}/telling/${newName()}`];
+      await within(runScript(client, PUBLISH, keys, [message, String(ttlMs)]));
     },
   };
 }

@@ -1,0 +1,78 @@
+/** Settlings that the store has failed: kept, and asked again in their order until it answers, so that nothing is dropped. */
+import type { Clock } from './clock.js';
+import { isPromise, type May } from './request.js';
+import type { Receipt } from './store/store.js';
+
+export interface Settling {
+  readonly receipt: Receipt;
+  readonly actual: readonly number[];
+  readonly goesOn: boolean;
+}
+
+export interface Unsettled {
+  readonly isEmpty: boolean;
+  add(settling: Settling): void;
+  /** Asks once more, and no further. */
+  close(): May<void>;
+}
+
+const RETRY_MS = 1000;
+
+/** The oldest are given up where there are more: what they are of stays as it is charged. */
+const MOST_KEPT = 10_000;
+
+/**
+ * @param settle throws or rejects where the store fails
+ * @param gaveUp told where there are too many, or nobody asks any more
+ */
+export function createUnsettled(
+  clock: Clock,
+  settle: (settling: Settling) => May<void>,
+  gaveUp: () => void,
+): Unsettled {
+  const kept: Settling[] = [];
+  let isAsking = false;
+  let isClosed = false;
+  let cancel = () => {};
+
+  async function askAgain(): Promise<void> {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      while (kept.length > 0) {
+        const [next] = kept;
+        const settling = settle(next);
+        if (isPromise(settling)) await settling;
+        if (kept[0] === next) kept.shift();
+      }
+    } catch {
+      if (!isClosed) wait();
+    }
+    isAsking = false;
+  }
+
+  function wait(): void {
+    cancel();
+    cancel = clock.after(RETRY_MS, askAgain);
+  }
+
+  return {
+    get isEmpty() {
+      return kept.length === 0;
+    },
+    add(settling) {
+      if (isClosed) return gaveUp();
+      if (kept.length === 0) wait();
+      if (kept.length === MOST_KEPT) {
+        kept.shift();
+        gaveUp();
+      }
+      kept.push(settling);
+    },
+    close() {
+      isClosed = true;
+      cancel();
+      return kept.length > 0 ? askAgain() : undefined;
+    },
+  };
+}
