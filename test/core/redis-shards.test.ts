@@ -12,7 +12,10 @@ import {
   slidingWindow,
   type Taken,
 } from '@tollgate/core';
+import { flexible } from '@tollgate/core/flexible';
+import { redisStore } from '@tollgate/core/redis';
 import fc from 'fast-check';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { shardedStore } from '../../packages/core/src/store/redis/shards.js';
 import { alternativeOf, calendar, charge, START } from '../conformance/store/charges.js';
 import { check, sumBetween } from '../helpers/oracle-log.js';
@@ -300,6 +303,20 @@ describe('a store in shards', () => {
     await take(store, [trial(2), own('a', 2, 10)]);
     const { receipt, shadowRefused } = await take(store, [trial(2), own('a', 2, 10)]);
     expect([receipt.length, shadowRefused.map(({ used }) => used)]).toEqual([1, [2]]);
+  });
+
+  it('is asked whether it can keep what a gate counts, whatever stands between them', () => {
+    const client = { callBuffer: () => Promise.reject(new Error('not to be asked')) };
+    const store = redisStore(client, { shardBy: 'tenant' });
+    const limits = [
+      slidingWindow({ name: 'global', limit: 9, window: '1m' }),
+      flexible(new RateLimiterMemory({ points: 1, duration: 1 }), { name: 'other' }),
+    ];
+    for (const some of [limits, limits.slice(0, 1)]) {
+      expect(() => createTollgate({ store, limits: some })).toThrow(
+        expect.objectContaining({ problems: [expect.objectContaining({ path: "the limit 'global'" })] }),
+      );
+    }
   });
 
   it('is made only where all shared limits are said to be', () => {

@@ -69,6 +69,7 @@ export function denyCache(store: Store): Store {
       return givesBack ? then(settling, forget) : settling;
     },
     peek: (who, bills, now) => store.peek(who, bills, now),
+    check: (meters) => store.check?.(meters),
     shared: store.shared,
     line: store.line,
     close: () => store.close(),
