@@ -1,24 +1,70 @@
 /** How a gate stands, and what would become of a request: everything that is asked without charging. */
 import { budgetStateOf } from './budget-state.js';
+import type { Clock } from './clock.js';
 import type { Explanation, Inspection } from './gate.js';
 import { refusalOf } from './http/problem.js';
-import type { Ledger } from './ledger.js';
-import type { LineState } from './line/line.js';
+import { type Ledger, peekAll } from './ledger.js';
+import type { Line, LineState } from './line/line.js';
 import { someBillsOf } from './meters/bills.js';
 import { type LayerState, ordered, statesOf } from './meters/layer-state.js';
 import type { Bill, Usage, Who } from './meters/meter.js';
-import type { EstimateState } from './money/learned.js';
-import { type Dimension, isGiven, isPromise, type May, NOTHING, type RequestFacts, type Subject } from './request.js';
+import type { EstimateState, Learned } from './money/learned.js';
+import {
+  type AdmitRequest,
+  type Dimension,
+  isGiven,
+  isPromise,
+  type May,
+  NOTHING,
+  type RequestFacts,
+  type Subject,
+} from './request.js';
 import type { Alternative } from './store/store.js';
 import { checkSubject } from './subject.js';
-import { NO_SUBJECT, type Offer, type Terms } from './terms.js';
+import { NO_SUBJECT, type Offer, offersOf, type Terms } from './terms.js';
+import { LineRequest } from './waiting.js';
+
+/** What it takes of a gate to look at it. */
+export interface Site {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly learned: Learned;
+  readonly line: Line<Offer> | undefined;
+  readonly budgetStatus: number | undefined;
+  /** The present ones. */
+  terms(): Terms;
+}
+
+/** As `Tollgate.inspect` says. */
+export async function inspect(
+  { clock, ledger, learned, line, terms }: Site,
+  subject: Subject,
+  facts: RequestFacts,
+): Promise<Inspection> {
+  const now = clock.now();
+  const { who, bills } = billsFor(terms(), subject, facts, now);
+  const usages = await ledger.peek(who, bills);
+  return inspection(usages, learned.states(), line?.state(), now);
+}
+
+/** As `Tollgate.explain` says. */
+export async function explain(
+  { clock, ledger, line, budgetStatus, terms }: Site,
+  request: AdmitRequest,
+  body: unknown,
+): Promise<Explanation> {
+  const offers = offersOf(terms(), request, body, clock.now());
+  const usages = await peekAll(ledger.peek, offers);
+  const outlook = await line?.outlook(new LineRequest(terms, request, offers), usages);
+  return explanation(offers, usages, budgetStatus, outlook);
+}
 
 /**
  * Who is meant, and the bills of all meters whose dimensions are all given.
  *
  * @throws TollgateError `TOLLGATE_REQUEST_INVALID` for a subject that is none
  */
-export function billsFor(
+function billsFor(
   { plan }: Terms,
   subject: Subject,
   facts: RequestFacts,
@@ -39,7 +85,7 @@ export function layersIn(ledger: Ledger): (who: Who, bills: readonly Bill[]) => 
   };
 }
 
-export function inspection(
+function inspection(
   usages: readonly Usage[],
   estimates: readonly EstimateState[],
   line: LineState | undefined,
@@ -58,7 +104,7 @@ export function inspection(
  * @param usages what the meters said to each offer
  * @param outlook where it would wait, if it would
  */
-export function explanation(
+function explanation(
   offers: readonly Offer[],
   usages: readonly (readonly Usage[])[],
   budgetStatus: number | undefined,

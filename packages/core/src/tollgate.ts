@@ -12,9 +12,9 @@ import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { lineRefusal } from './http/line-problem.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
-import { billsFor, explanation, inspection, layersIn } from './insight.js';
+import { explain, inspect, layersIn } from './insight.js';
 import { atLeaseEnd } from './lease.js';
-import { createLedger, peekAll } from './ledger.js';
+import { createLedger } from './ledger.js';
 import { createLine, type Line } from './line/line.js';
 import { stateOf, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
@@ -209,6 +209,7 @@ export function createTollgate<
     return state;
   }
 
+  const insightSite = { clock, ledger, learned, line, budgetStatus, terms: present };
   changes.follow();
   return {
     name,
@@ -230,18 +231,11 @@ export function createTollgate<
     },
     async inspect(subject, facts = {}) {
       assertOpen();
-      const now = clock.now();
-      const { who, bills } = billsFor(present(), subject, facts, now);
-      const usages = await ledger.peek(who, bills);
-      return inspection(usages, learned.states(), line?.state(), now);
+      return inspect(insightSite, subject, facts);
     },
     async explain(request, { body } = NO_OPTIONS) {
       assertOpen();
-      const now = clock.now();
-      const offers = offersOf(present(), request, body, now);
-      const usages = await peekAll(ledger.peek, offers);
-      const entrant = line && new LineRequest(present, request, offers);
-      return explanation(offers, usages, budgetStatus, entrant && (await line?.outlook(entrant, usages)));
+      return explain(insightSite, request, body);
     },
     topUp: async (budget, whom, amount) =>
       giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount)),
