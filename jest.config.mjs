@@ -7,6 +7,8 @@ export default {
   // Each file leaves something behind in the process that ran it: a worker that has grown gives way to a new one.
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',
+  // What hangs is told of all the same, and a busy machine gets its time.
+  testTimeout: 30_000,
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' } }],
     '\\.lua$': '<rootDir>/test/helpers/lua-transform.cjs',
