@@ -10,8 +10,8 @@ import {
 } from '@tollgate/core';
 import { MemoryStore, type Options } from 'express-rate-limit';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { fiveMeters } from './five-meters.js';
 import type { Caller } from './load.js';
+import { fiveMeters } from './meters.js';
 
 /** Decides on all of them, one after the other. Resolves with the nanoseconds that the decisions took. */
 export type Decide = (callers: readonly Caller[]) => Promise<number>;

@@ -7,9 +7,9 @@ import { redisStore } from '@tollgate/core/redis';
 import { Redis } from 'ioredis';
 import { RedisStore } from 'rate-limit-redis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
-import { fiveMeters } from './five-meters.js';
 import { serve } from './harness.js';
 import { type Caller, someCallers } from './load.js';
+import { fiveMeters } from './meters.js';
 
 export interface Round {
   readonly inFlight: number;

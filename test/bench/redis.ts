@@ -2,10 +2,10 @@
 import { redisStore } from '@tollgate/core/redis';
 import { Redis } from 'ioredis';
 import { startRedis } from '../helpers/redis-server.js';
-import { fiveMeters } from './five-meters.js';
 import type { Line } from './goals.js';
 import { type Contender, interleave, median, ratio, start } from './harness.js';
 import { callers } from './load.js';
+import { userMeters } from './meters.js';
 import type { RedisContender, RedisSample, Round } from './redis-contender.js';
 
 export interface RedisOptions {
@@ -113,7 +113,7 @@ async function bytesLine(port: number): Promise<Line> {
   await client.flushall();
   const store = redisStore(client);
   const users = callers(Array.from({ length: 100 }, (_, i) => i));
-  const requestOf = fiveMeters(Date.now());
+  const requestOf = userMeters(Date.now());
   for (const caller of users) await store.take(requestOf(caller), Date.now());
   const names = (await client.keys('*')).filter((name) => users.some(({ user }) => name.includes(user)));
   let bytes = 0;
