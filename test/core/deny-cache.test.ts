@@ -1,4 +1,5 @@
 /** Refusals that are known to hold: the store is not asked again, and nobody is refused who would be admitted. */
+
 import {
   memoryStore,
   type NotTaken,
@@ -10,8 +11,8 @@ import {
 } from '@tollgate/core';
 import fc from 'fast-check';
 import { denyCache } from '../../packages/core/src/store/deny-cache.js';
+import { ClassStore } from '../helpers/class-store.js';
 import { check } from '../helpers/oracle-log.js';
-import { sharedHub } from '../helpers/shared-hub.js';
 import { flush, gateOf, MINUTE, SECOND } from './support.js';
 
 const limits = [
@@ -175,24 +176,7 @@ test('keeps 10,000 refusals, and with one more forgets them all', async () => {
 });
 
 test('a store that is an object of a class keeps its methods', async () => {
-  class OfClass implements Store {
-    readonly #memory = memoryStore();
-    readonly shared = sharedHub().join();
-    isClosed = false;
-    take(...how: Parameters<Store['take']>) {
-      return this.#memory.take(...how);
-    }
-    settle(...how: Parameters<Store['settle']>) {
-      return this.#memory.settle(...how);
-    }
-    peek(...how: Parameters<Store['peek']>) {
-      return this.#memory.peek(...how);
-    }
-    close() {
-      this.isClosed = true;
-    }
-  }
-  const store = new OfClass();
+  const store = new ClassStore();
   const cached = denyCache(store);
   const { gate, admission } = gateOf(limits, { store: cached });
   await (await admission(ann)).settle();

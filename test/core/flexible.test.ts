@@ -1,5 +1,6 @@
 /** Limiters of rate-limiter-flexible as limits: charged last, and given back as far as they can be. */
-import { budget, memoryStore, type Store, slidingWindow, type TollgateConfig } from '@tollgate/core';
+
+import { budget, memoryStore, slidingWindow, type TollgateConfig } from '@tollgate/core';
 import { flexible, type Limiter } from '@tollgate/core/flexible';
 import {
   BurstyRateLimiter,
@@ -10,6 +11,7 @@ import {
   RLWrapperTimeouts,
 } from 'rate-limiter-flexible';
 import { breakableStore } from '../helpers/breakable-store.js';
+import { ClassStore } from '../helpers/class-store.js';
 import { askers, flush, gateOf, MINUTE, SECOND, thrownBy } from './support.js';
 
 afterEach(() => {
@@ -452,23 +454,7 @@ test.each([
 });
 
 test('a store that is an object of a class keeps its methods', async () => {
-  class OfClass implements Store {
-    readonly #memory = memoryStore();
-    isClosed = false;
-    take(...how: Parameters<Store['take']>) {
-      return this.#memory.take(...how);
-    }
-    settle(...how: Parameters<Store['settle']>) {
-      return this.#memory.settle(...how);
-    }
-    peek(...how: Parameters<Store['peek']>) {
-      return this.#memory.peek(...how);
-    }
-    close() {
-      this.isClosed = true;
-    }
-  }
-  const store = new OfClass();
+  const store = new ClassStore();
   const { gate, admission } = gateOf([flexible(memory(10), { name: 'user' })], { store });
   await (await admission({ permits: 1 })).settle();
   await gate.inspect({});

@@ -1,7 +1,8 @@
 /** The refusals of a line, and their words: what is short is the service's capacity, and none of the caller's quotas. */
 import type { TurnedAway, TurnedAwayFor } from '../line/waiter.js';
 import { isOwn, statesOf } from '../meters/layer-state.js';
-import { duration, KINDS, number, type Refusal } from './problem.js';
+import { KINDS, type Refusal } from './problem.js';
+import { duration, number } from './wording.js';
 
 /** @param fairBy the dimension of which a value may have so many waiting */
 export function lineRefusal(id: string, turnedAway: TurnedAway, fairBy: string | undefined): Refusal {

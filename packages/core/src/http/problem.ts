@@ -4,6 +4,7 @@ import type { Unit, Usage } from '../meters/meter.js';
 import { ASK_AGAIN_MS } from '../meters/outside.js';
 import { formatMoney } from '../money/nano-dollars.js';
 import { reasons, waitOf } from './reasons.js';
+import { duration, number, plural, secondsUp } from './wording.js';
 
 /**
  * Why a request was refused. `shed`, `line-full`, `too-long-wait` (it could not begin in the time that it may wait) and
@@ -95,8 +96,6 @@ const WORDS: Record<Exclude<Unit, 'usd'>, string> = {
   outputTokens: 'output token',
   slots: 'slot',
 };
-
-const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
 
 /**
  * The refusal of a request of which no alternative fits. What can never be comes before a budget, and that before a limit.
@@ -227,27 +226,4 @@ function limitDetail(state: LayerState, unit: string): string {
   // What has partly come back is not there yet: 30.2 used leave no more than 31 used do.
   const figures = `${number(Math.ceil(used))} of the ${plural(limit, unit)}`;
   return `You have used ${figures} that '${layer}' allows; this request costs ${number(cost)}. ${again}`;
-}
-
-/** A length of time for a person, rounded up to two figures or so: whoever waits that long is not early. */
-export function duration(ms: number): string {
-  const seconds = secondsUp(ms);
-  if (seconds < 120) return plural(seconds, 'second');
-  if (seconds < 7200) return plural(Math.ceil(seconds / 60), 'minute');
-  if (seconds < 172_800) return plural(Math.ceil(seconds / 3600), 'hour');
-  return plural(Math.ceil(seconds / 86_400), 'day');
-}
-
-/** Small whole numbers need no grouping, and a flood of refusals has little else to show. */
-export function number(value: number): string {
-  return Number.isInteger(value) && value < 1000 ? String(value) : GROUPED.format(value);
-}
-
-function plural(count: number, word: string): string {
-  return `${number(count)} ${word}${count === 1 ? '' : 's'}`;
-}
-
-/** Whole seconds, no fewer, and of at most the 15 digits that header fields know. */
-export function secondsUp(ms: number): number {
-  return Math.min(Math.ceil(ms / 1000), 999_999_999_999_999);
 }

@@ -6,7 +6,7 @@
  */
 import type { LayerState } from '../meters/layer-state.js';
 import type { Unit } from '../meters/meter.js';
-import { secondsUp } from './problem.js';
+import { secondsUp } from './wording.js';
 
 export type HeaderStyle = 'draft' | 'legacy' | 'both' | false;
 
