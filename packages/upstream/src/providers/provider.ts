@@ -1,0 +1,68 @@
+/** What has to be known of a provider. Each has a file of its own here; a user's own one is made likewise. */
+import type { WireFormat } from '../formats/format.js';
+import type { KeyOptions } from '../keys/key.js';
+
+/** What providers limit. Most count either all tokens, or those of the prompt and of the answer apart. */
+export type HeadroomUnit = 'requests' | 'tokens' | 'inputTokens' | 'outputTokens';
+
+/** By what time they count it. */
+export type HeadroomWindow = 'second' | 'minute' | 'day';
+
+/** What an answer says of a limit. What it doesn't say is left out: unknown is not zero. */
+export interface Reading {
+  readonly unit: HeadroomUnit;
+  readonly window: HeadroomWindow;
+  readonly limit?: number | undefined;
+  readonly remaining?: number | undefined;
+}
+
+/** Why an answer is none, as far as it matters to who asks next. */
+export type Failure =
+  /** The key has used up a limit. */
+  | {
+      readonly kind: 'throttled';
+      /** Milliseconds until it is worth asking again; `undefined`: the provider doesn't say. */
+      readonly retryAfterMs?: number | undefined;
+      /** The limit is one of all models of the key, as far as is known; else of the model's family alone. */
+      readonly ofKey?: boolean | undefined;
+      /** The load has grown too fast, rather than too much. */
+      readonly tooSteep?: boolean | undefined;
+    }
+  /** Nothing more can be had with this key, for a time or until somebody pays: a spend limit, no credit, a daily quota. */
+  | { readonly kind: 'exhausted'; readonly retryAfterMs?: number | undefined }
+  /** The key is wrong, or has been revoked. */
+  | { readonly kind: 'unauthorized' }
+  /** The provider as a whole has no room (503, 529), or is broken (other 5xx). */
+  | { readonly kind: 'overloaded'; readonly retryAfterMs?: number | undefined }
+  | { readonly kind: 'broken'; readonly retryAfterMs?: number | undefined };
+
+/** An answer as far as headers and failures are read from it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Of an error, what its body says: JSON if it is some, else text. Of other answers `undefined`. */
+  readonly body: unknown;
+}
+
+/** Limits in numbers, by unit and window: `{ minute: { requests: 500, tokens: 200_000 } }`. */
+export type Limits = { readonly [W in HeadroomWindow]?: { readonly [U in HeadroomUnit]?: number } };
+
+export interface Provider {
+  /** Unique in an upstream; stands in events and refusals. */
+  readonly name: string;
+  /** How it is spoken to. Providers stand in for each other where this is the same. */
+  readonly format: WireFormat;
+  /** Requests for URLs below it are sent by this provider's keys, such as `https://api.openai.com/v1`. */
+  readonly baseUrl: string;
+  readonly keys: readonly KeyOptions[];
+  /** Known limits of each key, by model family, or `default` for all others. What is left out is learned from answers. */
+  readonly limits?: { readonly [family: string]: Limits } | undefined;
+  /** The models that share limits with this one: what to count them by. */
+  family(model: string): string;
+  /** Puts the key into a request, in place of what is there. */
+  authorize(headers: Headers, secret: string): void;
+  /** What an answer says of the limits. */
+  readings(answer: Answer, now: number): readonly Reading[];
+  /** `undefined` for an answer that says nothing of key or provider: a success, or the caller's own mistake. */
+  failure(answer: Answer, now: number): Failure | undefined;
+}
