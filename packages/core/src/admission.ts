@@ -11,6 +11,8 @@ import type { Offer } from './terms.js';
 /** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
 export interface Admission {
   readonly id: string;
+  /** What was asked for, as it was changed last: on whose behalf, for which feature, and how urgently. */
+  readonly request: Readonly<AdmitRequest>;
   /** The model to use: the one asked for, or a cheaper one of its ladder. */
   readonly model: string | undefined;
   /** A cheaper model than the one asked for is to be used. */

@@ -2,6 +2,7 @@
 
 import type { Admission, Decision } from './admission.js';
 import type { BudgetState } from './budget-state.js';
+import type { Clock } from './clock.js';
 import type { TollgateChange } from './config.js';
 import type { Emitter } from './events.js';
 import type { Refusal } from './http/problem.js';
@@ -11,6 +12,7 @@ import type { EstimateState } from './money/learned.js';
 import type { Money } from './money/nano-dollars.js';
 import type { PriceTable } from './money/prices.js';
 import type { AdmitRequest, Dimension, May, RequestFacts, Subject, Whom } from './request.js';
+import type { Store } from './store/store.js';
 
 export interface AdmitOptions {
   /**
@@ -74,6 +76,9 @@ export interface Tollgate<
   Model extends string = string,
 > {
   readonly name: string;
+  /** Where it keeps usage: a further gate may keep its own there too, and close it likewise. */
+  readonly store: Store;
+  readonly clock: Clock;
   /** What its limits count by. */
   readonly dimensions: ReadonlySet<Dimension>;
   /** The names of its tiers, as they are now. */

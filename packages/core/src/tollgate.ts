@@ -213,6 +213,8 @@ export function createTollgate<
   changes.follow();
   return {
     name,
+    store: checked.store,
+    clock,
     dimensions: new Set(checked.layers.flatMap(({ by }) => by)),
     get tiers() {
       return new Set(present().costing.tiers.keys()) as ReadonlySet<string> as ReadonlySet<Tier>;
