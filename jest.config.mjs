@@ -16,7 +16,7 @@ export default {
   moduleNameMapper: {
     '^@tollgate/core$': '<rootDir>/packages/core/src/index.ts',
     '^@tollgate/core/(http)$': '<rootDir>/packages/core/src/$1/index.ts',
-    '^@tollgate/core/(context|flexible|testing)$': '<rootDir>/packages/core/src/$1.ts',
+    '^@tollgate/core/(context|flexible|testing|traffic)$': '<rootDir>/packages/core/src/$1.ts',
     '^@tollgate/core/(redis)$': '<rootDir>/packages/core/src/store/$1/$1.ts',
     '^@tollgate/(express|fastify|koa|upstream)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

@@ -56,7 +56,8 @@ describe('topUp', () => {
     const state = await gate.topUp('user', { user: 'ann' }, '$2');
     const figures = { layer: 'user', key: ['ann'], used: $(5), limit: $(7), remaining: $(2), resetsAt: START + DAY };
     expect(state).toMatchObject(figures);
-    expect(credited).toEqual([{ gate: 'default', by: 'topUp', budget: state }]);
+    const whom = { user: 'ann' };
+    expect(credited).toEqual([{ gate: 'default', by: 'topUp', whom, amount: $(2), budget: state }]);
     expect((await gate.inspect({ user: 'ann' })).budgets).toMatchObject([figures, { layer: 'company', limit: $(500) }]);
     await spend('$2');
     await refused('$0.000000001');
@@ -135,7 +136,8 @@ describe('resetBudget', () => {
     await refused('$0.01');
     const state = await gate.resetBudget('user', { user: 'ann' });
     expect(state).toMatchObject({ used: $(8), limit: $(13), remaining: $(5) });
-    expect(credited).toEqual([{ gate: 'default', by: 'resetBudget', budget: state }]);
+    const whom = { user: 'ann' };
+    expect(credited).toEqual([{ gate: 'default', by: 'resetBudget', whom, amount: undefined, budget: state }]);
     await spend('$5');
     await refused('$0.01');
     clock.advance(DAY);

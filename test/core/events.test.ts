@@ -11,11 +11,11 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** A gate named `api`, and what it has said, in order. */
+/** A gate named `api`, and what it has said, in order, but for what it was asked. */
 function listening(more: Parameters<typeof gateOf>[1] = {}, layers = limits) {
   const { gate, ...rest } = gateOf(layers, { name: 'api', ...more });
   const heard: [event: string, payload: unknown][] = [];
-  const names: Record<keyof TollgateEvents, true> = {
+  const names: Record<Exclude<keyof TollgateEvents, 'asked'>, true> = {
     admitted: true,
     refused: true,
     'shadow.refused': true,
@@ -47,7 +47,7 @@ describe('each event tells its whole story', () => {
     await open.conclude();
     await open.settle({ outcome: 'failed', usage });
     await open.settle();
-    const settled = { gate: 'api', id, request, model: 'm', cost };
+    const settled = { gate: 'api', id, request, model: 'm', cost, usd: undefined, overloaded: undefined };
     expect(heard.slice(1)).toEqual([
       ['settled', { ...settled, outcome: 'succeeded', usage: undefined, actual: cost, provisional: true }],
       ['settled', { ...settled, outcome: 'failed', usage, actual: { ...cost, ...usage }, provisional: false }],

@@ -18,6 +18,8 @@ export interface Desk {
   terms(): Terms;
   readonly ledger: Ledger;
   readonly clock: Clock;
+  /** Tells of what is asked for. */
+  asked(id: string, kind: 'change' | 'more', request: AdmitRequest, body?: unknown, more?: Estimate): void;
   /** Charges a request as if it came for the first time, at once or not at all. */
   charge(request: AdmitRequest, offers: readonly Offer[], now: number, signal: AbortSignal | undefined): May<Decision>;
   isRefusal(result: Taken | NotTaken | undefined): result is NotTaken | undefined;
@@ -29,15 +31,17 @@ export interface Desk {
  * What changes an admission takes effect in one go, once all that it takes is charged: its receipt says what its offer
  * does, whoever settles it meanwhile. A change that comes too late for that gives back what it has charged.
  */
-export function createAmendments({ terms, ledger, clock, charge, isRefusal, admitted, refused }: Desk) {
+export function createAmendments({ terms, ledger, clock, asked, charge, isRefusal, admitted, refused }: Desk) {
   /** Turns an open admission, with what it was extended by, into one for `request`. */
   async function amend(
     admission: GateAdmission,
     request: AdmitRequest,
     offers: readonly Offer[],
     signal: AbortSignal | undefined,
+    body: unknown,
   ): Promise<Decision> {
     admission.assertOpen();
+    asked(admission.id, 'change', request, body);
     const { receipt: booked, model: before } = admission;
     const ways = offers.map((offer) => amendment(booked, offer));
     const lacking = ways.map(({ missing }, i) => ({ name: offers[i].name, who: offers[i].who, bills: missing }));
@@ -77,6 +81,7 @@ export function createAmendments({ terms, ledger, clock, charge, isRefusal, admi
 
   async function extend(admission: GateAdmission, estimate: Estimate): Promise<Decision> {
     admission.assertOpen();
+    asked(admission.id, 'more', admission.request, undefined, estimate);
     const now = clock.now();
     const more = moreOf(terms(), admission, estimate, now);
     const result = await ledger.take([more], now);

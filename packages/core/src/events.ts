@@ -5,9 +5,27 @@ import { showThrown, warn } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { BudgetAlert } from './money/alert-text.js';
-import { type AdmitRequest, type Cost, isPromise, type TokenCounts } from './request.js';
+import type { BodyEstimate } from './money/body.js';
+import type { Money } from './money/nano-dollars.js';
+import type { Outcome } from './outcome.js';
+import { type AdmitRequest, type Cost, type Estimate, isPromise, type TokenCounts, type Whom } from './request.js';
 
 export interface TollgateEvents {
+  /**
+   * Somebody asks to be admitted, or for a change of what has been. Nothing is decided yet; `admitted`, `refused` or `withdrawn`
+   * follows under the same id.
+   */
+  asked: {
+    readonly gate: string;
+    readonly id: string;
+    /** A request, what an open admission is to be turned into, or what more is to be done under it. */
+    readonly kind: 'request' | 'change' | 'more';
+    readonly request: AdmitRequest;
+    /** What the body of the request says of its tokens, where it was asked. */
+    readonly body: BodyEstimate | undefined;
+    /** What more is expected, where that is asked for. */
+    readonly more: Estimate | undefined;
+  };
   /** A request was admitted and charged. */
   admitted: {
     readonly gate: string;
@@ -61,7 +79,14 @@ export interface TollgateEvents {
   /** A share of a budget that somebody wants to know of is spent, for the first time in its period. */
   'budget.threshold': BudgetAlert;
   /** A budget was given room for the rest of its period, by `topUp` or `resetBudget`. */
-  'budget.credited': { readonly gate: string; readonly by: 'topUp' | 'resetBudget'; readonly budget: BudgetState };
+  'budget.credited': {
+    readonly gate: string;
+    readonly by: 'topUp' | 'resetBudget';
+    readonly whom: Whom;
+    /** By `topUp`, in nano-dollars. */
+    readonly amount: number | undefined;
+    readonly budget: BudgetState;
+  };
   /** An admission came to its end. */
   settled: {
     readonly gate: string;
@@ -74,6 +99,9 @@ export interface TollgateEvents {
     readonly model: string | undefined;
     /** What it used, as far as that is known. */
     readonly usage: TokenCounts | undefined;
+    /** What it cost, and that what it was for is overloaded, as far as that was told. */
+    readonly usd: Money | undefined;
+    readonly overloaded: Outcome['overloaded'];
     /** What it is charged for now; `undefined` where all was given back. */
     readonly actual: Cost | undefined;
     /** True where the response has ended and the handler has not settled; it may still do so, once. */
@@ -102,6 +130,7 @@ export interface Emitter {
 export function createEmitter(): Emitter {
   const listeners = new Map<EventName, Set<(payload: never) => unknown>>();
   const hears = {
+    asked: false,
     admitted: false,
     refused: false,
     'shadow.refused': false,

@@ -8,7 +8,7 @@ import { createChanges } from './changes.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
 import { moneyOf } from './costs.js';
 import { TollgateError } from './errors.js';
-import { createEmitter } from './events.js';
+import { createEmitter, type TollgateEvents } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { lineRefusal } from './http/line-problem.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
@@ -18,9 +18,10 @@ import { createLedger } from './ledger.js';
 import { createLine, type Line } from './line/line.js';
 import { stateOf, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
+import { estimateOf } from './money/body.js';
 import { createLearned } from './money/learned.js';
 import { endingOf, type Outcome } from './outcome.js';
-import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
+import { type AdmitRequest, type Cost, type Estimate, isPromise, type May, then, type Whom } from './request.js';
 import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { type Offer, offersOf } from './terms.js';
@@ -59,7 +60,16 @@ export function createTollgate<
   const line = checked.queue && createLine(lineDeskOf({ ...lineDesk, closed: closedError }));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
-  const desk: Desk = { terms: present, ledger, clock, charge, isRefusal, admitted, refused };
+  const desk: Desk = {
+    terms: present,
+    ledger,
+    clock,
+    asked: (...what) => emitter.hears.asked && asked(...what),
+    charge: (...how) => charge(count++, ...how),
+    isRefusal,
+    admitted,
+    refused,
+  };
   const amendments = createAmendments(desk);
   const { extend } = amendments;
   const books: Books = {
@@ -76,11 +86,27 @@ export function createTollgate<
     signal?.throwIfAborted();
     const now = clock.now();
     const offers = offersOf(present(), request, body, now);
-    return extending
-      ? amendments.amend(extending as GateAdmission, request, offers, signal)
-      : line === undefined
-        ? charge(request, offers, now, signal, layers)
-        : enter(line, request, offers, signal);
+    if (extending) return amendments.amend(extending as GateAdmission, request, offers, signal, body);
+    const sequence = count++;
+    if (emitter.hears.asked) asked(idOf(sequence), 'request', request, body);
+    return line === undefined
+      ? charge(sequence, request, offers, now, signal, layers)
+      : enter(line, sequence, request, offers, signal);
+  }
+
+  function idOf(sequence: number): string {
+    return idPrefix + sequence.toString(36);
+  }
+
+  function asked(
+    id: string,
+    kind: TollgateEvents['asked']['kind'],
+    request: AdmitRequest,
+    body?: unknown,
+    more?: Estimate,
+  ): void {
+    const said = present().countsTokens && body !== undefined ? estimateOf(body) : undefined;
+    emitter.emit('asked', { gate: name, id, kind, request, body: said, more });
   }
 
   function assertOpen(): void {
@@ -94,12 +120,12 @@ export function createTollgate<
   /** Charges a request when its turn has come. */
   function enter(
     line: Line<Offer>,
+    sequence: number,
     request: AdmitRequest,
     offers: readonly Offer[],
     signal: AbortSignal | undefined,
   ): May<Decision> {
-    const sequence = count++;
-    const id = idPrefix + sequence.toString(36);
+    const id = idOf(sequence);
     const entrant = new LineRequest(present, request, offers, signal, { emitter, gate: name, id });
     return then(line.enter(entrant), (passed) =>
       'why' in passed
@@ -109,13 +135,13 @@ export function createTollgate<
   }
 
   function charge(
+    sequence: number,
     request: AdmitRequest,
     offers: readonly Offer[],
     now: number,
     signal: AbortSignal | undefined,
     tells?: boolean,
   ): May<Decision> {
-    const sequence = count++;
     const result = ledger.take(offers, now, tells);
     return isPromise(result)
       ? result.then((result) => charged(result, sequence, request, offers, signal))
@@ -130,7 +156,7 @@ export function createTollgate<
     signal: AbortSignal | undefined,
     waitedMs = 0,
   ): Decision {
-    if (isRefusal(result)) return refused(idPrefix + sequence.toString(36), request, result?.refused);
+    if (isRefusal(result)) return refused(idOf(sequence), request, result?.refused);
     const offer = offers[result?.taken ?? 0];
     const receipt = result?.receipt ?? NO_RECEIPT;
     return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal, waitedMs), result);
@@ -178,7 +204,7 @@ export function createTollgate<
 
   function settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void {
     const { request, offer, receipt, hasBeenExtended } = admission;
-    const { outcome = 'succeeded', usage, model = admission.model } = end;
+    const { outcome = 'succeeded', usage, usd, overloaded, model = admission.model } = end;
     if (line !== undefined || present().plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
     // Extensions come on top of what is learned.
     if (usage && actual && model !== undefined && !provisional && !hasBeenExtended) {
@@ -187,7 +213,8 @@ export function createTollgate<
     if (!emitter.hears.settled) return;
     const { id } = admission;
     const { cost } = offer.quote;
-    emitter.emit('settled', { gate: name, id, request, outcome, model, cost, usage, actual, provisional });
+    const told = { outcome, model, usage, usd, overloaded };
+    emitter.emit('settled', { gate: name, id, request, cost, ...told, actual, provisional });
   }
 
   function updated(change: TollgateChange, isNews: boolean): void {
@@ -205,7 +232,8 @@ export function createTollgate<
     assertOpen();
     const state = await changes.giveBudgetRoom(budget, whom, room);
     line?.stir();
-    emitter.emit('budget.credited', { gate: name, by, budget: state });
+    const amount = room === 'all used' ? undefined : room;
+    emitter.emit('budget.credited', { gate: name, by, whom, amount, budget: state });
     return state;
   }
 

@@ -77,6 +77,7 @@ interface Tally {
  * are listed. What holds itself counts once, a stream nothing.
  */
 export function estimateOf(body: unknown): BodyEstimate {
+  if (body instanceof EstimatedBody) return body;
   const tally: Tally = { content: 0, framing: 0, charactersLeft: MAX_CHARACTERS, maxOutput: undefined, choices: 1 };
   if (typeof body === 'string') tally.content += weigh(tally, body);
   else if (ArrayBuffer.isView(body)) addBytes(tally, body);
@@ -85,6 +86,17 @@ export function estimateOf(body: unknown): BodyEstimate {
     inputTokens: wholeTokens(tally.content > 0 ? tally.content + tally.framing : 0),
     maxOutputTokens: tally.maxOutput === undefined ? undefined : wholeTokens(tally.maxOutput * tally.choices),
   };
+}
+
+/** A body of which no more is kept than what it says: {@link estimateOf} gives that back. */
+export class EstimatedBody implements BodyEstimate {
+  readonly inputTokens: number;
+  readonly maxOutputTokens: number | undefined;
+
+  constructor({ inputTokens, maxOutputTokens }: BodyEstimate) {
+    this.inputTokens = inputTokens;
+    this.maxOutputTokens = maxOutputTokens;
+  }
 }
 
 /** Depth-first with a stack of its own, so that depth costs no more than breadth. */
