@@ -2,20 +2,8 @@
 import fc from 'fast-check';
 import type { Booking } from '../../packages/core/src/meters/booking.js';
 import * as bucket from '../../packages/core/src/meters/bucket.js';
-import {
-  book,
-  type Charge,
-  drained,
-  fits,
-  lengthen,
-  NO_ROOM,
-  type Rule,
-  settle,
-  type Usage,
-  usage,
-  used,
-  width,
-} from '../../packages/core/src/meters/meter.js';
+import { type Charge, fits, type Rule, type Usage } from '../../packages/core/src/meters/meter.js';
+import { book, drained, lengthen, NO_ROOM, settle, usage, used, width } from '../../packages/core/src/meters/rules.js';
 import * as window from '../../packages/core/src/meters/window.js';
 import { check } from '../helpers/oracle-log.js';
 

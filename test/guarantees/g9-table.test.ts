@@ -1,5 +1,6 @@
 /** G9, in the table that keeps the records of one scope: how many keys, slots and values there are. */
-import { book, type Charge, type Meter, NO_ROOM, type Who } from '../../packages/core/src/meters/meter.js';
+import type { Charge, Meter, Who } from '../../packages/core/src/meters/meter.js';
+import { book, NO_ROOM } from '../../packages/core/src/meters/rules.js';
 import { windowRule } from '../../packages/core/src/meters/window.js';
 import { chunkOf, createRecords, isLong, NONE, startOf } from '../../packages/core/src/store/memory/records.js';
 import { columnOf, createTable, find, insert, move, type Table } from '../../packages/core/src/store/memory/table.js';

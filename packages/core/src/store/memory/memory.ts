@@ -2,19 +2,15 @@
 import { warnOnce } from '../../errors.js';
 import {
   type Bill,
-  book,
   type Charge,
   fits,
   keyIn,
-  NO_ROOM,
   needsNoRoom,
   type Scope,
-  settle,
   type Usage,
-  usage,
-  used,
   type Who,
 } from '../../meters/meter.js';
+import { book, NO_ROOM, settle, usage, used } from '../../meters/rules.js';
 import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from '../store.js';
 import { createRecords, NONE } from './records.js';

@@ -3,7 +3,8 @@
  * new key looks at {@link SWEEP} old ones and forgets those that have drained. At `maxKeys` new keys share one record, the
  * overflow, and go on doing so until it has drained, lest a key get a second helping in a record of its own.
  */
-import { type Charge, drained, lengthen, type Meter, type Rule, type Who, width } from '../../meters/meter.js';
+import type { Charge, Meter, Rule, Who } from '../../meters/meter.js';
+import { drained, lengthen, width } from '../../meters/rules.js';
 import {
   chunkOf,
   idsAt,

@@ -1,5 +1,6 @@
 /** Meters with their rules, as columns of layouts: batch.lua says how they are written. */
-import { type Charge, type Rule, width } from '../../meters/meter.js';
+import type { Charge, Rule } from '../../meters/meter.js';
+import { width } from '../../meters/rules.js';
 
 const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4 };
 

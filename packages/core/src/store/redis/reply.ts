@@ -1,5 +1,6 @@
 /** What came of operations, as batch.lua answers it. */
-import { type Charge, keyIn, type Usage, usage, type Who, width } from '../../meters/meter.js';
+import { type Charge, keyIn, type Usage, type Who } from '../../meters/meter.js';
+import { usage, width } from '../../meters/rules.js';
 import type { Alternative, NotTaken, Taken } from '../store.js';
 import type { Operation, Peek, RedisEntry, Settle, Take } from './operation.js';
 import type { Run } from './runs.js';
