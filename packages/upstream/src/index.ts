@@ -1,5 +1,8 @@
+export type { UpstreamEventName, UpstreamEvents, WayTaken } from './events.js';
 export type { Call, CallRefusal, StreamReader, Usage, WireFormat } from './formats/format.js';
 export type { KeyOptions, SecretSource } from './keys/key.js';
+export type { UpstreamOptions } from './options.js';
+export type { Behalf } from './payer.js';
 export type {
   Answer,
   Failure,
@@ -9,3 +12,5 @@ export type {
   Provider,
   Reading,
 } from './providers/provider.js';
+export { createUpstream, type Upstream } from './upstream.js';
+export type { StandIn } from './ways.js';

@@ -1,0 +1,43 @@
+/** What it means that a fetch failed: whether anything has reached the provider, and how to tell of it. */
+
+export interface Unanswered {
+  /** Nothing has reached the provider, so nothing will be billed. */
+  readonly neverSent: boolean;
+  readonly timedOut: boolean;
+  /** Such as `connect ECONNREFUSED 127.0.0.1:443`. */
+  readonly why: string;
+}
+
+/** What fails before the request is written: names that aren't found, hosts that can't be reached or trusted. */
+const BEFORE =
+  /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.+|ERR_SSL_.+|CERT_.+|.*_CERT.*|UNABLE_TO_.+|HOSTNAME_MISMATCH)$/;
+const TIME_OUTS = /^(UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/;
+
+/** @param error what a fetch rejected with */
+export function readUnanswered(error: unknown): Unanswered {
+  const causes = causesOf(error);
+  const codes = causes.map(({ code }) => String(code ?? ''));
+  const last = causes.at(-1);
+  return {
+    neverSent: codes.some((code) => BEFORE.test(code)),
+    timedOut: codes.some((code) => TIME_OUTS.test(code)) || causes.some(({ name }) => name === 'TimeoutError'),
+    why: String(last?.message || last?.code || last?.name || 'no answer'),
+  };
+}
+
+interface Cause {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly message?: unknown;
+}
+
+/** The error, its cause, the cause of that … Where several hosts were tried, by the first of them. */
+function causesOf(error: unknown): readonly Cause[] {
+  const causes: Cause[] = [];
+  for (let at = error; typeof at === 'object' && at !== null && causes.length < 10; ) {
+    causes.push(at);
+    const { cause, errors } = at as { cause?: unknown; errors?: readonly unknown[] };
+    at = cause ?? errors?.[0];
+  }
+  return causes;
+}

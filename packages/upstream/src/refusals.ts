@@ -1,0 +1,74 @@
+/** Answers of our own to calls that none of the provider's can be had for: in the shape of its errors, for its SDK to show. */
+import type { Refusal } from '@tollgate/core';
+import type { Failed } from './attempt.js';
+import type { WireFormat } from './formats/format.js';
+import type { Asked } from './request.js';
+
+export interface OwnRefusal {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  /** Stands in the header `tollgate-refused`, by which an app tells our refusals from the provider's. */
+  readonly reason: Refusal['reason'] | 'no-admission' | 'unknown-provider' | 'no-key' | 'unanswered';
+  /** `undefined`: nobody knows. */
+  readonly retryAfterMs?: number | undefined;
+  /** An SDK may ask again by itself. */
+  readonly canRetry: boolean;
+}
+
+/** SDKs sleep for as long as they are told, and some can't be woken. */
+const LONGEST_RETRY_MS = 60_000;
+
+/**
+ * As a response rather than an error that is thrown, which SDKs take for a failed connection and try again.
+ *
+ * @param format of the provider that was asked; `undefined` where there is none
+ */
+export function refusalResponse(refusal: OwnRefusal, format?: WireFormat): Response {
+  const { status, title, detail, reason, retryAfterMs = 0, canRetry } = refusal;
+  const headers = new Headers({ 'content-type': 'application/json', 'tollgate-refused': reason });
+  if (retryAfterMs > 0 && retryAfterMs <= LONGEST_RETRY_MS) {
+    headers.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
+  }
+  if (!canRetry || retryAfterMs > LONGEST_RETRY_MS) headers.set('x-should-retry', 'false');
+  const body = format?.refusal({ status, title, detail }) ?? { error: { type: title, message: detail } };
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+/** What a gate refused. Who has waited for as long as it may, or whom waiting doesn't help, is not to ask again by itself. */
+export function fromGate({ reason, status, title, detail, retryAfterMs }: Refusal): OwnRefusal {
+  const canRetry = reason !== 'waited-too-long' && reason !== 'budget' && retryAfterMs !== undefined;
+  return { reason, status, title, detail, retryAfterMs, canRetry };
+}
+
+/**
+ * Where no way is left, or none is open: what the provider said last, if it did. An SDK that sent the call again would
+ * multiply what was sent, once that is more than one.
+ *
+ * @param refusal why it went no further
+ */
+export function inVain({ provider: { format } }: Asked, failures: readonly Failed[], refusal: OwnRefusal): Response {
+  const last = failures.at(-1);
+  if (last === undefined) return refusalResponse(refusal, format);
+  const isFinal = failures.length > 1 || isTerminal(last);
+  const said = failures.findLast(({ said }) => said !== undefined)?.said;
+  if (said !== undefined) return isFinal ? final(said) : said;
+  return refusalResponse({ ...noAnswer(last), canRetry: !isFinal }, format);
+}
+
+/** The same answer to a call that was sent more than once: an SDK that sent it again would multiply that. */
+export function final({ status, statusText, headers, body }: Response): Response {
+  const more = new Headers(headers);
+  more.set('x-should-retry', 'false');
+  return new Response(body, { status, statusText, headers: more });
+}
+
+function isTerminal({ failure }: Failed): boolean {
+  return failure !== 'throttled' && failure !== 'overloaded' && failure !== 'broken' && failure !== 'unanswered';
+}
+
+function noAnswer({ failure, why, timedOut }: Failed): Omit<OwnRefusal, 'canRetry'> {
+  if (failure === 'no secret') return { status: 503, reason: 'no-key', title: 'No key', detail: `${why}.` };
+  const [status, title] = timedOut ? [504, 'Gateway Timeout'] : [502, 'Bad Gateway'];
+  return { status, reason: 'unanswered', title, detail: `The provider has not answered: ${why}.` };
+}

@@ -1,0 +1,49 @@
+/** How a call is put on the wire for one of its ways. */
+import type { Asked, UpstreamRequest } from './request.js';
+import type { CallWay } from './way.js';
+
+/** What holds a key in one API or another: none of it goes to another provider. */
+const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'cookie'];
+/** Whose account it is for: likewise. */
+const ACCOUNTS = ['openai-organization', 'openai-project'];
+
+/** What goes on the wire. */
+export interface Message {
+  readonly url: URL;
+  readonly headers: Headers;
+  readonly body: UpstreamRequest['body'];
+}
+
+/** @param secret the way's key */
+export function messageOf({ request, provider, path, call }: Asked, way: CallWay, secret: string): Message {
+  const { format } = provider;
+  const headers = new Headers(request.headers);
+  headers.delete('content-length');
+  headers.delete('host');
+  if (way.provider !== provider) for (const name of [...CREDENTIALS, ...ACCOUNTS]) headers.delete(name);
+  const isOwn = call === undefined || way.model === undefined || way.model === call.model;
+  const served = isOwn ? { path, body: request.json } : format.withModel(path, request.json, way.model);
+  const json = call === undefined ? request.json : way.provider.format.askingForUsage(call, served.body);
+  const url = new URL(way.provider.baseUrl.replace(/\/+$/, '') + served.path + request.url.search);
+  way.provider.authorize(headers, secret, url);
+  return { url, headers, body: json === request.json ? request.body : JSON.stringify(json) };
+}
+
+/** Sends it. No redirect is followed: it would take the key along. */
+export function send(
+  fetch: typeof globalThis.fetch,
+  { method, others }: UpstreamRequest,
+  { url, headers, body }: Message,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  const stream = body instanceof ReadableStream ? { duplex: 'half' as const } : {};
+  return fetch(url, {
+    ...others,
+    ...stream,
+    method,
+    headers,
+    body: body ?? null,
+    redirect: 'manual',
+    signal: signal ?? null,
+  });
+}

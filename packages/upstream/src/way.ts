@@ -1,0 +1,20 @@
+import type { WayTaken } from './events.js';
+import type { KeyOptions } from './keys/key.js';
+import type { Provider } from './providers/provider.js';
+
+/** One way to have a call answered. */
+export interface CallWay {
+  /** Tells it from a call's other ways. */
+  readonly name: string;
+  readonly provider: Provider;
+  readonly key: KeyOptions;
+  /** As this provider names it; `undefined` for what costs no tokens. */
+  readonly model: string | undefined;
+  /** What the model is counted by. */
+  readonly family: string;
+}
+
+/** As events tell of it. */
+export function takenOf({ provider, key, model }: CallWay): WayTaken {
+  return { provider: provider.name, key: key.name, model };
+}
