@@ -1,3 +1,6 @@
+// The Vercel AI SDK ships ESM alone, which Jest can't load before Node 24.9: it is compiled as our own sources are.
+const ESM_ONLY = '/node_modules/(ai|@ai-sdk|@workflow|zod)/';
+
 /** Tests run against the sources; `test/e2e` runs against what `pnpm build` made. */
 export default {
   testEnvironment: 'node',
@@ -9,8 +12,10 @@ export default {
   workerIdleMemoryLimit: '1GB',
   // What hangs is told of all the same, and a busy machine gets its time.
   testTimeout: 30_000,
+  transformIgnorePatterns: [`^(?!.*${ESM_ONLY}).*/node_modules/`],
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' } }],
+    [`${ESM_ONLY}.+\\.js$`]: ['@swc/jest', { jsc: { target: 'es2023' }, module: { type: 'commonjs' } }],
     '\\.lua$': '<rootDir>/test/helpers/lua-transform.cjs',
   },
   moduleNameMapper: {
