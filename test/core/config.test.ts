@@ -45,7 +45,7 @@ test('eleven mistakes are told of at once, each with its path, the value and wha
   limits[1].by: got a list; expected a dimension such as 'user', or a list of different ones such as ['user', 'feature']
   limits[1].window: got '1 minute'; expected a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'
   limits[2].capacity.pro: got '5x'; expected a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity
-  limits[4]: got an object; expected what slidingWindow({ … }), tokenBucket({ … }), concurrency({ … }) or flexible(…) returns
+  limits[4]: got an object; expected what slidingWindow({ … }), tokenBucket({ … }), concurrency({ … }), headroom({ … }) or flexible(…) returns
   features: got 'chat'; expected a list of names
   budget: got a value that is not shown; expected no such field
   limits[2].name: got 'user'; expected a name of its own: limits[1] has this one

@@ -75,6 +75,7 @@ export function naiveStore() {
       return sum(account.items.filter(({ period }) => period === latest));
     }
     if (rule.kind === 'slots') return sum(account.items.filter((item) => isLeased(item, rule, now)));
+    if (rule.kind === 'headroom') throw new Error('headroom has an oracle of its own');
     return sum(account.items.filter(({ time }) => time >= countedFrom(rule, now)));
   }
 

@@ -3,6 +3,7 @@ import { TollgateError } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { Bill, Who } from './meters/meter.js';
+import type { Observation } from './observing.js';
 import { actualCosts, actualOf, checkOutcome, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
 import type { Receipt } from './store/store.js';
@@ -15,6 +16,8 @@ export interface Admission {
   readonly request: Readonly<AdmitRequest>;
   /** The model to use: the one asked for, or a cheaper one of its ladder. */
   readonly model: string | undefined;
+  /** The name of the way to use, of those that the request offered; `undefined` where it offered none. */
+  readonly way: string | undefined;
   /** A cheaper model than the one asked for is to be used. */
   readonly degraded: boolean;
   /** Milliseconds that the request waited in the line before it was charged; 0 if it didn't. */
@@ -34,6 +37,15 @@ export interface Admission {
    *   that is none, `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price
    */
   extend(estimate: Estimate): Promise<Decision>;
+  /**
+   * Takes in what the answer to this admission said of what is left, such as a provider's headers: it corrects the limits
+   * that are `headroom`, for all that count there. They are taken to have counted all that was charged up to this admission,
+   * but not what was charged since. Whatever leaves less room holds at once, what leaves more step by step. Also once it is
+   * settled. Where the store fails it is lost.
+   *
+   * @throws TollgateError `TOLLGATE_OBSERVATION_INVALID` for a reading that is none, and for a layer that is no headroom
+   */
+  observe(readings: readonly Observation[]): May<void>;
   /** Aborts `signal`: whoever asked has gone. The admission is still to be settled. */
   abort(reason?: unknown): void;
   /** Leaves settling to you alone: work goes on after the response. */
@@ -69,6 +81,7 @@ export interface Books {
   layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]>;
   /** Calls `task` when the first lease in the receipt has ended. Returns what cancels that. */
   atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
+  observe(admission: GateAdmission, readings: readonly Observation[]): May<void>;
   settle(receipt: Receipt, actual: readonly number[]): May<void>;
   settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
 }
@@ -126,8 +139,12 @@ export class GateAdmission implements Admission {
     return this.offer.model;
   }
 
+  get way(): string | undefined {
+    return this.offer.way;
+  }
+
   get degraded(): boolean {
-    return this.offer.model !== this.request.model;
+    return this.offer.model !== this.offer.request.model;
   }
 
   get estimate(): Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'> {
@@ -161,6 +178,10 @@ export class GateAdmission implements Admission {
 
   extend(estimate: Estimate): Promise<Decision> {
     return this.books.extend(this, estimate);
+  }
+
+  observe(readings: readonly Observation[]): May<void> {
+    return this.books.observe(this, readings);
   }
 
   get isOpen(): boolean {

@@ -7,7 +7,7 @@ import type { Limiter } from './meters/outside.js';
 import type { Per } from './meters/periods.js';
 import type { Money } from './money/nano-dollars.js';
 import type { DatedPrice, ModelPrice, PriceTable } from './money/prices.js';
-import type { Dimension, Subject, TokenCounts } from './request.js';
+import type { Dimension, Subject, TokenCounts, Whom } from './request.js';
 import type { Store } from './store/store.js';
 import type { Count, Duration, Rate } from './units.js';
 
@@ -34,7 +34,7 @@ interface LayerOptions<Name extends string> {
   mode?: 'enforce' | 'shadow';
   /**
    * What becomes of a request that does not fit now: it is refused, or waits in the line, for which there has to be a
-   * `queue`. `wait` of concurrency limits where there is one, else `refuse`, unless given.
+   * `queue`. `wait` of concurrency limits and headroom where there is one, else `refuse`, unless given.
    */
   whenFull?: 'refuse' | 'wait';
 }
@@ -81,6 +81,19 @@ export interface ConcurrencyOptions<Name extends string = string> extends RateOp
   lease?: Duration;
 }
 
+export interface HeadroomOptions<Name extends string = string> extends RateOptions<Name> {
+  /** `requests` unless given. */
+  unit?: Exclude<Unit, 'permits' | 'usd' | 'slots'>;
+  /** The window of the limit, from 10 ms to 366 days. */
+  window: Duration;
+  /**
+   * What is allowed in a window: one value, or by a function of the subject, provider and model, of the way where there are
+   * ways. Where that returns `undefined` nothing is counted, such as while the limit isn't known; `Infinity` counts without
+   * limiting, and can be shut.
+   */
+  limit: Count | ((whom: Whom) => number | undefined);
+}
+
 export interface SlidingWindow<Name extends string = string> extends SlidingWindowOptions<Name> {
   readonly kind: 'slidingWindow';
 }
@@ -108,10 +121,15 @@ export interface FlexibleLimit<Name extends string = string> extends FlexibleOpt
   readonly limiter: Limiter;
 }
 
+export interface Headroom<Name extends string = string> extends HeadroomOptions<Name> {
+  readonly kind: 'headroom';
+}
+
 export type Limit<Name extends string = string> =
   | SlidingWindow<Name>
   | TokenBucket<Name>
   | ConcurrencyLimit<Name>
+  | Headroom<Name>
   | FlexibleLimit<Name>;
 
 export interface BudgetOptions<Name extends string = string> extends LayerOptions<Name> {
@@ -160,6 +178,15 @@ export function tokenBucket<const Name extends string>(options: TokenBucketOptio
  */
 export function concurrency<const Name extends string>(options: ConcurrencyOptions<Name>): ConcurrencyLimit<Name> {
   return { ...options, kind: 'concurrency' };
+}
+
+/**
+ * What somebody else, such as an LLM provider, has left for us: `limit` at once, and as much again per window. It follows
+ * what they say with their answers (`admission.observe`), and is no limit of yours: it keeps you below theirs. Waits where
+ * there is a `queue`, unless given otherwise.
+ */
+export function headroom<const Name extends string>(options: HeadroomOptions<Name>): Headroom<Name> {
+  return { ...options, kind: 'headroom' };
 }
 
 /**

@@ -33,6 +33,8 @@ export interface TollgateEvents {
     readonly request: AdmitRequest;
     /** The model that serves it. */
     readonly model: string | undefined;
+    /** The name of the way that serves it; `undefined` where it offered none. */
+    readonly way: string | undefined;
     /** What it costs as a whole. */
     readonly cost: Cost;
     /** True where an earlier admission with this id was extended or changed, rather than a new one made. */

@@ -5,7 +5,7 @@
 import type { Plan } from './meters/charges.js';
 import { type Bill, type Charge, needsNoRoom, type Rule, type Usage, type Who } from './meters/meter.js';
 import { memoryStore } from './store/memory/memory.js';
-import type { Alternative, Entry, NotTaken, Receipt, Taken } from './store/store.js';
+import type { Alternative, Entry, NotTaken, Receipt, Seen, Taken } from './store/store.js';
 
 export interface Fallback {
   /**
@@ -26,6 +26,8 @@ export interface Fallback {
   /** True for what was charged here, and is nothing that the store knows of. */
   has(entry: Entry): boolean;
   settle(receipt: Receipt, actual: readonly number[], now: number, goesOn: boolean): void;
+  /** Corrects what is counted here: by a share of what was seen. True where that has left more room. */
+  observe(seen: readonly Seen[], shares: number, now: number): boolean;
 }
 
 /** Bills as they are here, or `undefined` where a limit is closed; for so many shares. */
@@ -54,6 +56,16 @@ export function createFallback(): Fallback {
   return {
     has: (entry) => charged.has(entry),
     settle: (receipt, actual, now, goesOn) => void memory.settle(receipt, actual, now, goesOn),
+    observe(seen, shares, now) {
+      const here = seen.map(({ entry, ...one }) => ({
+        ...one,
+        entry: entry && charged.has(entry) ? entry : undefined,
+        rule: shareOf(one.rule, shares),
+        used: one.used && one.used / shares,
+        limit: one.limit / shares,
+      }));
+      return memory.observe?.(here, now) as boolean;
+    },
     take(alternatives, plan, shares, now, tells) {
       const locals = alternatives.map(({ bills }) => localBills(bills, plan, shares));
       const judged = alternatives.flatMap(({ name, who }, i) => {
@@ -107,8 +119,8 @@ function localCharge(charge: Charge, { layerOf }: Plan, shares: number): Charge 
   };
 }
 
-function shareOf(rule: Rule, shares: number): Rule {
-  return rule.kind === 'bucket' ? { kind: 'bucket', perMs: rule.perMs / shares } : rule;
+function shareOf<R extends Rule>(rule: R, shares: number): R {
+  return rule.kind === 'bucket' || rule.kind === 'headroom' ? { ...rule, perMs: rule.perMs / shares } : rule;
 }
 
 function isCharge(charge: Charge | 'closed' | undefined): charge is Charge {

@@ -39,6 +39,8 @@ export interface Explanation {
   readonly admitted: boolean;
   /** The model that would serve it. */
   readonly model: string | undefined;
+  /** The name of the way that would serve it; `undefined` where it offers none. */
+  readonly way: string | undefined;
   /** Every limit and budget that the request would meet. */
   readonly layers: readonly LayerState[];
   /** `undefined` where it would be admitted, or wait. */

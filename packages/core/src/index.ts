@@ -11,6 +11,9 @@ export {
   concurrency,
   DEFAULT_TIERS,
   type DefaultTier,
+  type Headroom,
+  type HeadroomOptions,
+  headroom,
   type Limit,
   type PerPlan,
   type SlidingWindow,
@@ -40,6 +43,7 @@ export type { BudgetAlert } from './money/alert-text.js';
 export type { EstimateState } from './money/learned.js';
 export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';
 export type { DatedPrice, ModelPrice, Prices, PriceTable } from './money/prices.js';
+export type { Observation } from './observing.js';
 export type { Outcome } from './outcome.js';
 export type {
   AdmitRequest,
@@ -51,9 +55,10 @@ export type {
   RequestFacts,
   Subject,
   TokenCounts,
+  Way,
   Whom,
 } from './request.js';
 export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
-export type { Alternative, Entry, NotTaken, Receipt, Shared, Store, Taken, TakeRequest } from './store/store.js';
+export type { Alternative, Entry, NotTaken, Receipt, Seen, Shared, Store, Taken, TakeRequest } from './store/store.js';
 export { createTollgate } from './tollgate.js';
 export type { Count, Duration, Rate } from './units.js';

@@ -115,11 +115,13 @@ function explanation(
   const layers = refusal?.layers ?? statesOf(usages[first]);
   if (outlook !== undefined) {
     const waits = { position: outlook.position, expectedWaitMs: outlook.expectedMs };
-    return { admitted: false, model: undefined, layers, refusal: undefined, waits };
+    return { admitted: false, model: undefined, way: undefined, layers, refusal: undefined, waits };
   }
-  const model = refusal === undefined ? offers[first].model : undefined;
-  return { admitted: refusal === undefined, model, layers, refusal, waits: undefined };
+  const { model, way } = refusal === undefined ? offers[first] : NO_OFFER;
+  return { admitted: refusal === undefined, model, way, layers, refusal, waits: undefined };
 }
+
+const NO_OFFER = { model: undefined, way: undefined };
 
 /** True where no meter is a reason to refuse. */
 export function isFitting(usages: readonly Usage[]): boolean {

@@ -9,7 +9,7 @@ import { createSlotsInUse } from './in-use.js';
 import type { Plan } from './meters/charges.js';
 import type { Bill, Ending, Usage, Who } from './meters/meter.js';
 import { isPromise, type May, then, together } from './request.js';
-import type { Alternative, NotTaken, Receipt, Store, Taken } from './store/store.js';
+import type { Alternative, NotTaken, Receipt, Seen, Store, Taken } from './store/store.js';
 import { createUnsettled, type Settling } from './unsettled.js';
 
 export interface Ledger {
@@ -35,6 +35,11 @@ export interface Ledger {
   ended(receipt: Receipt, ending: Ending): void;
   /** Gives back what was charged for nothing, likewise. */
   giveBack(receipt: Receipt): May<void>;
+  /**
+   * Corrects meters by what was seen of them. True where that has left more room. Where the store can't be asked it is lost:
+   * the next answers tell anew.
+   */
+  observe(seen: readonly Seen[]): May<boolean>;
   /** What the meters would say to these bills. Fails as the store does. */
   peek(who: Who, bills: readonly Bill[]): May<readonly Usage[]>;
   /** The same; `undefined` if that failed, which is told. */
@@ -165,6 +170,11 @@ export function createLedger(
     return result;
   }
 
+  function notObserved(error: unknown): boolean {
+    failed(error);
+    return false;
+  }
+
   const ledger: Ledger = {
     peek: (who, bills) => store.peek(who, bills, clock.now()),
     take(alternatives, now, tells = false, score) {
@@ -192,6 +202,17 @@ export function createLedger(
     giveBack(receipt) {
       const nothing = receipt.map(() => 0);
       return then(ledger.settle(receipt, nothing), () => ledger.ended(receipt, NOTHING_OF_THE_LOAD));
+    },
+    observe(seen) {
+      const now = clock.now();
+      if (breaker.isOpen) return fallback?.observe(seen, shares(), now) ?? false;
+      const own = seen.map((one) => (one.entry && fallback?.has(one.entry) ? { ...one, entry: undefined } : one));
+      try {
+        const observed = store.observe?.(own, now) ?? false;
+        return isPromise(observed) ? observed.then(undefined, notObserved) : observed;
+      } catch (error) {
+        return notObserved(error);
+      }
     },
     tryPeek(who, bills) {
       if (breaker.isOpen) return fallback?.peek(who, bills, plan(), shares(), clock.now());

@@ -28,6 +28,16 @@ export interface RequestFacts {
   provider?: string | undefined;
 }
 
+/**
+ * One way to serve a request, such as a provider with one of its keys. What it says goes before what the request says, in
+ * what the request costs and whom it is charged to; of the subject field by field.
+ */
+export interface Way extends RequestFacts {
+  /** Tells it from the other ways of a request. */
+  name: string;
+  subject?: Subject | undefined;
+}
+
 /** What a limit can be counted by. */
 export type Dimension = Exclude<keyof Subject, 'floor' | 'degrade'> | keyof RequestFacts;
 
@@ -97,6 +107,11 @@ export interface AdmitRequest<
   floor?: Model | undefined;
   /** `false`: the model asked for or none. */
   degrade?: boolean | undefined;
+  /**
+   * Ways to serve it, best first, in place of a ladder: the first of which everything fits is taken, and the admission names
+   * it. Shares in the line go by the request's own subject.
+   */
+  ways?: readonly Way[] | undefined;
   /** Tokens it will use, as well as is known; settling puts the actual number in its place. */
   estimate?: TokenCounts | undefined;
   /** What it is expected to cost in dollars, where you know better than the price of its tokens. */

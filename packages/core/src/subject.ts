@@ -5,7 +5,7 @@ import { isRecord } from './schema.js';
 export const A_SUBJECT = "an object such as { user: 'u1' }, or undefined for somebody unknown";
 
 /** Of anything else the engine would read nothing, and count everybody as nobody. */
-export function checkSubject(subject: unknown): void {
+export function checkSubject(subject: unknown, field = 'subject'): void {
   if (subject === undefined || isRecord(subject)) return;
-  throw wrongValue('TOLLGATE_REQUEST_INVALID', 'subject', subject, A_SUBJECT);
+  throw wrongValue('TOLLGATE_REQUEST_INVALID', field, subject, A_SUBJECT);
 }

@@ -13,9 +13,13 @@ import type { AdmitRequest, Cost, Estimate, Subject } from './request.js';
 import type { Alternative } from './store/store.js';
 import { isComplete } from './token-counts.js';
 import type { CheckedConfig } from './validate.js';
+import { servedBy } from './ways.js';
 
 /** One way to serve a request, and what it costs that way. */
 export interface Offer extends Alternative {
+  /** What is asked for: with what its way says, where it is one of several. */
+  readonly request: AdmitRequest;
+  readonly way: string | undefined;
   readonly model: string | undefined;
   readonly rung: Rung;
   readonly quote: Quote;
@@ -50,11 +54,17 @@ export function termsOf(checked: CheckedConfig, learned: Learned, previous?: Ter
 
 /** The ways to serve a request, best first. */
 export function offersOf(terms: Terms, request: AdmitRequest, body: unknown, now: number): readonly Offer[] {
-  const rungs = rungsOf(terms.ladders, request);
+  const served = request?.ways === undefined ? undefined : servedBy(terms.ladders, request, request.ways);
+  const rungs = served === undefined ? rungsOf(terms.ladders, request) : NO_RUNGS;
   const said = terms.countsTokens && !isComplete(request.estimate) && body !== undefined ? estimateOf(body) : undefined;
   if (rungs.length === 1) return [offerOf(terms, request, rungs[0], said, now)];
-  return rungs.map((rung) => offerOf(terms, request, rung, said, now));
+  if (served === undefined) return rungs.map((rung) => offerOf(terms, request, rung, said, now));
+  return served.map(({ way, request }, index) => {
+    return offerOf(terms, request, { model: request.model, index, last: true }, said, now, way);
+  });
 }
+
+const NO_RUNGS: readonly Rung[] = [];
 
 function offerOf(
   { plan, costing, quoteFor }: Terms,
@@ -62,13 +72,16 @@ function offerOf(
   rung: Rung,
   said: BodyEstimate | undefined,
   now: number,
+  way?: string,
 ): Offer {
   const { model } = rung;
   const quote = quoteFor(request, model, said, now);
   const { cost } = quote;
   const who = whoOf(plan, request.subject ?? NO_SUBJECT, request, model);
   return {
-    name: model ?? 'only',
+    name: way ?? model ?? 'only',
+    request,
+    way,
     model,
     rung,
     quote,
@@ -85,23 +98,19 @@ function billsBy(plan: Plan, who: Who, request: AdmitRequest, rung: Rung, cost: 
 }
 
 /** The same ways at the same quotes, with what they are charged by the limits as they are now. */
-export function renewed(
-  { plan }: Terms,
-  request: AdmitRequest,
-  offers: readonly Offer[],
-  now: number,
-): readonly Offer[] {
+export function renewed({ plan }: Terms, offers: readonly Offer[], now: number): readonly Offer[] {
   return offers.map((offer) => {
-    const { who, rung, quote } = offer;
+    const { request, who, rung, quote } = offer;
     const bills = billsBy(plan, who, request, rung, quote.cost, now);
     return bills === offer.bills ? offer : { ...offer, bills };
   });
 }
 
 /** More of what an admission has: by the same model, which may use budgets as a whole. */
-export function moreOf({ plan }: Terms, { request, offer }: GateAdmission, estimate: Estimate, now: number): Offer {
+export function moreOf({ plan }: Terms, { offer }: GateAdmission, estimate: Estimate, now: number): Offer {
+  const { request, model } = offer;
   const quote = quoteMore(offer, estimate);
-  const rung = { model: offer.model, index: 0, last: true };
+  const rung = { model, index: 0, last: true };
   const subject = request.subject ?? NO_SUBJECT;
   const bills = billsOf(plan, offer.who, { request, subject, rung, cost: quote.cost, now });
   return { ...offer, quote, bills: bills.flatMap(withoutZeros) };

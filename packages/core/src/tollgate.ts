@@ -20,6 +20,7 @@ import { stateOf, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
 import { estimateOf } from './money/body.js';
 import { createLearned } from './money/learned.js';
+import { type Observation, seenOf } from './observing.js';
 import { endingOf, type Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May, then, type Whom } from './request.js';
 import { withOutside } from './store/outside.js';
@@ -77,6 +78,7 @@ export function createTollgate<
     extend,
     layers: layersIn(ledger),
     atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
+    observe,
     settle: ledger.settle,
     settled,
   };
@@ -175,19 +177,19 @@ export function createTollgate<
   ): Decision {
     if (result !== undefined) tellOf(admission, result, from);
     if (emitter.hears.admitted) {
-      const { id, request, model, offer, waitedMs } = admission;
-      emitter.emit('admitted', { gate: name, id, request, model, cost: offer.quote.cost, extended, waitedMs });
+      const { id, request, model, way, offer, waitedMs } = admission;
+      emitter.emit('admitted', { gate: name, id, request, model, way, cost: offer.quote.cost, extended, waitedMs });
     }
     const usages = result?.usages;
     return { admitted: true, admission, layers: usages && statesOf(usages) };
   }
 
   function tellOf(admission: GateAdmission, { shadowRefused }: Taken, from: string | undefined): void {
-    const { request, model } = admission;
+    const { request, model, way } = admission;
     for (const usage of shadowRefused) {
       emitter.emit('shadow.refused', { gate: name, id: admission.id, request, layer: stateOf(usage) });
     }
-    if (from !== undefined && model !== undefined && model !== from) {
+    if (from !== undefined && model !== undefined && model !== from && way === undefined) {
       emitter.emit('degraded', { gate: name, id: admission.id, request, from, to: model });
     }
   }
@@ -208,13 +210,20 @@ export function createTollgate<
     if (line !== undefined || present().plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
     // Extensions come on top of what is learned.
     if (usage && actual && model !== undefined && !provisional && !hasBeenExtended) {
-      learned.learn(request.feature, model, offer.quote.tokens, usage);
+      learned.learn(offer.request.feature, model, offer.quote.tokens, usage);
     }
     if (!emitter.hears.settled) return;
     const { id } = admission;
     const { cost } = offer.quote;
     const told = { outcome, model, usage, usd, overloaded };
     emitter.emit('settled', { gate: name, id, request, cost, ...told, actual, provisional });
+  }
+
+  function observe(admission: GateAdmission, readings: readonly Observation[]): May<void> {
+    const seen = seenOf(present().plan, admission, readings);
+    return then(ledger.observe(seen), (hasRoom) => {
+      if (hasRoom) line?.found(seen);
+    });
   }
 
   function updated(change: TollgateChange, isNews: boolean): void {

@@ -11,6 +11,7 @@ const CHANGEABLE = {
   slidingWindow: ['limit', 'mode', 'onStoreError'],
   tokenBucket: ['capacity', 'refill', 'mode', 'onStoreError'],
   concurrency: ['limit', 'mode', 'onStoreError'],
+  headroom: ['limit', 'mode', 'onStoreError'],
   flexible: ['mode'],
   budget: ['limit', 'reserve', 'degradeAt', 'alertAt', 'mode', 'onStoreError'],
   queue: ['concurrency', 'maxDepth', 'maxDepthEach', 'maxWait', 'weights'],

@@ -2,16 +2,17 @@
 import { z } from 'zod';
 import { type AdaptiveOptions, isAdaptive, leaseField, readAdaptive } from './line/concurrency-options.js';
 import { createSlotsByKey } from './line/slots-by-key.js';
-import type { Layer } from './meters/charges.js';
+import type { HeadroomTerms, Layer } from './meters/charges.js';
+import { type HeadroomRule, headroomRule } from './meters/headroom.js';
 import type { Rule } from './meters/meter.js';
 import type { Limiter } from './meters/outside.js';
-import { byFunction, byPlan, type PerSubject } from './meters/per-subject.js';
+import { byFunction, byPlan, type PerSubject, wrongLimit } from './meters/per-subject.js';
 import { calendarRule, isTimeZone } from './meters/periods.js';
 import { windowRule } from './meters/window.js';
 import { parseMoney } from './money/nano-dollars.js';
-import type { Dimension, Subject } from './request.js';
+import type { Dimension, Subject, Whom } from './request.js';
 import { field, givenOneOf, isRecord, oneOf, optionalField, type Parse, reading, readMap } from './schema.js';
-import { parseCount, parseDuration, parseRate, parseWhole } from './units.js';
+import { isCost, parseCount, parseDuration, parseRate, parseWhole } from './units.js';
 
 export const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit";
 
@@ -74,12 +75,14 @@ const limitFields = {
   unit: oneOf(['permits', 'requests', 'tokens', 'inputTokens', 'outputTokens']),
 };
 
+const windowField = field("a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'", parseWindow);
+
 export const slidingWindow = z
   .strictObject({
     ...limitFields,
     kind: z.literal('slidingWindow'),
     limit: perSubject(A_COUNT, parseCount),
-    window: field("a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'", parseWindow),
+    window: windowField,
     parts: field('a whole number from 2 to 1000', parseParts),
   })
   .transform(({ name, by, unit, mode, onStoreError, whenFull, limit, window, parts }): ReadLayer => {
@@ -160,6 +163,53 @@ export function slotsOf(
   const shape = `slots ${leaseMs}`;
   if (typeof limit !== 'object') return { unit: 'slots', limit, rule, shape };
   return { unit: 'slots', limit: limit.max, rule, shape, adaptive: createSlotsByKey(limit, leaseMs) };
+}
+
+const headroomLimit = reading((value, context): number | ((whom: Whom) => unknown) => {
+  if (typeof value === 'function') return value as (whom: Whom) => unknown;
+  const limit = parseCount(value);
+  if (limit === undefined) context.addIssue({ code: 'custom', message: `${A_COUNT}; or a function of the subject` });
+  return limit ?? z.NEVER;
+});
+
+export const headroom = z
+  .strictObject({
+    ...layerFields,
+    onStoreError,
+    unit: oneOf(['requests', 'tokens', 'inputTokens', 'outputTokens']),
+    kind: z.literal('headroom'),
+    limit: headroomLimit,
+    window: windowField,
+  })
+  .transform(({ name, by, unit, mode, onStoreError, whenFull, limit, window }): ReadLayer => {
+    const headroom = headroomTerms(name, window, limit);
+    const none = Number.POSITIVE_INFINITY;
+    const rule = headroom.rule(none);
+    const shape = `headroom ${window}`;
+    return { name, by, unit, shadow: mode === 'shadow', onStoreError, whenFull, limit: none, rule, shape, headroom };
+  });
+
+/** Limits that are learned change now and then: rules of more than these are made anew. */
+const MOST_RULES = 1000;
+
+function headroomTerms(name: string, ms: number, given: number | ((whom: Whom) => unknown)): HeadroomTerms {
+  const rules = new Map<number, HeadroomRule>();
+  return {
+    limit(whom) {
+      if (typeof given === 'number') return given;
+      const limit = given(whom());
+      if (limit === undefined || limit === Number.POSITIVE_INFINITY || isCost(limit)) return limit;
+      throw wrongLimit(name, limit, 'a number from 0 to 2^53 - 1, Infinity, or undefined for what is not counted');
+    },
+    rule(limit) {
+      const known = rules.get(limit);
+      if (known !== undefined) return known;
+      if (rules.size >= MOST_RULES) rules.clear();
+      const rule = headroomRule(ms, limit);
+      rules.set(limit, rule);
+      return rule;
+    },
+  };
 }
 
 export const budget = z

@@ -18,6 +18,7 @@ import {
   budget,
   concurrency,
   flexible,
+  headroom,
   parseName,
   type ReadLayer,
   slidingWindow,
@@ -46,7 +47,8 @@ export interface CheckedConfig {
 }
 
 const A_TIER = `the permits it costs, ${A_COST}, or { permits, inputTokens?, outputTokens? } with such numbers`;
-const A_LIMIT = 'what slidingWindow({ … }), tokenBucket({ … }), concurrency({ … }) or flexible(…) returns';
+const A_LIMIT =
+  'what slidingWindow({ … }), tokenBucket({ … }), concurrency({ … }), headroom({ … }) or flexible(…) returns';
 const A_LADDER = 'a list of at least one model, from the best to the cheapest, each in one ladder only';
 const A_MODEL = "a model's name in printable ASCII without spaces around it, as it stands in a header";
 const A_PRICED_MODEL = "a model that has a price, since budgets count what it costs: add it to prices, or a 'default'";
@@ -106,9 +108,12 @@ const config = z.strictObject(
     name: field(A_NAME, (value = 'default') => parseName(value)),
     tiers,
     limits: z
-      .array(z.discriminatedUnion('kind', [slidingWindow, tokenBucket, concurrency, flexible], { error: A_LIMIT }), {
-        error: 'a list of limits',
-      })
+      .array(
+        z.discriminatedUnion('kind', [slidingWindow, tokenBucket, concurrency, headroom, flexible], { error: A_LIMIT }),
+        {
+          error: 'a list of limits',
+        },
+      )
       .default([]),
     budgets: z
       .array(z.discriminatedUnion('kind', [budget], { error: 'what budget({ … }) returns' }), {
@@ -137,6 +142,7 @@ export function validate(input: TollgateConfig): CheckedConfig {
     ...missingLayers(input),
     ...repeatedNames(input),
     ...vainWaits(input),
+    ...unobserved(input),
     ...incompleteFields(input?.queue),
   ]);
   const complete = (layer: ReadLayer) => withWhenFull(layer, queue !== undefined);
@@ -147,9 +153,10 @@ export function validate(input: TollgateConfig): CheckedConfig {
   return checked;
 }
 
-/** Concurrency limits wait where they can: what runs now is soon over. */
+/** Concurrency limits and headroom wait where they can: what runs now is soon over, and others refuse for it anyway. */
 function withWhenFull({ whenFull, ...layer }: ReadLayer, canWait: boolean): Layer {
-  const waits = layer.unit === 'slots' && canWait && !layer.shadow;
+  const isBrief = layer.unit === 'slots' || layer.headroom !== undefined;
+  const waits = isBrief && canWait && !layer.shadow;
   return { ...layer, whenFull: whenFull ?? (waits ? 'wait' : 'refuse') };
 }
 
@@ -210,6 +217,16 @@ function vainWaits(input: TollgateConfig): Problem[] {
         : "'refuse', or a queue in the configuration, for requests to wait in";
     return [{ path: `${path}.whenFull`, value: whenFull, expected }];
   });
+}
+
+/** Headroom follows what is observed, and not every store of somebody's own can do that. */
+function unobserved(input: TollgateConfig): Problem[] {
+  const store = input?.store;
+  if (store === undefined || !parseStore(store) || store.observe !== undefined) return [];
+  const hasHeadroom = layersIn(input).some(({ layer }) => layer.kind === 'headroom');
+  return hasHeadroom
+    ? [{ path: 'store', value: store, expected: 'a store with observe(), since there is headroom' }]
+    : [];
 }
 
 function parseTier(value: unknown): Tier | undefined {

@@ -74,7 +74,7 @@ export class LineRequest implements Entrant<Offer> {
   }
 
   renewed(now: number): readonly Offer[] {
-    return renewed(this.#terms(), this.#request, this.alternatives, now);
+    return renewed(this.#terms(), this.alternatives, now);
   }
 
   queued(outlook: Outlook | undefined): void {

@@ -227,7 +227,7 @@ function warnOfUnsettled({ id }: Admission, error: unknown): void {
 }
 
 /** All that a toll can say of a request, so that nothing new is forgotten here. */
-type Asked = { [F in Exclude<keyof Required<AdmitRequest>, 'provider'>]: AdmitRequest[F] };
+type Asked = { [F in Exclude<keyof Required<AdmitRequest>, 'provider' | 'ways'>]: AdmitRequest[F] };
 
 /** Field by field: of what is spread the engine makes a new shape for each request, and all that reads it is slow. */
 function requestOf(facts: TollFacts, subject: Subject | undefined, route: string | undefined): Asked {

@@ -22,7 +22,7 @@
  * Invariants: who waits and is not delayed or being tried stands at a station at least; no station and nobody is tried
  * twice at once; what is taken for one who has left meanwhile is given back at once.
  */
-import type { Usage } from '../meters/meter.js';
+import type { Meter, Usage, Who } from '../meters/meter.js';
 import type { May, Priority } from '../request.js';
 import type { Alternative, Receipt } from '../store/store.js';
 import { stopsOf } from './approach.js';
@@ -58,6 +58,8 @@ export interface Line<A extends Alternative> {
   enter(entrant: Entrant<A>): May<Passed<A>>;
   /** Something was settled: those are tried who wait for what it gave back. */
   gaveBack(receipt: Receipt): void;
+  /** Some meters turn out to have more room than they had: those are tried who wait for them. */
+  found(room: readonly { readonly meter: Meter; readonly who: Who }[]): void;
   /** All may have changed: everywhere the next is tried. */
   stir(): void;
   /** The terms have changed. */
@@ -93,6 +95,16 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
     lookAround();
   }
 
+  function found(room: readonly { readonly meter: Meter; readonly who: Who }[]): void {
+    hall.rooms++;
+    if (stations.busy.size === 0) return;
+    for (const { meter, who } of room) {
+      const station = stationFor(stations, meter, meter.scope, who);
+      if (station) serve(hall, station);
+    }
+    lookAround();
+  }
+
   const unlisten = desk.elsewhere?.onRoom((meter, key) => {
     hall.rooms++;
     const station = stationOf(stations, meter, key);
@@ -103,15 +115,10 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
   return {
     enter: (entrant) => enter(hall, entrant),
     gaveBack(receipt) {
-      hall.rooms++;
-      if (stations.busy.size === 0) return;
-      for (const { charge, who, cost } of receipt) {
-        const { meter } = charge;
-        const station = cost < charge.cost ? stationFor(stations, meter, meter.scope, who) : undefined;
-        if (station) serve(hall, station);
-      }
-      lookAround();
+      if (stations.busy.size === 0) hall.rooms++;
+      else found(receipt.flatMap(({ charge, who, cost }) => (cost < charge.cost ? { meter: charge.meter, who } : [])));
     },
+    found,
     stir() {
       hall.rooms++;
       for (const station of [...stations.busy]) serve(hall, station);

@@ -46,7 +46,7 @@ export function outlookAt<W extends object>(
 }
 
 /** Milliseconds until so much has begun: what the meter holds as a whole, as often as that takes, and what is left then. */
-function timeFor({ charge, key, used }: Usage, total: number, now: number, peek: Peek): May<number> {
+function timeFor({ charge, key, used, waitMs }: Usage, total: number, now: number, peek: Peek): May<number> {
   const { rule, limit, meter } = charge;
   const { scope } = meter;
   if (limit === 0) return 0;
@@ -55,6 +55,8 @@ function timeFor({ charge, key, used }: Usage, total: number, now: number, peek:
   switch (rule.kind) {
     case 'bucket':
       return Math.max(0, Math.ceil((used + total - limit) / rule.perMs));
+    case 'headroom':
+      return Math.max(waitMs, Math.ceil((used + total - limit) / rule.perMs));
     case 'calendar':
       return (used + rest > limit ? rule.resetsAt - now : 0) + wholes * (rule.resetsAt - rule.startsAt);
     case 'window':

@@ -1,8 +1,16 @@
 /** From a plan and a request to bills: what each limit is charged for it, and how much is allowed. */
 import { showThrown, warnOnce } from '../errors.js';
-import type { AdmitRequest, Cost, Subject } from '../request.js';
+import type { AdmitRequest, Cost, Subject, Whom } from '../request.js';
 import type { Asked, Rung } from './asked.js';
-import { type BudgetTerms, costIn, type Group, type Layer, type MeteredLayer, type Plan } from './charges.js';
+import {
+  type BudgetTerms,
+  costIn,
+  type Group,
+  type HeadroomTerms,
+  type Layer,
+  type MeteredLayer,
+  type Plan,
+} from './charges.js';
 import { withCredit } from './credits.js';
 import { whoAsks } from './keys.js';
 import { type Bill, type Charge, keyIn, type Who } from './meter.js';
@@ -65,7 +73,7 @@ function chargesOf(group: Group, who: Who, asked: Asked, warned: Set<string>): r
     const layer = layers[i];
     const charge = layer.shadow
       ? shadowCharge(layer, byLayer[i], who, asked, warned)
-      : chargeOf(layer, byLayer[i], who, asked);
+      : layerCharge(layer, byLayer[i], who, asked);
     if (i < byLayer.length && charge === byLayer[i]) continue;
     if (byLayer === last?.byLayer) byLayer = [...byLayer];
     byLayer[i] = charge;
@@ -74,6 +82,32 @@ function chargesOf(group: Group, who: Who, asked: Asked, warned: Set<string>): r
   const charges = byLayer.filter((charge) => charge !== undefined);
   group.last[index] = { byLayer, charges };
   return charges;
+}
+
+function layerCharge(layer: MeteredLayer, last: Charge | undefined, who: Who, asked: Asked): Charge | undefined {
+  return layer.headroom === undefined
+    ? chargeOf(layer, last, who, asked)
+    : headroomCharge(layer, layer.headroom, last, asked);
+}
+
+/** `undefined` where it doesn't apply. */
+function headroomCharge(
+  { meter, unit, shadow, whenFull }: MeteredLayer,
+  headroom: HeadroomTerms,
+  last: Charge | undefined,
+  asked: Asked,
+): Charge | undefined {
+  const limit = headroom.limit(() => whomIn(asked));
+  if (limit === undefined) return undefined;
+  const rule = headroom.rule(limit);
+  const cost = costIn(unit, asked.cost);
+  if (last?.cost === cost && last.limit === limit && last.rule === rule) return last;
+  return { meter, rule, cost, limit, whole: limit, whenFull, shadow };
+}
+
+function whomIn({ subject, request, rung }: Asked): Whom {
+  const { feature, route, provider } = request;
+  return { ...subject, feature, route, provider, model: rung.model };
 }
 
 /** @param last given back where its rule is the same object and its numbers are the same */
@@ -111,7 +145,7 @@ function shadowCharge(
   warned: Set<string>,
 ): Charge | undefined {
   try {
-    return chargeOf(layer, last, who, asked);
+    return layerCharge(layer, last, who, asked);
   } catch (error) {
     const message = `Limit '${layer.name}', in shadow mode, did not count a request: ${showThrown(error)}`;
     warnOnce(warned, `limit ${layer.name}`, 'TOLLGATE_SHADOW_FAILED', message);

@@ -1,6 +1,7 @@
 /** Limits and budgets as they are configured, in numbers, and all of a gate's as one plan. */
-import type { Cost, Dimension } from '../request.js';
+import type { Cost, Dimension, Whom } from '../request.js';
 import type { Credits } from './credits.js';
+import type { HeadroomRule } from './headroom.js';
 import { type Read, readerOf } from './keys.js';
 import type { Bill, Charge, Ending, Key, Meter, Rule, Scope, Unit } from './meter.js';
 import type { Outside } from './outside.js';
@@ -26,8 +27,18 @@ export interface Layer {
   readonly budget?: BudgetTerms | undefined;
   /** Of slots alone, in place of `limit`. */
   readonly adaptive?: AdaptiveSlots | undefined;
+  /** Of headroom alone, in place of `limit` and `rule`. */
+  readonly headroom?: HeadroomTerms | undefined;
   /** What counts it in place of the store. */
   readonly outside?: Outside | undefined;
+}
+
+/** What somebody else allows, as far as it is known. */
+export interface HeadroomTerms {
+  /** `undefined`: this way to serve a request isn't counted. Throws a `TollgateError` for what is no limit. */
+  limit(whom: () => Whom): number | undefined;
+  /** The same object for the same limit. */
+  rule(limit: number): HeadroomRule;
 }
 
 /** Where how many slots there are follows what is borne. Times are in milliseconds since 1970. */
@@ -78,7 +89,7 @@ interface LastBills {
 }
 
 interface LastCharges {
-  /** By layer; `undefined` for what is on trial and could not be counted. */
+  /** By layer; `undefined` for what isn't counted: headroom that doesn't apply, and what is on trial and could not be. */
   readonly byLayer: (Charge | undefined)[];
   /** The same without gaps. */
   readonly charges: readonly Charge[];
@@ -147,14 +158,30 @@ export function makePlan(gate: string, layers: readonly Layer[], previous?: Plan
 }
 
 /** What it allows depends on nobody, on no time and on nothing that has happened. */
-function isFixed({ limit, rule, budget, adaptive }: Layer): boolean {
-  return typeof limit === 'number' && typeof rule === 'object' && budget === undefined && adaptive === undefined;
+function isFixed({ limit, rule, budget, adaptive, headroom }: Layer): boolean {
+  const isSpecial = budget !== undefined || adaptive !== undefined || headroom !== undefined;
+  return typeof limit === 'number' && typeof rule === 'object' && !isSpecial;
 }
 
 /** Field by field, so that all layers have one shape: every request reads them. */
 function meteredLayer(layer: Layer, meter: Meter, credits: Credits, adaptive: AdaptiveSlots | undefined): MeteredLayer {
-  const { name, by, unit, shadow, onStoreError, whenFull, limit, rule, shape, budget } = layer;
-  return { name, by, unit, shadow, onStoreError, whenFull, limit, rule, shape, budget, adaptive, meter, credits };
+  const { name, by, unit, shadow, onStoreError, whenFull, limit, rule, shape, budget, headroom } = layer;
+  return {
+    name,
+    by,
+    unit,
+    shadow,
+    onStoreError,
+    whenFull,
+    limit,
+    rule,
+    shape,
+    budget,
+    adaptive,
+    headroom,
+    meter,
+    credits,
+  };
 }
 
 export function costIn(unit: Unit, cost: Cost): number {

@@ -87,6 +87,8 @@ function spanOf(rule: Rule, limit: number): number {
       return rule.resetsAt - rule.startsAt;
     case 'slots':
       return rule.leaseMs;
+    case 'headroom':
+      return rule.ms;
   }
 }
 

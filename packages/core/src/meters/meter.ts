@@ -5,6 +5,7 @@
 import type { Dimension } from '../request.js';
 import type { BucketRule } from './bucket.js';
 import type { CalendarRule } from './calendar.js';
+import type { HeadroomRule } from './headroom.js';
 import type { Outside } from './outside.js';
 import type { SlotsRule } from './slots.js';
 import type { WindowRule } from './window.js';
@@ -15,7 +16,7 @@ import type { WindowRule } from './window.js';
  */
 export type Unit = 'requests' | 'permits' | 'tokens' | 'inputTokens' | 'outputTokens' | 'usd' | 'slots';
 
-export type Rule = WindowRule | BucketRule | CalendarRule | SlotsRule;
+export type Rule = WindowRule | BucketRule | CalendarRule | SlotsRule | HeadroomRule;
 
 /** Who asks, and for what: a value for each dimension that a gate counts by, in an order of its own. */
 export type Who = readonly (string | undefined)[];

@@ -28,9 +28,14 @@ export function byFunction<T>(
     const value = of(subject);
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;
-    throw new TollgateError(
-      'TOLLGATE_LIMIT_INVALID',
-      `The function that '${limit}' is limited by returned ${show(value)}; expected ${expected}.`,
-    );
+    throw wrongLimit(limit, value, expected);
   };
+}
+
+/** What a function has returned that a limit goes by. */
+export function wrongLimit(limit: string, value: unknown, expected: string): TollgateError {
+  return new TollgateError(
+    'TOLLGATE_LIMIT_INVALID',
+    `The function that '${limit}' is limited by returned ${show(value)}; expected ${expected}.`,
+  );
 }

@@ -5,6 +5,7 @@
 import type { Booking } from './booking.js';
 import * as bucket from './bucket.js';
 import * as calendar from './calendar.js';
+import * as headroom from './headroom.js';
 import { type Charge, type Key, needsNoRoom, type Rule, type Usage } from './meter.js';
 import * as slots from './slots.js';
 import * as window from './window.js';
@@ -23,6 +24,8 @@ export function width(rule: Rule, long = true): number {
       return calendar.WIDTH;
     case 'slots':
       return slots.WIDTH;
+    case 'headroom':
+      return headroom.WIDTH;
   }
 }
 
@@ -32,7 +35,7 @@ export function lengthen(row: Float64Array, at: number, to: Float64Array, toAt: 
   else to.set(row.subarray(at, at + width(rule)), toAt);
 }
 
-/** What counts against the limit at `now`. */
+/** What counts against the limit at `now`; `NaN` where nothing fits, whatever it costs. */
 export function used(row: Float64Array, at: number, rule: Rule, now: number, long = true): number {
   switch (rule.kind) {
     case 'window':
@@ -43,6 +46,8 @@ export function used(row: Float64Array, at: number, rule: Rule, now: number, lon
       return calendar.used(row, at, rule);
     case 'slots':
       return slots.used(row, at, rule, now);
+    case 'headroom':
+      return headroom.used(row, at, rule, now);
   }
 }
 
@@ -57,6 +62,8 @@ export function book(row: Float64Array, at: number, rule: Rule, cost: number, no
       return calendar.book(row, at, rule, cost);
     case 'slots':
       return slots.book(row, at, rule, cost, now);
+    case 'headroom':
+      return headroom.book(row, at, rule, cost, now);
   }
 }
 
@@ -88,8 +95,14 @@ export function settle(
     case 'slots':
       slots.settle(row, at, rule, booking, actual, now);
       return true;
+    case 'headroom':
+      headroom.settle(row, at, rule, booking, actual, now);
+      return true;
   }
 }
+
+/** Corrects a row by what was said of it. Returns true where that has left more room. */
+export const observe = headroom.observe;
 
 /** True once the row means the same as the initial state. */
 export function drained(row: Float64Array, at: number, rule: Rule, now: number, long = true): boolean {
@@ -102,13 +115,17 @@ export function drained(row: Float64Array, at: number, rule: Rule, now: number, 
       return calendar.drained(row, at, rule);
     case 'slots':
       return slots.drained(row, at, rule, now);
+    case 'headroom':
+      return headroom.drained(row, at, now);
   }
 }
 
 /** What the meter has to say to a charge at `now`. */
 export function usage(row: Float64Array, at: number, charge: Charge, key: Key, now: number, long = true): Usage {
   const { rule } = charge;
-  const amount = used(row, at, rule, now, long);
+  const counted = used(row, at, rule, now, long);
+  // What is shut is as good as full.
+  const amount = Number.isNaN(counted) ? charge.limit : counted;
   const waitMs = waitOf(row, at, charge, now, long);
   const refillMs = amount === 0 ? 0 : waitFor(row, at, rule, Math.max(0, amount - 1), now, long);
   return { charge, key, used: amount, waitMs, refillMs };
@@ -134,6 +151,8 @@ function waitFor(row: Float64Array, at: number, rule: Rule, room: number, now: n
       return calendar.wait(row, at, rule, room, now);
     case 'slots':
       return slots.wait(row, at, rule, room, now);
+    case 'headroom':
+      return headroom.wait(row, at, rule, room, now);
   }
 }
 

@@ -4,8 +4,8 @@
  * {@link HOLDS_MS}.
  */
 import type { Bill, Charge, Usage } from '../meters/meter.js';
-import { isPromise, then } from '../request.js';
-import type { Alternative, NotTaken, Store, Taken } from './store.js';
+import { isPromise, type May, then } from '../request.js';
+import type { Alternative, NotTaken, Seen, Store, Taken } from './store.js';
 
 const HOLDS_MS = 100;
 
@@ -52,7 +52,15 @@ export function denyCache(store: Store): Store {
     return { refused: refused.map((usages) => usages.map((usage) => later(usage, now - at))) };
   }
 
+  function observe(seen: readonly Seen[], now: number): May<boolean> {
+    return then(store.observe?.(seen, now) ?? false, (hasRoom) => {
+      if (hasRoom) forget();
+      return hasRoom;
+    });
+  }
+
   return {
+    ...(store.observe && { observe }),
     take(request, now) {
       const { alternatives } = request;
       const denied = refusalOf(alternatives, now);

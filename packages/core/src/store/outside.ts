@@ -94,6 +94,7 @@ export function withOutside(store: Store, books: () => Books): Store {
   }
 
   return {
+    ...(store.observe && { observe: store.observe.bind(store) }),
     take,
     async settle(entries, actual, now, goesOn) {
       const isInside = entries.map(({ charge }) => !isOutside(charge));

@@ -1,6 +1,6 @@
 /** The seam between deciding and keeping. Stores know charges and rows; limits by plan, tiers and HTTP are not theirs. */
 import type { Booking } from '../meters/booking.js';
-import type { Bill, Charge, Key, Meter, Usage, Who } from '../meters/meter.js';
+import type { Bill, Charge, Key, Meter, Rule, Usage, Who } from '../meters/meter.js';
 import type { May } from '../request.js';
 
 /** One way to serve a request, with all that it would be charged. */
@@ -58,6 +58,21 @@ export interface NotTaken {
   readonly refused: readonly (readonly Usage[])[];
 }
 
+/** What was seen of a meter of headroom: what who counts it has said with the answer to an admission. */
+export interface Seen {
+  readonly meter: Meter;
+  readonly who: Who;
+  /** By the limit as it is known now. */
+  readonly rule: Extract<Rule, { kind: 'headroom' }>;
+  /** What the admission was charged there; `undefined` where that is nothing that this store knows of. */
+  readonly entry: Entry | undefined;
+  /** What they had counted by then; `undefined` where they didn't say. */
+  readonly used: number | undefined;
+  readonly limit: number;
+  /** For how long nothing is to pass; 0 opens. `undefined` where they didn't say. */
+  readonly shutMs: number | undefined;
+}
+
 /**
  * Every step is atomic, also against the same step from elsewhere, and steps for one receipt take effect in the order in
  * which they are asked for. `now` is the gate's time, in milliseconds since 1970.
@@ -74,6 +89,8 @@ export interface Store {
   settle(entries: Receipt, actual: readonly number[], now: number, goesOn?: boolean): May<void>;
   /** What the meters would say to these charges. Charges nothing. */
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
+  /** Corrects meters of headroom by what was seen of them. True where that has left more room. Needed for such alone. */
+  observe?(seen: readonly Seen[], now: number): May<boolean>;
   /** Throws for meters that it can't keep: asked as a gate is made. */
   check?(meters: readonly Meter[]): void;
   /** Of stores that several processes can share. */

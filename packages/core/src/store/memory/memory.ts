@@ -10,9 +10,9 @@ import {
   type Usage,
   type Who,
 } from '../../meters/meter.js';
-import { book, NO_ROOM, settle, usage, used } from '../../meters/rules.js';
+import { book, observe as correctBy, NO_ROOM, settle, usage, used } from '../../meters/rules.js';
 import type { Dimension } from '../../request.js';
-import type { Entry, NotTaken, Receipt, Store, Taken, TakeRequest } from '../store.js';
+import type { Entry, NotTaken, Receipt, Seen, Store, Taken, TakeRequest } from '../store.js';
 import { createRecords, NONE } from './records.js';
 import { createSpot, look, pointTo, rowOf, type Spot } from './spot.js';
 import { type Column, columnOf, createTable, find, insert, move, type Table } from './table.js';
@@ -140,6 +140,19 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     }
   }
 
+  function observe(seen: readonly Seen[], now: number): boolean {
+    let hasRoom = false;
+    for (const one of seen) {
+      const { meter, who, rule, entry } = one;
+      const spot = spotOf(meter.scope);
+      const column = columnOf(spot.table, one, 0);
+      const slot = find(spot.table, who, now);
+      pointTo(spot, slot === NONE ? insert(spot.table, who, now) : slot);
+      hasRoom = correctBy(spot.chunk, rowOf(spot, column), rule, one, entry?.place, now) || hasRoom;
+    }
+    return hasRoom;
+  }
+
   function peek(who: Who, wanted: readonly Bill[], now: number): Usage[] {
     if (wanted !== bills) takeUp(wanted);
     const usages: Usage[] = [];
@@ -192,6 +205,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     take,
     settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
     peek: (who, bills, at) => peek(who, bills, tick(at)),
+    observe: (seen, at) => observe(seen, tick(at)),
     // Nothing is to be ended, and other gates may count here.
     close() {},
   };

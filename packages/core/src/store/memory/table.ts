@@ -54,7 +54,11 @@ export function createTable(maxKeys: number, records: Records, onFull: () => voi
  *
  * @param probable where it mostly is: requests have the same meters in the same order
  */
-export function columnOf({ columns, records }: Table, { meter, rule }: Charge, probable: number): Column {
+export function columnOf(
+  { columns, records }: Table,
+  { meter, rule }: Pick<Charge, 'meter' | 'rule'>,
+  probable: number,
+): Column {
   const known =
     columns[probable]?.meter === meter ? columns[probable] : columns.find((column) => column.meter === meter);
   if (known !== undefined) return known;

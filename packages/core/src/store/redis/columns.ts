@@ -2,7 +2,7 @@
 import type { Charge, Rule } from '../../meters/meter.js';
 import { width } from '../../meters/rules.js';
 
-const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4 };
+const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4, headroom: 5 };
 
 /** What tells how a charge's meter is counted, but for which meter that is: width, kind, and the rule in two numbers. */
 export function columnOf({ rule }: Charge, now: number): readonly number[] {
@@ -25,6 +25,7 @@ export function isAlike(a: Charge, b: Charge): boolean {
 function isSameRule(a: Rule, b: Rule): boolean {
   if (a === b) return true;
   if (a.kind === 'bucket' && b.kind === 'bucket') return a.perMs === b.perMs;
+  if (a.kind === 'headroom' && b.kind === 'headroom') return a.perMs === b.perMs;
   if (a.kind === 'calendar' && b.kind === 'calendar') return a.period === b.period;
   // Of all others the rule is a part of what tells the meter from others.
   return true;
@@ -36,6 +37,7 @@ function numbersOf(rule: Rule, now: number): readonly [number, number] {
     case 'window':
       return [rule.parts, rule.partMs];
     case 'bucket':
+    case 'headroom':
       return [rule.perMs, 0];
     case 'calendar':
       // By the gate's clock, as periods are. What was spent is asked for until the next period is over, which may be longer.

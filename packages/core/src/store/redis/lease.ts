@@ -124,6 +124,7 @@ const USABLE_MS: {
   bucket: () => BUCKET_MS,
   calendar: () => Number.POSITIVE_INFINITY,
   slots: () => 0,
+  headroom: () => 0,
 };
 
 function isOf(block: RedisEntry | undefined, entry: RedisEntry): boolean {

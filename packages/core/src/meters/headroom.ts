@@ -1,0 +1,138 @@
+/**
+ * Headroom: what somebody else, such as an LLM provider, has left for us. They count; the row follows, as a level that
+ * rises by each cost and falls by the limit per window. It promises nothing by itself: what they say of it (`observe`)
+ * holds.
+ *
+ * They say it with their answer to an admission, and have counted by then what was charged up to that, but maybe not what
+ * was charged since. For that the row keeps a second level, `own`, of charges alone: an admission's place is what `own` was
+ * once it was charged, and by what `own` has grown since comes on top of what they say. So neither what is on its way is
+ * forgotten, nor what has come back meanwhile counted twice.
+ *
+ * What they say raises the level at once, and lowers it by half of the difference each time: where a window of theirs begins
+ * anew, those that wait begin one after the other and not all together.
+ *
+ * A row is `used, at, own, shut until, rate`: as of the time `at`, with the rate that was known last. All zero is the initial
+ * state.
+ */
+import type { Booking } from './booking.js';
+
+export interface HeadroomRule {
+  readonly kind: 'headroom';
+  /** The window that the limit is one of, in milliseconds. */
+  readonly ms: number;
+  /** What comes back per millisecond: the limit by the window, `Infinity` where there is none. */
+  readonly perMs: number;
+}
+
+/** What was said. */
+export interface Said {
+  /** What they had counted; `undefined` where they didn't say. */
+  readonly used: number | undefined;
+  /** The level is never raised above it: there is no less than nothing left. */
+  readonly limit: number;
+  /** For how long nothing is to pass from now on, unless it is longer already: 0 opens. `undefined` where they didn't say. */
+  readonly shutMs: number | undefined;
+}
+
+/** What is used while nothing may pass: no cost fits, as no comparison with it holds. */
+const SHUT = Number.NaN;
+
+/** Doubles in a row. */
+export const WIDTH = 5;
+
+export function headroomRule(ms: number, limit: number): HeadroomRule {
+  return { kind: 'headroom', ms, perMs: limit / ms };
+}
+
+/** The level at `now`; `NaN` while nothing may pass. */
+export function used(row: Float64Array, at: number, rule: HeadroomRule, now: number): number {
+  return now < row[at + 3] ? SHUT : after(row[at], row, at, rule.perMs, now);
+}
+
+/** Adds a cost, and returns its place: the level of charges alone. */
+export function book(row: Float64Array, at: number, rule: HeadroomRule, cost: number, now: number): number {
+  advance(row, at, rule.perMs, now);
+  row[at] += cost;
+  row[at + 2] += cost;
+  row[at + 4] = rule.perMs;
+  return row[at + 2];
+}
+
+/** Puts `actual` in place of what is booked, down to an empty level. */
+export function settle(
+  row: Float64Array,
+  at: number,
+  rule: HeadroomRule,
+  booking: Booking,
+  actual: number,
+  now: number,
+): void {
+  const more = actual - booking.cost;
+  booking.cost = actual;
+  advance(row, at, row[at + 4] || rule.perMs, now);
+  row[at] = Math.max(0, row[at] + more);
+  // What is given back was charged, and they may have counted it.
+  if (more <= 0) return;
+  row[at + 2] += more;
+  row[at + 4] ||= rule.perMs;
+}
+
+/**
+ * Takes in what was said.
+ *
+ * @param rule by the limit as it is known now
+ * @param place of the admission that it was the answer to; `undefined` where none was charged here
+ * @returns true where that has left more room
+ */
+export function observe(
+  row: Float64Array,
+  at: number,
+  rule: HeadroomRule,
+  { used: counted, limit, shutMs }: Said,
+  place: number | undefined,
+  now: number,
+): boolean {
+  advance(row, at, row[at + 4] || rule.perMs, now);
+  row[at + 4] = rule.perMs;
+  const before = row[at];
+  const wasShut = now < row[at + 3];
+  if (counted !== undefined) {
+    const since = place === undefined ? 0 : Math.max(0, row[at + 2] - place);
+    const told = Math.min(limit, counted + since);
+    row[at] = told < before ? (told + before) / 2 : told;
+  }
+  if (shutMs !== undefined) row[at + 3] = shutMs === 0 ? 0 : Math.max(row[at + 3], now + shutMs);
+  return row[at] < before || (wasShut && now >= row[at + 3]);
+}
+
+/** Milliseconds from `now` until `used` is at most `room`, if nothing else comes; `Infinity` where nothing comes back. */
+export function wait(row: Float64Array, at: number, rule: HeadroomRule, room: number, now: number): number {
+  const shutMs = Math.max(0, row[at + 3] - now);
+  const excess = after(row[at], row, at, rule.perMs, now) - room;
+  if (excess <= 0) return shutMs;
+  if (rule.perMs === 0) return Number.POSITIVE_INFINITY;
+  // Rounding may put the quotient a millisecond off, but the answer has to agree with what `used` will say.
+  const isEnough = (ms: number) => after(row[at], row, at, rule.perMs, Math.max(now, row[at + 1]) + ms) <= room;
+  const ms = Math.ceil(excess / rule.perMs);
+  const exact = isEnough(ms) ? (ms > 1 && isEnough(ms - 1) ? ms - 1 : Math.max(1, ms)) : ms + 1;
+  return Math.max(shutMs, exact);
+}
+
+/** True once the row means the same as the initial state. */
+export function drained(row: Float64Array, at: number, now: number): boolean {
+  return now >= row[at + 3] && after(row[at], row, at, row[at + 4], now) === 0;
+}
+
+/** Brings the row to `now`, unless it is there or later. */
+function advance(row: Float64Array, at: number, perMs: number, now: number): void {
+  if (now <= row[at + 1]) return;
+  row[at] = after(row[at], row, at, perMs, now);
+  row[at + 2] = after(row[at + 2], row, at, perMs, now);
+  row[at + 1] = now;
+}
+
+/** What is left at `now` of a level of the row's time. */
+function after(level: number, row: Float64Array, at: number, perMs: number, now: number): number {
+  const elapsed = now - row[at + 1];
+  return elapsed > 0 ? Math.max(0, level - perMs * elapsed) : level;
+}
