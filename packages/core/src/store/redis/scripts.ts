@@ -4,6 +4,7 @@ import batch from './batch.lua.js';
 import bucket from './bucket.lua.js';
 import calendar from './calendar.lua.js';
 import cancel from './cancel.lua.js';
+import cells from './cells.lua.js';
 import prelude from './prelude.lua.js';
 import publish from './publish.lua.js';
 import records from './records.lua.js';
@@ -20,7 +21,7 @@ export interface Script {
 }
 
 /** The rules and the records, and what uses them. */
-export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records, waiters, turns, batch].join('\n'));
+export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records, cells, waiters, turns, batch].join('\n'));
 
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));
 

@@ -1,0 +1,50 @@
+-- The rows that a batch is about, as KEYS and ARGV 1 of batch.lua say: a cell for each, by its number. Ends here where the
+-- batch has been done already.
+local RULES = { window, bucket, calendar, slots }
+
+local values = redis.call('MGET', unpack(KEYS))
+
+local number, epoch, now, layoutCount, grants, at = unpackNumbers('<ddddd', ARGV[1])
+if values[1] then
+  local last = unpackNumbers('<d', values[1])
+  if last > number then return false end
+  if last == number then return #values[1] > 8 and sub(values[1], 9) end
+end
+if values[2] then epoch = unpackNumbers('<d', values[2]) end
+if now == -1 then now = milliseconds() end
+
+local layouts = {}
+for l = 1, layoutCount do
+  local layout = { columns = {}, numbers = 0, format = '<', size = 0 }
+  local columns
+  columns, at = unpackNumbers('<d', ARGV[1], at)
+  for _ = 1, columns do
+    local meter, width, kind, first, second
+    meter, width, kind, first, second, at = unpackNumbers('<ddddd', ARGV[1], at)
+    addColumn(layout, { meter = meter, width = width, rule = RULES[kind], first = first, second = second })
+  end
+  layouts[l] = layout
+end
+
+local records, formats = {}, {}
+-- By cell; the number of its record, too.
+local recordOf, columnOf, numberOf = {}, {}, {}
+local cells = 0
+-- Some rows have several cells.
+local hasTwins = false
+for _ = 1, grants do
+  local r, l
+  r, l, at = unpackNumbers('<dd', ARGV[1], at)
+  local isNew = not records[r]
+  if isNew then records[r], formats[r] = readRecord(values[2 + r], layouts[l], now) end
+  local columns = layouts[l].columns
+  for c = 1, #columns do
+    local column = columns[c]
+    if not isNew then
+      hasTwins = true
+      column, formats[r] = widened(records[r], formats[r], column)
+    end
+    cells = cells + 1
+    recordOf[cells], columnOf[cells], numberOf[cells] = records[r], column, r
+  end
+end
