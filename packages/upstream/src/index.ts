@@ -1,5 +1,8 @@
 export type { UpstreamEventName, UpstreamEvents, WayTaken } from './events.js';
+export { anthropicFormat } from './formats/anthropic.js';
 export type { Call, CallRefusal, StreamReader, Usage, WireFormat } from './formats/format.js';
+export { geminiFormat } from './formats/gemini.js';
+export { openaiFormat, openaiFormatUnasked } from './formats/openai.js';
 export type { KeyOptions, SecretSource } from './keys/key.js';
 export type { UpstreamOptions } from './options.js';
 export type { Behalf } from './payer.js';

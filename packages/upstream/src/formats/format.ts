@@ -1,10 +1,11 @@
 /** A wire format: how a request says what it wants, how an answer says what that has cost, and how one is refused. */
-import type { TokenCounts } from '@tollgate/core';
+import type { Money, TokenCounts } from '@tollgate/core';
 
 /** What a request asks for, as far as it matters here. */
 export interface Call {
   /** Such as `chat`, `responses`, `messages`, `generateContent`, `embeddings`. */
   readonly operation: string;
+  /** Empty where the request names none. */
   readonly model: string;
   readonly stream: boolean;
 }
@@ -13,6 +14,8 @@ export interface Call {
 export interface Usage extends TokenCounts {
   /** The model that did serve it, where the answer says. */
   readonly model?: string | undefined;
+  /** What it cost, where the provider says so. */
+  readonly usd?: Money | undefined;
 }
 
 /** Reads usage from the events of a stream as they pass. One is made for each stream. */
@@ -26,8 +29,8 @@ export interface StreamReader {
   readonly usage: Usage | undefined;
   /** True once nothing that follows can change it: a client that leaves now leaves nothing unknown. */
   readonly isComplete: boolean;
-  /** Characters of text, reasoning and arguments that have passed: what to estimate by, where usage isn't told. */
-  readonly outputCharacters: number;
+  /** Tokens of the text, reasoning and arguments that have passed, by estimate: for where usage isn't told. */
+  readonly outputTokens: number;
   /** An error that the stream itself told of, as JSON. */
   readonly error: unknown;
 }

@@ -1,0 +1,113 @@
+/** Google's generateContent and embedContent, of Gemini's own API and of Vertex AI. */
+import type { StreamReader, Usage, WireFormat } from './format.js';
+import { textCounter, type WritableReader } from './stream-text.js';
+import { count, decoded, type Fields, fields, isObject, list, parsed, text, usageOf } from './values.js';
+
+const PATH = /(^|\/)([^/:]+):(generateContent|streamGenerateContent|embedContent|batchEmbedContents)$/;
+
+const ERROR_STATUSES: Readonly<Record<number, string>> = {
+  401: 'UNAUTHENTICATED',
+  402: 'RESOURCE_EXHAUSTED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  503: 'UNAVAILABLE',
+};
+
+export const geminiFormat: WireFormat = {
+  name: 'gemini',
+
+  read(path, body) {
+    const [, , model, method] = PATH.exec(path) ?? [];
+    if (model === undefined || body === undefined) return undefined;
+    const isEmbedding = method === 'embedContent' || method === 'batchEmbedContents';
+    return {
+      operation: isEmbedding ? 'embedContent' : 'generateContent',
+      model: decoded(model),
+      stream: method === 'streamGenerateContent',
+    };
+  },
+
+  withModel(path, body, model) {
+    return {
+      path: path.replace(PATH, (_match, slash, _from, method) => `${slash}${encodeURIComponent(model)}:${method}`),
+      body: naming(body, model),
+    };
+  },
+
+  askingForUsage: (_call, body) => body,
+
+  usage({ operation }, answer) {
+    // A stream that isn't one of events is a list.
+    const usage = usageFrom(Array.isArray(answer) ? answer.at(-1) : answer);
+    return usage && operation === 'embedContent' ? { ...usage, outputTokens: 0 } : usage;
+  },
+
+  reader: contentReader,
+
+  refusal({ status, title, detail }) {
+    const word = ERROR_STATUSES[status] ?? (status >= 500 ? 'INTERNAL' : 'INVALID_ARGUMENT');
+    return { error: { code: status, message: `${title}: ${detail}`, status: word } };
+  },
+};
+
+/** Requests to embed say in the body as well which model is meant. */
+function naming(body: unknown, model: string): unknown {
+  if (!isObject(body)) return body;
+  const named = 'model' in body ? { ...body, model: `models/${model}` } : body;
+  const { requests } = named;
+  return Array.isArray(requests) ? { ...named, requests: requests.map((one) => naming(one, model)) } : named;
+}
+
+/** Thoughts come on top of the candidates, and what tools have read on top of the prompt. */
+function usageFrom(answer: unknown): Usage | undefined {
+  const { usageMetadata, modelVersion } = fields(answer);
+  const usage = fields(usageMetadata);
+  const prompt = count(usage.promptTokenCount);
+  const candidates = count(usage.candidatesTokenCount ?? usage.responseTokenCount);
+  const thoughts = count(usage.thoughtsTokenCount);
+  return usageOf({
+    input: prompt === undefined ? undefined : prompt + (count(usage.toolUsePromptTokenCount) ?? 0),
+    cached: count(usage.cachedContentTokenCount),
+    output: candidates === undefined && thoughts === undefined ? undefined : (candidates ?? 0) + (thoughts ?? 0),
+    reasoning: thoughts,
+    model: modelVersion,
+  });
+}
+
+/** Every event tells the usage so far; the one that ends a candidate tells all of it. */
+function contentReader(): StreamReader {
+  const output = textCounter();
+  const reader: WritableReader = {
+    usage: undefined,
+    isComplete: false,
+    error: undefined,
+    get outputTokens() {
+      return output.tokens;
+    },
+    event(data) {
+      const event = fields(parsed(data));
+      for (const part of partsOf(event)) {
+        output.add(text(part.text));
+        if (isObject(part.functionCall)) output.add(JSON.stringify(part.functionCall));
+      }
+      const told = usageFrom(event);
+      reader.usage = told ?? reader.usage;
+      reader.isComplete ||= told !== undefined && isOver(event);
+      reader.error = event.error ?? reader.error;
+      return true;
+    },
+  };
+  return reader;
+}
+
+function partsOf({ candidates }: Fields): Fields[] {
+  return list(candidates).flatMap((candidate) => list(fields(fields(candidate).content).parts).map(fields));
+}
+
+/** Nothing follows: all candidates have said why they end, or the prompt was blocked. */
+function isOver(event: Fields): boolean {
+  const candidates = list(event.candidates);
+  if (candidates.length === 0) return fields(event.promptFeedback).blockReason !== undefined;
+  return candidates.every((candidate) => typeof fields(candidate).finishReason === 'string');
+}

@@ -1,0 +1,123 @@
+/** OpenAI's chat completions, responses, completions and embeddings, and what is compatible with them. */
+import type { CallRefusal, StreamReader, WireFormat } from './format.js';
+import { openaiUsage } from './openai-usage.js';
+import { textCounter, type WritableReader } from './stream-text.js';
+import { decoded, fields, isObject, list, parsed, text } from './values.js';
+
+/** Azure may name the deployment in the path, which then goes before the model in the body. */
+const PATH = /(?:^|\/)(?:deployments\/([^/]+)\/)?(chat\/completions|completions|responses|embeddings)\/?$/;
+
+export const openaiFormat: WireFormat = {
+  name: 'openai',
+
+  read(path, body) {
+    const [, deployment, name] = PATH.exec(path) ?? [];
+    if (name === undefined || body === undefined) return undefined;
+    const { model, stream } = fields(body);
+    return {
+      operation: name === 'chat/completions' ? 'chat' : name,
+      model: deployment === undefined ? text(model) : decoded(deployment),
+      stream: stream === true,
+    };
+  },
+
+  withModel(path, body, model) {
+    return {
+      path: path.replace(/\bdeployments\/[^/]+/, `deployments/${encodeURIComponent(model)}`),
+      body: isObject(body) ? { ...body, model } : body,
+    };
+  },
+
+  askingForUsage(call, body) {
+    const { stream_options } = fields(body);
+    const isAsked = fields(stream_options).include_usage === true;
+    if (!call.stream || isAsked || (call.operation !== 'chat' && call.operation !== 'completions')) return body;
+    return { ...fields(body), stream_options: { ...fields(stream_options), include_usage: true } };
+  },
+
+  usage({ operation }, answer) {
+    const usage = openaiUsage(answer);
+    return usage && operation === 'embeddings' ? { ...usage, outputTokens: 0 } : usage;
+  },
+
+  reader: (call, asked) => (call.operation === 'responses' ? responsesReader() : chunksReader(call.operation, asked)),
+
+  refusal({ status, title, detail }) {
+    return { error: { message: `${title}: ${detail}`, type: typeOf(status), param: null, code: 'tollgate_refused' } };
+  },
+};
+
+/** For servers that tell usage in streams unasked, and refuse requests that ask for it, such as Mistral's. */
+export const openaiFormatUnasked: WireFormat = {
+  ...openaiFormat,
+  askingForUsage(_call, body) {
+    const { stream_options, ...others } = fields(body);
+    return stream_options === undefined ? body : others;
+  },
+};
+
+/** The members of a chunk that hold what the model has said. */
+const CHUNK_TEXTS = {
+  chat: ['content', 'reasoning_content', 'reasoning', 'refusal', 'name', 'arguments'],
+  completions: ['text'],
+};
+
+/** Chat completions, and the completions before them. */
+function chunksReader(operation: string, asked: boolean): StreamReader {
+  const output = textCounter(CHUNK_TEXTS[operation === 'completions' ? operation : 'chat']);
+  const reader: WritableReader = {
+    usage: undefined,
+    isComplete: false,
+    error: undefined,
+    get outputTokens() {
+      return output.tokens;
+    },
+    event(data) {
+      if (data === '[DONE]') reader.isComplete = true;
+      output.addFrom(data);
+      // Chunks before the last may say that usage is null.
+      if (!/"(?:usage|error)"\s*:\s*[{"]/.test(data)) return true;
+      const chunk = fields(parsed(data));
+      const choices = list(chunk.choices);
+      reader.error = chunk.error ?? reader.error;
+      reader.usage = openaiUsage(chunk) ?? reader.usage;
+      reader.isComplete ||= reader.usage !== undefined && choices.every(isOver);
+      return asked || !isObject(chunk.usage) || !Array.isArray(chunk.choices) || choices.length > 0;
+    },
+  };
+  return reader;
+}
+
+function isOver(choice: unknown): boolean {
+  return typeof fields(choice).finish_reason === 'string';
+}
+
+function responsesReader(): StreamReader {
+  const output = textCounter(['delta']);
+  const reader: WritableReader = {
+    usage: undefined,
+    isComplete: false,
+    error: undefined,
+    get outputTokens() {
+      return output.tokens;
+    },
+    event(data) {
+      if (/"type"\s*:\s*"response\.(?!audio\.)[a-z_.]+\.delta"/.test(data)) output.addFrom(data);
+      else if (/"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"/.test(data)) {
+        const event = fields(parsed(data));
+        const response = fields(event.response);
+        reader.error = event.type === 'error' ? event : (response.error ?? reader.error);
+        reader.usage = openaiUsage(response) ?? reader.usage;
+        reader.isComplete = true;
+      }
+      return true;
+    },
+  };
+  return reader;
+}
+
+function typeOf(status: CallRefusal['status']): string {
+  if (status === 402) return 'insufficient_quota';
+  if (status === 429) return 'rate_limit_exceeded';
+  return status >= 500 ? 'server_error' : 'invalid_request_error';
+}

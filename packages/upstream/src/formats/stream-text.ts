@@ -1,0 +1,39 @@
+/** Counts the tokens of what passes in a stream, without parsing the events that it passes in. */
+import type { StreamReader } from './format.js';
+import { tokenCounter } from './token-counter.js';
+import { parsed, text } from './values.js';
+
+/** A reader to those who make it. */
+export type WritableReader = { -readonly [K in keyof StreamReader]: StreamReader[K] };
+
+export interface TextCounter {
+  /** Counts what the members of these names hold, wherever they stand in the JSON. The same under two names counts once. */
+  addFrom(json: string): void;
+  add(text: string): void;
+  readonly tokens: number;
+}
+
+/** A piece of text is a token at least: some providers send each token by itself. */
+export function textCounter(names: readonly string[] = []): TextCounter {
+  const strings = new RegExp(`"(?:${names.join('|')})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`, 'g');
+  const counter = tokenCounter();
+  let pieces = 0;
+  function add(piece: string): void {
+    if (piece === '') return;
+    pieces++;
+    counter.add(piece);
+  }
+  return {
+    add,
+    addFrom(json) {
+      let last = '';
+      for (const [, string] of json.matchAll(strings)) {
+        if (string !== last) add(string.includes('\\') ? text(parsed(`"${string}"`)) : string);
+        last = string;
+      }
+    },
+    get tokens() {
+      return Math.max(counter.tokens, pieces);
+    },
+  };
+}

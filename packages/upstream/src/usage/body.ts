@@ -1,0 +1,79 @@
+/** Chooses how to read a body, by what it says it is. */
+import type { Call, Usage, WireFormat } from '../formats/format.js';
+import { answerReader } from './answer.js';
+import { elementReader } from './elements.js';
+import { eventPassage } from './events.js';
+import { NOTHING, type Passage } from './passage.js';
+
+/** @param asked see {@link WireFormat.reader} */
+export function passageOf(contentType: string, format: WireFormat, call: Call, asked: boolean): Passage {
+  if (/\bevent-stream\b/i.test(contentType)) return streamPassage(format, call, asked);
+  if (/\bjson\b/i.test(contentType)) return jsonPassage(format, call);
+  return UNREAD;
+}
+
+function streamPassage(format: WireFormat, call: Call, asked: boolean): Passage {
+  const reader = format.reader(call, asked);
+  const { push, end } = eventPassage((data) => reader.event(data), !asked);
+  return {
+    push,
+    end,
+    get usage() {
+      return reader.usage;
+    },
+    get isComplete() {
+      return reader.isComplete;
+    },
+    get outputTokens() {
+      return reader.outputTokens;
+    },
+    get error() {
+      return reader.error;
+    },
+  };
+}
+
+/** An answer as a whole, or the list that a stream can be instead of events. */
+function jsonPassage(format: WireFormat, call: Call): Passage {
+  const whole = answerReader();
+  const reader = format.reader(call, true);
+  const addElements = call.stream ? elementReader((json) => reader.event(json)) : undefined;
+  const decoder = new TextDecoder();
+  let usage: Usage | undefined;
+  function add(text: string): void {
+    whole.push(text);
+    addElements?.(text);
+  }
+  return {
+    push(chunk) {
+      add(decoder.decode(chunk, { stream: true }));
+      return chunk;
+    },
+    end() {
+      add(decoder.decode());
+      usage = format.usage(call, whole.answer());
+      return NOTHING;
+    },
+    get usage() {
+      return usage ?? reader.usage;
+    },
+    get isComplete() {
+      return usage !== undefined || reader.isComplete;
+    },
+    get outputTokens() {
+      return reader.outputTokens;
+    },
+    get error() {
+      return reader.error;
+    },
+  };
+}
+
+const UNREAD: Passage = {
+  push: (chunk) => chunk,
+  end: () => NOTHING,
+  usage: undefined,
+  isComplete: false,
+  outputTokens: 0,
+  error: undefined,
+};

@@ -1,0 +1,164 @@
+/** Reads what a call has cost from its answer, while the answer passes to the client as it came. */
+import { type Clock, systemClock } from '@tollgate/core';
+import type { Call, Usage, WireFormat } from '../formats/format.js';
+import { passageOf } from './body.js';
+import type { Passage } from './passage.js';
+
+/** How a body ended, and what has been seen of its usage. */
+export interface Ending {
+  /** `cancelled`: the client left before all was known. `failed`: the connection broke, or the stream told of an error. */
+  readonly how: 'complete' | 'cancelled' | 'failed';
+  /** What was told, or else counted as it passed; `undefined`, as a whole or in part, where nothing is known. */
+  readonly usage: Usage | undefined;
+  /** The length of the answer wasn't told: it is an estimate of the text that has passed. */
+  readonly isEstimate: boolean;
+  /** Of what failed: what the source threw, or what the stream told, as JSON. */
+  readonly error: unknown;
+}
+
+export interface TapOptions {
+  readonly format: WireFormat;
+  readonly call: Call;
+  /** The client itself has asked for usage in the stream, and is to see it. */
+  readonly asked: boolean;
+  /** The client's own signal: a body that breaks once it is aborted was cancelled. */
+  readonly signal?: AbortSignal | undefined;
+  readonly clock?: Clock | undefined;
+  /** Called once, as soon as the usage is known for certain, or else when the body ends. Must not throw. */
+  onEnd(ending: Ending): void;
+}
+
+/** A body that nobody has read from for so long, and at most for twice as long, is given up. */
+export const IDLE_MS = 300_000;
+
+/**
+ * The same response, with a body that is read while it passes: the same bytes in the same pieces at the same time, but for
+ * what the format's reader drops. Where that may happen, an event that comes in pieces passes when it is whole.
+ *
+ * Nothing is read ahead of the client. When it cancels, so is the source.
+ */
+export function tap(response: Response, options: TapOptions): Response {
+  const { body, headers, status, statusText } = response;
+  const { format, call, asked, signal, clock = systemClock, onEnd } = options;
+  const passage = passageOf(headers.get('content-type') ?? '', format, call, asked);
+  if (body === null) {
+    onEnd(endingOf('complete', passage, undefined));
+    return response;
+  }
+  const source = body.getReader();
+  const idle = idleTimer(clock, giveUp);
+  let hasEnded = false;
+  let isOpen = true;
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+
+  const tapped = new ReadableStream<Uint8Array>(
+    {
+      start(given) {
+        controller = given;
+      },
+      pull() {
+        idle.note(true);
+        return source.read().then(pass, fail);
+      },
+      cancel(reason) {
+        close('cancelled');
+        return source.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return alike(response, new Response(tapped, { status, statusText, headers: headersOf(headers, !asked) }));
+
+  function pass({ done, value }: { done: boolean; value?: Uint8Array | undefined }): Promise<void> | void {
+    if (!isOpen) return;
+    const passing = done ? passage.end() : passage.push(value as Uint8Array);
+    if (passage.isComplete) end('complete');
+    if (done) close('complete');
+    if (passing.length > 0) controller.enqueue(passing);
+    else if (!done) return source.read().then(pass, fail);
+    if (done) controller.close();
+    else idle.note(false);
+  }
+
+  function fail(error: unknown): void {
+    if (!isOpen) return;
+    close(signal?.aborted ? 'cancelled' : 'failed', error);
+    controller.error(error);
+  }
+
+  function giveUp(): void {
+    const error = new Error(`Nobody has read from the answer for ${IDLE_MS / 1000} seconds, so it was given up.`);
+    close('cancelled', error);
+    controller.error(error);
+    source.cancel(error).catch(() => {});
+  }
+
+  function close(how: Ending['how'], error?: unknown): void {
+    isOpen = false;
+    idle.stop();
+    end(how, error);
+  }
+
+  function end(how: Ending['how'], error?: unknown): void {
+    if (hasEnded) return;
+    hasEnded = true;
+    onEnd(endingOf(how, passage, error));
+  }
+}
+
+function endingOf(how: Ending['how'], passage: Passage, thrown: unknown): Ending {
+  const { usage: told, isComplete, outputTokens: seen } = passage;
+  const error = passage.error ?? thrown;
+  const ended = passage.error !== undefined && how === 'complete' ? 'failed' : how;
+  if (isComplete && told && isCredible(told, seen)) return { how: ended, usage: told, isEstimate: false, error };
+  const outputTokens = Math.max(told?.outputTokens ?? 0, seen) || told?.outputTokens;
+  const isKnown = told !== undefined || outputTokens !== undefined;
+  const usage = isKnown ? { ...told, outputTokens, usd: undefined } : undefined;
+  return { how: ended, usage, isEstimate: seen > 0, error };
+}
+
+/** An answer of no tokens isn't where text has passed. */
+function isCredible({ usd, outputTokens }: Usage, seen: number): boolean {
+  return usd !== undefined || (outputTokens !== undefined && (outputTokens > 0 || seen === 0));
+}
+
+/** A length that was told can be another once something is dropped. */
+function headersOf(headers: Headers, mayDrop: boolean): Headers {
+  const own = new Headers(headers);
+  if (mayDrop) own.delete('content-length');
+  return own;
+}
+
+/** What the constructor can't be given. */
+function alike({ url, redirected, type }: Response, response: Response): Response {
+  return Object.defineProperties(response, {
+    url: { value: url },
+    redirected: { value: redirected },
+    type: { value: type },
+  });
+}
+
+interface IdleTimer {
+  /** A read begins or ends. */
+  note(isReading: boolean): void;
+  stop(): void;
+}
+
+/** One timer for many reads: it looks now and then whether there were any. */
+function idleTimer(clock: Clock, giveUp: () => void): IdleTimer {
+  let isReading = false;
+  let notes = 0;
+  let stop: () => void;
+  function watch(): void {
+    const before = notes;
+    stop = clock.after(IDLE_MS, () => (isReading || notes !== before ? watch() : giveUp()));
+  }
+  watch();
+  return {
+    note(is) {
+      isReading = is;
+      notes++;
+    },
+    stop: () => stop(),
+  };
+}
