@@ -1,5 +1,5 @@
 /** An answer on its way to the client: at its end, whichever that is, those who keep account learn what it has cost. */
-import type { Outcome, TokenCounts } from '@tollgate/core';
+import type { Outcome } from '@tollgate/core';
 import type { Usage } from './formats/format.js';
 import type { Turn } from './headroom.js';
 import type { Draw } from './payer.js';
@@ -24,11 +24,11 @@ export async function deliver(answer: Response, account: Account): Promise<Respo
 }
 
 async function settle({ turn, draw, close }: Account, usage: Usage | undefined): Promise<void> {
-  const outcome: Outcome = usage ? { outcome: 'succeeded', usage: countsOf(usage) } : { outcome: 'succeeded' };
+  const outcome: Outcome = { outcome: 'succeeded', ...(usage && outcomeOf(usage)) };
   draw?.settle(outcome);
   await Promise.all([turn.settle(outcome), close()]);
 }
 
-function countsOf({ model: _model, ...counts }: Usage): TokenCounts {
-  return counts;
+function outcomeOf({ model: _model, usd, ...usage }: Usage): Outcome {
+  return { usage, usd };
 }
