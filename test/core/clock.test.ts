@@ -262,4 +262,28 @@ describe('manualClock', () => {
       }),
     );
   });
+
+  test('plays what timers set off, each thing before the next timer', async () => {
+    const clock = manualClock(0);
+    const ran: [string, number][] = [];
+    const sleep = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
+    const worker = async (name: string, ms: number) => {
+      for (;;) {
+        await sleep(ms);
+        for (let i = 0; i < 10; i++) await undefined;
+        ran.push([name, clock.now()]);
+      }
+    };
+    void worker('slow', 20);
+    void worker('quick', 15);
+    await clock.play(45);
+    expect(ran).toEqual([
+      ['quick', 15],
+      ['slow', 20],
+      ['quick', 30],
+      ['slow', 40],
+      ['quick', 45],
+    ]);
+    expect(clock.now()).toBe(45);
+  });
 });
