@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'TOLLGATE_TOO_LATE'
   | 'TOLLGATE_STORE_FAILED'
   | 'TOLLGATE_STORE_TIMEOUT'
+  | 'TOLLGATE_SECRET_UNAVAILABLE'
   | 'TOLLGATE_CLOSED';
 
 /** In place of a value that may be secret. */

@@ -4,8 +4,21 @@ export type { Call, CallRefusal, StreamReader, Usage, WireFormat } from './forma
 export { geminiFormat } from './formats/gemini.js';
 export { openaiFormat, openaiFormatUnasked } from './formats/openai.js';
 export type { KeyOptions, SecretSource } from './keys/key.js';
+export { type CacheOptions, cached, env, file } from './keys/secrets.js';
 export type { UpstreamOptions } from './options.js';
 export type { Behalf } from './payer.js';
+export { anthropic } from './providers/anthropic.js';
+export { azure } from './providers/azure.js';
+export { compatible } from './providers/compatible.js';
+export { bearer, keyHeader } from './providers/credentials.js';
+export { defineProvider, type ProviderTraits } from './providers/define.js';
+export { type ErrorAnswer, usualFailure } from './providers/failures.js';
+export { gemini } from './providers/gemini.js';
+export { groq } from './providers/groq.js';
+export type { LimitHeaders } from './providers/limit-headers.js';
+export { mistral } from './providers/mistral.js';
+export { openai } from './providers/openai.js';
+export { openrouter } from './providers/openrouter.js';
 export type {
   Answer,
   Failure,
@@ -15,5 +28,7 @@ export type {
   Provider,
   Reading,
 } from './providers/provider.js';
+export type { LimitOptions, ProviderOptions } from './providers/provider-options.js';
+export { together } from './providers/together.js';
 export { createUpstream, type Upstream } from './upstream.js';
 export type { StandIn } from './ways.js';

@@ -75,5 +75,5 @@ export interface Provider {
   /** `undefined` for an answer that says nothing of key or provider: a success, or the caller's own mistake. */
   failure(answer: Answer, now: number): Failure | undefined;
   /** What an answer has cost, where the headers say so rather than the body. */
-  usage?(answer: Answer): TokenCounts | undefined;
+  readonly usage?: ((answer: Answer) => TokenCounts | undefined) | undefined;
 }
