@@ -10,8 +10,8 @@ const TOKENS: LimitHeaders = { ...OPENAI_TOKENS, reset: 'x-rate-limit-reset-toke
 const LIMIT_HEADERS = [OPENAI_REQUESTS, OPENAI_TOKENS, TOKENS];
 
 /**
- * Azure OpenAI. `baseUrl` has to be given, that of its v1 API: `https://NAME.openai.azure.com/openai/v1`. Models are named by
- * their deployments, each of which has limits of its own.
+ * Azure OpenAI. `baseUrl` has to be given: `https://NAME.openai.azure.com/openai/v1`, or without `/v1` for paths that name a
+ * deployment. Models are deployments, each of which has limits of its own.
  */
 export const azure = defineProvider({
   name: 'azure',
