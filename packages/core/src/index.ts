@@ -42,7 +42,7 @@ export type { Bill, Charge, Key, Meter, Rule, Scope, Unit, Usage, Who } from './
 export type { BudgetAlert } from './money/alert-text.js';
 export type { EstimateState } from './money/learned.js';
 export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';
-export type { DatedPrice, ModelPrice, Prices, PriceTable } from './money/prices.js';
+export { type DatedPrice, type ModelPrice, type Prices, type PriceTable, priceTable } from './money/prices.js';
 export type { Observation } from './observing.js';
 export type { Outcome } from './outcome.js';
 export type {

@@ -1,7 +1,7 @@
 /** What models cost: from token counts to nano-dollars. */
 import { z } from 'zod';
 import type { TokenCounts } from '../request.js';
-import { field, isRecord, reading } from '../schema.js';
+import { check, field, isRecord, reading } from '../schema.js';
 import { parseTokenPrice, type TokenPrice } from './nano-dollars.js';
 
 /** What a model costs, by kind of token. */
@@ -63,7 +63,7 @@ const A_PRICE_MAP =
  * counts: only the sum of all kinds is rounded, up to a whole nano-dollar, and above 2⁵³ − 1 it is 2⁵³ − 1. A fraction
  * of a token counts as a token. Parts are charged even where the whole is not given.
  */
-export function priceTable(prices: ReadonlyMap<string, readonly ParsedPrice[]>): PriceTable {
+function tableOf(prices: ReadonlyMap<string, readonly ParsedPrice[]>): PriceTable {
   const others = prices.get('default');
   return {
     costOf(model, usage, at) {
@@ -131,12 +131,28 @@ const laterPrice = z
 export const prices = reading((value, context): PriceTable | undefined => {
   if (value === undefined || isPriceTable(value)) return value;
   if (!isRecord(value) || Object.keys(value).length === 0) {
-    context.addIssue({ code: 'custom', message: A_PRICE_MAP });
-    return z.NEVER;
+    return refused(context);
   }
   const entries = Object.entries(value);
-  return priceTable(new Map(entries.map(([model, entry]) => [model, readEntry(model, entry, context)])));
+  return tableOf(new Map(entries.map(([model, entry]) => [model, readEntry(model, entry, context)])));
 });
+
+/**
+ * A table of prices as the configuration has them, for tables of your own that build on it.
+ *
+ * @throws TollgateError `TOLLGATE_CONFIG_INVALID` for what are no prices
+ */
+export function priceTable(given: Prices): PriceTable {
+  return check(
+    prices.transform((table, context) => table ?? refused(context)),
+    given,
+  );
+}
+
+function refused(context: z.core.$RefinementCtx): never {
+  context.addIssue({ code: 'custom', message: A_PRICE_MAP });
+  return z.NEVER;
+}
 
 /** The prices of a model, or issues in the context. */
 function readEntry(model: string, entry: unknown, context: z.core.$RefinementCtx): ParsedPrice[] {
