@@ -1,78 +1,100 @@
 /** A call: whoever pays is charged an estimate, then it goes by one way after the other until there is an answer. */
 import { attempt, type Failed, type Post } from './attempt.js';
 import { deliver } from './delivery.js';
-import type { Headroom } from './headroom.js';
+import type { HeadroomGate, Turn } from './headroom.js';
 import type { Draw, Payer } from './payer.js';
-import { final, fromGate, inVain, type OwnRefusal } from './refusals.js';
+import { final, fromGate, fromHeadroom, inVain, type OwnRefusal } from './refusals.js';
 import type { Asked } from './request.js';
 import type { CallWay } from './way.js';
 
 export interface Site extends Post {
-  readonly headroom: Headroom;
+  readonly headroom: HeadroomGate;
   /** The ways that a call for this model can go by now, best first. */
   waysOf(asked: Asked, model: string | undefined): readonly CallWay[];
-  /** Why there is none. */
+  /** Notes that a key is in use. Returns what ends that; `undefined` where it was taken away since it was offered. */
+  begin(way: CallWay): (() => void) | undefined;
+  /** Why there is no way. */
   noWay(asked: Asked, model: string | undefined): OwnRefusal;
 }
 
-/**
- * Goes by each way once at most, and by no other once an answer has begun.
- *
- * @param payer `undefined` where nothing is to be paid
- * @param model to be served by
- */
-export async function answerTo(
-  site: Site,
-  asked: Asked,
-  payer: Payer | undefined,
-  model: string | undefined,
-): Promise<Response> {
-  const { request } = asked;
-  const signal = eitherOf(request.signal, payer?.signal);
-  const tried = new Set<string>();
+/** What is to be answered, and on whose account. */
+export interface Order {
+  readonly asked: Asked;
+  /** `undefined` where nothing is to be paid. */
+  readonly payer: Payer | undefined;
+  /** To be served by. */
+  readonly model: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Goes by each way once at most, and by no other once an answer has begun. */
+export async function answerTo(site: Site, order: Order): Promise<Response> {
+  const { asked, payer, signal } = order;
   const failures: Failed[] = [];
-  let draw: Draw | undefined;
-  let mayBeBilled = false;
+  const tried = new Set<string>();
+  let isDelivered = false;
   try {
     for (;;) {
-      const ways = site.waysOf(asked, model).filter(({ name }) => !tried.has(name));
-      const isGone = failures.some(wasSent) && !request.canRepeat;
-      if (ways.length === 0 || isGone) return inVain(asked, failures, site.noWay(asked, model));
-      if (draw === undefined && payer !== undefined) {
-        const drawn = await payer.draw();
-        if (!drawn.admitted) return inVain(asked, failures, fromGate(drawn.refusal));
-        draw = drawn.draw;
-      }
-      const turn = await site.headroom.turn(ways, asked, payer?.request, signal);
-      if ('refusal' in turn) return inVain(asked, failures, fromGate(turn.refusal));
+      const next = await nextTurn(site, order, tried, failures);
+      if ('refusal' in next) return inVain(asked, failures, next.refusal);
+      const { turn, draw } = next;
       tried.add(turn.way.name);
-      mayBeBilled = true;
-      const attempted = await attempt({ post: site, asked, turn, signal }, failures.length + 1);
+      const attempted = await attempt({ post: site, asked, turn, signal, number: tried.size }).catch((error) => {
+        // Whoever asked has gone, and it may be billed all the same.
+        draw?.settle({ outcome: 'failed' });
+        throw error;
+      });
       if ('answer' in attempted) {
-        const account = { asked, turn, draw, close: async () => payer?.close() };
-        draw = undefined;
-        payer = undefined;
-        const answer = await deliver(attempted.answer, account);
+        isDelivered = true;
+        const close = async () => payer?.close();
+        const answer = deliver(attempted, { call: asked.call, turn, draw, clock: site.clock, signal, close });
         return attempted.isError && failures.length > 0 ? final(answer) : answer;
       }
+      // What may be billed stands as estimated.
+      draw?.settle({ outcome: attempted.mayBeBilled ? 'failed' : 'ignored' });
       failures.push(attempted);
-      mayBeBilled = attempted.mayBeBilled;
-      if (mayBeBilled) {
-        // It stands as estimated, and what comes next is charged anew.
-        draw?.settle({ outcome: 'failed' });
-        draw = undefined;
-      }
     }
   } finally {
-    draw?.settle({ outcome: mayBeBilled ? 'failed' : 'ignored' });
-    await payer?.close();
+    if (!isDelivered) await payer?.close();
   }
 }
 
-function wasSent({ failure }: Failed): boolean {
-  return failure !== 'no secret';
+/** Draws on the account, and waits for a way that has room. What comes to nothing has cost nothing. */
+async function nextTurn(
+  site: Site,
+  { asked, payer, model, signal }: Order,
+  tried: ReadonlySet<string>,
+  failures: readonly Failed[],
+): Promise<{ readonly turn: Turn; readonly draw: Draw | undefined } | { readonly refusal: OwnRefusal }> {
+  const isGone = !asked.request.canRepeat && failures.some(({ failure }) => failure !== 'no secret');
+  for (;;) {
+    const ways = isGone ? [] : site.waysOf(asked, model).filter(({ name }) => !tried.has(name));
+    if (ways.length === 0) return { refusal: site.noWay(asked, model) };
+    const drawn = await payer?.draw();
+    if (drawn?.admitted === false) return { refusal: fromGate(drawn.refusal) };
+    let isTaken = false;
+    try {
+      const turn = await site.headroom.turn(ways, asked, payer?.request, signal);
+      if ('refusal' in turn) return { refusal: fromHeadroom(turn.refusal, asked.provider) };
+      const end = site.begin(turn.way);
+      if (end !== undefined) {
+        isTaken = true;
+        return { turn: endingWith(turn, end), draw: drawn?.draw };
+      }
+      // The key was taken away while the call waited: there are others by now.
+      await turn.settle({ outcome: 'ignored' });
+    } finally {
+      if (!isTaken) drawn?.draw.settle({ outcome: 'ignored' });
+    }
+  }
 }
 
-function eitherOf(a: AbortSignal | undefined, b: AbortSignal | undefined): AbortSignal | undefined {
-  return a && b ? AbortSignal.any([a, b]) : (a ?? b);
+function endingWith(turn: Turn, end: () => void): Turn {
+  return {
+    ...turn,
+    settle(outcome) {
+      end();
+      return turn.settle(outcome);
+    },
+  };
 }

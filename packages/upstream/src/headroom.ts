@@ -1,14 +1,32 @@
-/** What providers have left for us: a gate of its own, whose alternatives are the ways that a call can go. */
+/**
+ * What providers have left for us: a gate of its own, whose alternatives are the ways that a call can go, and whose limits are
+ * those of the providers. What they say with their answers corrects it. It keeps that where the gate of the app does, so it
+ * is shared wherever that is.
+ */
 import {
+  type AdaptiveLimit,
   type AdmitRequest,
+  budget,
   type Clock,
+  concurrency,
   createTollgate,
+  type Dimension,
+  headroom,
+  type LayerState,
+  type Limit,
+  type LineState,
+  type Money,
   type Outcome,
+  type QueueOptions,
   type Refusal,
   type Store,
+  type Subject,
   type TollgateConfig,
+  type Way,
+  type Whom,
 } from '@tollgate/core';
-import type { Reading } from './providers/provider.js';
+import { createKnownLimits, type KnownLimits, type LimitsOf, UNITS, WINDOWS } from './limits.js';
+import type { HeadroomUnit, HeadroomWindow, Provider, Reading } from './providers/provider.js';
 import type { Asked } from './request.js';
 import type { CallWay } from './way.js';
 
@@ -24,7 +42,7 @@ export interface Turn {
   settle(outcome: Outcome): Promise<void>;
 }
 
-export interface Headroom {
+export interface HeadroomGate {
   /**
    * Waits until one of the ways has room, the first of them that has. Rejects with the signal's reason where that aborts.
    *
@@ -36,6 +54,9 @@ export interface Headroom {
     behalf: Readonly<AdmitRequest> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Turn | { readonly refusal: Refusal }>;
+  /** How the limits stand of a key, for a family of models. */
+  inspect(way: CallWay): Promise<readonly LayerState[]>;
+  line(): Promise<LineState | undefined>;
   close(): Promise<void>;
 }
 
@@ -43,27 +64,124 @@ export interface HeadroomOptions {
   readonly name: string;
   readonly store: Store;
   readonly clock: Clock;
+  readonly maxWait: QueueOptions['maxWait'];
+  readonly providers: ReadonlyMap<string, Provider>;
+  /** How many calls a provider has at once; follows what it bears unless given. */
+  readonly slots: number | AdaptiveLimit | undefined;
+  readonly prices: TollgateConfig['prices'];
+  /** The most that is spent a day with the key of a way of this name; `undefined`: without bounds. Needs prices. */
+  capOf(way: string): Money | undefined;
 }
 
-export function createHeadroom({ name, store, clock }: HeadroomOptions): Headroom {
-  const config: TollgateConfig = { name, store, clock, queue: { fairBy: 'tenant' } };
-  const gate = createTollgate(config);
+/** What nobody knows begins with few calls at once: what is borne is found out from there. */
+const CAREFUL = { min: 1, max: 1000, initial: 10 };
+
+/** A dimension of this gate alone: the models that share limits. */
+const FAMILY = 'family' as Dimension;
+const DURATIONS = { second: '1s', minute: '1m', day: '1d' } as const;
+
+/** The layer by which a key is shut for all that it serves. */
+const KEY_RESTS = 'key';
+/** The layer by which it is shut for a family: there whether its limit is known or not. */
+const FAMILY_RESTS = layerName('requests', 'minute');
+const UNLIMITED = Number.POSITIVE_INFINITY;
+/** As much as a budget can be. */
+const NO_CAP: Money = '$9000000';
+
+const NO_TOKENS = { inputTokens: 0, outputTokens: 0 };
+
+/** @throws TollgateError `TOLLGATE_CONFIG_INVALID`, with paths of its own configuration */
+export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
+  const { name, store, clock, maxWait, slots = CAREFUL, prices } = options;
+  const known = createKnownLimits(options.providers);
+  const cap = ({ key }: Subject): Money => options.capOf(String(key)) ?? NO_CAP;
+  const gate = createTollgate<string, string, string, string, string>({
+    name,
+    store,
+    clock,
+    limits: [
+      concurrency({ name: 'slots', by: 'provider', limit: slots }),
+      headroom({ name: KEY_RESTS, by: 'key', unit: 'requests', window: '1m', limit: UNLIMITED }),
+      ...UNITS.flatMap((unit) => WINDOWS.map((window) => layerOf(known, unit, window))),
+    ],
+    ...(prices !== undefined && {
+      prices,
+      budgets: [budget({ name: 'key-per-day', by: 'key', limit: cap, per: 'day' })],
+    }),
+    queue: { fairBy: 'tenant', shedding: false, ...(maxWait !== undefined && { maxWait }) },
+  });
+
   return {
-    async turn(ways, { request }, behalf, signal) {
+    async turn(ways, { request, call }, behalf, signal) {
       const { subject, feature, priority } = behalf ?? {};
-      const tenant = subject?.tenant ?? subject?.user ?? subject?.key ?? subject?.ip ?? '-';
-      const asked = { subject: { tenant }, feature, priority, permits: 0 };
-      const decision = await gate.admit(asked, { signal, body: request.json });
+      const decision = await gate.admit(
+        {
+          subject: { tenant: shareOf(subject) },
+          feature,
+          priority,
+          permits: 0,
+          ways: ways.map(wayOf),
+          ...(call === undefined && { estimate: NO_TOKENS }),
+        },
+        { signal, body: request.json },
+      );
       if (!decision.admitted) return decision;
       const { admission } = decision;
+      const way = ways.find(({ name }) => name === admission.way) as CallWay;
       return {
-        way: ways[0],
+        way,
         waitedMs: admission.waitedMs,
-        observe() {},
-        rest() {},
+        observe(readings) {
+          known.learn(limitsOf(way), readings);
+          const told = readings.map(({ unit, window, ...said }) => ({ layer: layerName(unit, window), ...said }));
+          if (told.length > 0) void admission.observe(told);
+        },
+        rest(ms, ofKey) {
+          void admission.observe([{ layer: ofKey ? KEY_RESTS : FAMILY_RESTS, shutMs: Math.ceil(ms) }]);
+        },
         settle: (outcome) => admission.settle(outcome),
       };
     },
+    async inspect(way) {
+      const { limits } = await gate.inspect(subjectOf(way), { provider: way.provider.name });
+      return limits;
+    },
+    line: async () => (await gate.inspect({})).line,
     close: () => gate.close(),
   };
+}
+
+function layerOf(known: KnownLimits, unit: HeadroomUnit, window: HeadroomWindow): Limit {
+  const name = layerName(unit, window);
+  const unknown = name === FAMILY_RESTS ? UNLIMITED : undefined;
+  const limit = (whom: Whom) => known.of(whoseIn(whom), unit, window) ?? unknown;
+  return headroom({ name, by: ['key', FAMILY], unit, window: DURATIONS[window], limit });
+}
+
+/** Such as `tokens-per-minute`. */
+function layerName(unit: HeadroomUnit, window: HeadroomWindow): string {
+  return `${unit}-per-${window}`;
+}
+
+/** Whoever has no tenant counts for itself. */
+function shareOf({ tenant, user, key, ip }: Subject = {}): string {
+  return String(tenant ?? user ?? key ?? ip ?? '-');
+}
+
+function wayOf(way: CallWay): Way {
+  return { name: way.name, provider: way.provider.name, model: way.model, subject: subjectOf(way) };
+}
+
+/** A key's name is one in its provider; the way's, in all of them. */
+function subjectOf({ name, family }: CallWay): Subject {
+  return { key: name, [FAMILY]: family };
+}
+
+function limitsOf({ provider, name, family }: CallWay): LimitsOf {
+  return { provider: provider.name, way: name, family };
+}
+
+function whoseIn(whom: Whom): LimitsOf {
+  const { provider, key, [FAMILY]: family } = whom;
+  return { provider: String(provider), way: String(key), family: String(family) };
 }

@@ -1,5 +1,12 @@
 /** Who a call is for, and on whose account it is: the admission at hand, or a subject that it names. */
-import type { Admission, AdmitRequest, Outcome, Refusal, Tollgate } from '@tollgate/core';
+import {
+  type Admission,
+  type AdmitRequest,
+  type Outcome,
+  type Refusal,
+  type Tollgate,
+  TollgateError,
+} from '@tollgate/core';
 import { currentAdmission } from '@tollgate/core/context';
 import type { UpstreamRequest } from './request.js';
 
@@ -7,7 +14,7 @@ import type { UpstreamRequest } from './request.js';
 export type Behalf = Omit<AdmitRequest, 'model' | 'estimate' | 'usd' | 'subject'> &
   Required<Pick<AdmitRequest, 'subject'>>;
 
-/** What a call has been charged. */
+/** What an attempt has been charged. */
 export interface Draw {
   /** Puts actual usage in place of the estimate, once. */
   settle(outcome: Outcome): Promise<void>;
@@ -32,27 +39,37 @@ export interface Payer {
 
 export type Opened = { readonly payer: Payer } | { readonly refusal: Refusal } | undefined;
 
-/** The admission at hand pays, or who is named; `undefined` where there is neither. */
+/**
+ * The admission at hand pays, whichever gate it is of: with two gates the nearest counts. Or who is named does;
+ * `undefined` where there is neither.
+ *
+ * @param call `undefined` for what costs no tokens
+ */
 export async function openPayer(
   gate: Tollgate,
   behalf: Behalf | undefined,
-  model: string | undefined,
+  model: string,
   { json, signal }: UpstreamRequest,
 ): Promise<Opened> {
   if (behalf === undefined) {
     const admission = currentAdmission();
-    return admission && { payer: payerOf(admission, async () => {}) };
+    return admission && { payer: payerOf(admission, model, json, async () => {}) };
   }
-  const decision = await gate.admit(
-    { permits: 1, ...behalf, ...(model !== undefined && { model }) },
-    { signal, body: json },
-  );
-  if (!decision.admitted) return { refusal: decision.refusal };
+  const decision = await gate.admit({ permits: 1, ...behalf, model }, { signal, body: json });
+  if (!decision.admitted) return decision;
   const { admission } = decision;
-  return { payer: payerOf(admission, async () => admission.conclude()) };
+  return { payer: payerOf(admission, model, json, () => admission.settle()) };
 }
 
-function payerOf(admission: Admission, close: () => Promise<void>): Payer {
+/** @throws TollgateError `TOLLGATE_REQUEST_INVALID` */
+export function readBehalf(behalf: Behalf): Behalf {
+  const { subject }: { readonly subject?: unknown } = behalf ?? {};
+  if (typeof subject === 'object' && subject !== null) return behalf;
+  const message = "subject: expected on whose behalf the calls are, such as llm.as({ subject: { user: 'u1' } }).";
+  throw new TollgateError('TOLLGATE_REQUEST_INVALID', message);
+}
+
+function payerOf(admission: Admission, _model: string, _body: unknown, close: () => Promise<void>): Payer {
   return {
     request: admission.request,
     rung: admission.degraded ? admission.model : undefined,

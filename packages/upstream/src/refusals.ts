@@ -1,7 +1,8 @@
 /** Answers of our own to calls that none of the provider's can be had for: in the shape of its errors, for its SDK to show. */
-import type { Refusal } from '@tollgate/core';
+import type { Refusal, TollgateError } from '@tollgate/core';
 import type { Failed } from './attempt.js';
 import type { WireFormat } from './formats/format.js';
+import type { Provider } from './providers/provider.js';
 import type { Asked } from './request.js';
 
 export interface OwnRefusal {
@@ -9,7 +10,7 @@ export interface OwnRefusal {
   readonly title: string;
   readonly detail: string;
   /** Stands in the header `tollgate-refused`, by which an app tells our refusals from the provider's. */
-  readonly reason: Refusal['reason'] | 'no-admission' | 'unknown-provider' | 'no-key' | 'unanswered';
+  readonly reason: Refusal['reason'] | 'no-admission' | 'unknown-provider' | 'no-key' | 'unanswered' | 'fault';
   /** `undefined`: nobody knows. */
   readonly retryAfterMs?: number | undefined;
   /** An SDK may ask again by itself. */
@@ -39,6 +40,25 @@ export function refusalResponse(refusal: OwnRefusal, format?: WireFormat): Respo
 export function fromGate({ reason, status, title, detail, retryAfterMs }: Refusal): OwnRefusal {
   const canRetry = reason !== 'waited-too-long' && reason !== 'budget' && retryAfterMs !== undefined;
   return { reason, status, title, detail, retryAfterMs, canRetry };
+}
+
+/** What no provider has room for. The limits are the providers' own, and nobody's here. */
+export function fromHeadroom({ reason, status, layer, retryAfterMs }: Refusal, { name }: Provider): OwnRefusal {
+  const canRetry = reason !== 'waited-too-long' && retryAfterMs !== undefined;
+  const known = { status, reason, retryAfterMs, canRetry };
+  const limit = layer === undefined ? 'what is left' : `'${layer}'`;
+  switch (reason) {
+    case 'budget':
+      return {
+        ...known,
+        title: 'Daily budget exhausted',
+        detail: `All keys of ${name} have spent their daily budgets.`,
+      };
+    case 'too-costly':
+      return { ...known, title: 'Too large', detail: `This call takes more than ${limit} of ${name} ever allows.` };
+    default:
+      return { ...known, title: 'No headroom', detail: `${name} has no room for this call: ${limit} is used up.` };
+  }
 }
 
 /**
@@ -71,4 +91,23 @@ function noAnswer({ failure, why, timedOut }: Failed): Omit<OwnRefusal, 'canRetr
   if (failure === 'no secret') return { status: 503, reason: 'no-key', title: 'No key', detail: `${why}.` };
   const [status, title] = timedOut ? [504, 'Gateway Timeout'] : [502, 'Bad Gateway'];
   return { status, reason: 'unanswered', title, detail: `The provider has not answered: ${why}.` };
+}
+
+export function unknownProvider({ origin, pathname }: URL, providers: Iterable<Provider>): OwnRefusal {
+  const known = [...providers].map(({ name, baseUrl }) => `${name} at ${baseUrl}`).join(', ');
+  const detail = `TOLLGATE_UNKNOWN_PROVIDER: ${origin}${pathname} was not sent, for it belongs to no provider (${known}).`;
+  return { status: 400, reason: 'unknown-provider', title: 'Unknown provider', detail, canRetry: false };
+}
+
+export function noAdmission(): OwnRefusal {
+  const detail =
+    'TOLLGATE_NO_ADMISSION: this call was not sent, for nobody pays for it. Make it below a handler that a gate has ' +
+    'admitted, or say whose it is: llm.as({ subject }).fetch.';
+  return { status: 403, reason: 'no-admission', title: 'No admission', detail, canRetry: false };
+}
+
+/** A fault of the app or its configuration, such as a model without a price. */
+export function fromFault({ code, message }: TollgateError): OwnRefusal {
+  const status = code === 'TOLLGATE_CLOSED' ? 503 : 400;
+  return { status, reason: 'fault', title: 'Not sent', detail: `${code}: ${message}`, canRetry: false };
 }

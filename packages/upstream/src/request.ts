@@ -57,7 +57,7 @@ async function partsOf(input: Request, init: RequestInit): Promise<RequestInit> 
 }
 
 /** The provider whose base URL this is below. Of several the one whose base URL says most, and of equals the first. */
-export function providerOf(url: URL, providers: readonly Provider[]): Provider | undefined {
+export function providerOf(url: URL, providers: Iterable<Provider>): Provider | undefined {
   let found: Provider | undefined;
   for (const provider of providers) {
     if (pathBelow(url, provider) === undefined) continue;

@@ -12,6 +12,8 @@ export interface Message {
   readonly url: URL;
   readonly headers: Headers;
   readonly body: UpstreamRequest['body'];
+  /** It asks for usage, which the client has not done. */
+  readonly isAsking: boolean;
 }
 
 /** @param secret the way's key */
@@ -26,7 +28,8 @@ export function messageOf({ request, provider, path, call }: Asked, way: CallWay
   const json = call === undefined ? request.json : way.provider.format.askingForUsage(call, served.body);
   const url = new URL(way.provider.baseUrl.replace(/\/+$/, '') + served.path + request.url.search);
   way.provider.authorize(headers, secret, url);
-  return { url, headers, body: json === request.json ? request.body : JSON.stringify(json) };
+  const body = json === request.json ? request.body : JSON.stringify(json);
+  return { url, headers, body, isAsking: json !== served.body };
 }
 
 /** Sends it. No redirect is followed: it would take the key along. */

@@ -1,102 +1,117 @@
 /** The upstream. Its stages, in order: whose is the URL, who pays, what serves it, what came of it. */
+import { TollgateError } from '@tollgate/core';
 import { answerTo, type Site } from './call.js';
 import { createUpstreamEmitter, type UpstreamEmitter } from './events.js';
-import { createHeadroom } from './headroom.js';
+import { createHeadroomGate } from './headroom.js';
 import { createHealth } from './health.js';
-import type { UpstreamOptions } from './options.js';
-import { type Behalf, openPayer } from './payer.js';
-import { fromGate, type OwnRefusal, refusalResponse } from './refusals.js';
-import { type Asked, pathBelow, providerOf, readRequest } from './request.js';
-import { type Roads, waysOf } from './ways.js';
+import type { KeyOptions } from './keys/key.js';
+import { beginCall, createPool, setKeys } from './keys/pool.js';
+import { readKeys } from './keys/read-keys.js';
+import { warnOfKeys } from './keys/warnings.js';
+import { checkCaps, readUpstreamOptions, type UpstreamOptions } from './options.js';
+import { createReader } from './options-reader.js';
+import { type Behalf, openPayer, readBehalf } from './payer.js';
+import { fromFault, fromGate, noAdmission, refusalResponse, unknownProvider } from './refusals.js';
+import { type Asked, pathBelow, providerOf, readRequest, type UpstreamRequest } from './request.js';
+import { keyOf, noWay, poolOf, type Roads, waysOf } from './ways.js';
 
 export interface Upstream {
   /**
    * What fetch does, for URLs of the providers: with a key of theirs, within their limits, and on the account of the admission
-   * that the code runs under. What can't be answered is refused with a response in the provider's own shape.
+   * that the code runs under. What can't be had is refused by a response in the provider's own shape, with the header
+   * `tollgate-refused`. Rejects as fetch does where the caller's signal aborts.
    */
   readonly fetch: typeof globalThis.fetch;
-  /** For calls that no admission stands behind, such as of jobs: a fetch on the account of whom you name. */
+  /** A fetch on the account of whom you name, for calls that no admission stands behind, such as those of jobs. */
   as(behalf: Behalf): Pick<Upstream, 'fetch'>;
+  /**
+   * Puts keys in place of all that a provider has. What is under way goes on with the key that it has; whatever begins from
+   * now on goes by these.
+   *
+   * @throws TollgateError `TOLLGATE_CONFIG_INVALID`, and nothing is changed
+   */
+  rotate(provider: string, keys: readonly KeyOptions[]): void;
   /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
   on: UpstreamEmitter['on'];
   /** Sends nothing from now on, nor what waits. The gate that it was made for goes on. */
   close(): Promise<void>;
 }
 
+/** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { gate, providers } = options;
+  const { gate, providers, standIns, degrade, environment, timeoutMs, maxWait, slots, prices, fetch } =
+    readUpstreamOptions(options);
   const { clock, store } = gate;
   const emitter = createUpstreamEmitter();
   const health = createHealth(emitter);
-  const roads: Roads = {
-    providers: new Map(providers.map((provider) => [provider.name, provider])),
-    standIns: new Map(Object.entries(options.failover ?? {})),
-    keysOf: (name) => roads.providers.get(name)?.keys ?? [],
-    health,
-  };
+  const pools = new Map([...providers.values()].map(({ name, keys }) => [name, createPool(keys, clock)]));
+  const roads: Roads = { providers, pools, standIns, environment, health };
+  const capOf = (way: string) => keyOf(roads, way)?.dailyBudget;
+  const name = `${gate.name}:upstream`;
   const site: Site = {
     clock,
-    fetch: (...args) => (options.fetch ?? globalThis.fetch)(...args),
-    timeoutMs: undefined,
-    headroom: createHeadroom({ name: `${gate.name}:upstream`, store, clock }),
+    timeoutMs,
+    // Looked up for each call, as apps and their tools put others in its place.
+    fetch: (...args) => (fetch ?? globalThis.fetch)(...args),
+    headroom: createHeadroomGate({ name, store, clock, providers, maxWait, slots, prices, capOf }),
     health,
     emitter,
     waysOf: ({ provider }, model) => waysOf(roads, provider, model, clock.now()),
-    noWay: ({ provider }) => ({
-      status: 503,
-      title: 'No key in service',
-      detail: `No key of ${provider.name} is in service.`,
-      reason: 'no-key',
-      canRetry: false,
-    }),
+    begin: ({ provider, key }) => beginCall(poolOf(roads, provider.name), key),
+    noWay: ({ provider }, model) => noWay(roads, provider, model, clock.now()),
   };
+  const warned = new Set<string>();
+  for (const { name, keys } of providers.values()) warnOfKeys(name, keys, clock.now(), warned);
 
-  async function fetchFor(behalf: Behalf | undefined, input: string | URL | Request, init?: RequestInit) {
-    const request = await readRequest(input, init);
-    const provider = providerOf(request.url, providers);
-    if (provider === undefined) return refusalResponse(unknownProvider(request.url, options));
+  async function answer(behalf: Behalf | undefined, request: UpstreamRequest): Promise<Response> {
+    const provider = providerOf(request.url, providers.values());
+    if (provider === undefined) return refusalResponse(unknownProvider(request.url, providers.values()));
     const path = pathBelow(request.url, provider) as string;
     const asked: Asked = { request, provider, path, call: provider.format.read(path, request.json) };
-    if (asked.call === undefined) return answerTo(site, asked, undefined, undefined);
-    const { model } = asked.call;
-    const opened = await openPayer(gate, behalf, model, request);
+    try {
+      return await answerOf(behalf, asked);
+    } catch (error) {
+      if (error instanceof TollgateError) return refusalResponse(fromFault(error), provider.format);
+      throw error;
+    }
+  }
+
+  async function answerOf(behalf: Behalf | undefined, asked: Asked): Promise<Response> {
+    const { request, provider, call } = asked;
+    if (call === undefined)
+      return answerTo(site, { asked, payer: undefined, model: undefined, signal: request.signal });
+    const opened = await openPayer(
+      gate,
+      behalf && { ...behalf, degrade: degrade && behalf.degrade },
+      call.model,
+      request,
+    );
     if (opened === undefined) return refusalResponse(noAdmission(), provider.format);
     if ('refusal' in opened) return refusalResponse(fromGate(opened.refusal), provider.format);
     const { payer } = opened;
-    const isRung = options.degrade && payer.rung !== undefined && payer.request.model === model;
-    return answerTo(site, asked, payer, isRung ? payer.rung : model);
+    const isRung = degrade && payer.rung !== undefined && payer.request.model === call.model;
+    const signal = request.signal ? AbortSignal.any([request.signal, payer.signal]) : payer.signal;
+    return answerTo(site, { asked, payer, model: isRung ? payer.rung : call.model, signal });
   }
 
-  const fetchOf = (behalf?: Behalf) => ({
-    fetch: ((input, init) => fetchFor(behalf, input, init)) as typeof globalThis.fetch,
+  const fetchFor = (behalf?: Behalf): Pick<Upstream, 'fetch'> => ({
+    fetch: (async (input, init) => answer(behalf, await readRequest(input, init))) as typeof globalThis.fetch,
   });
   return {
-    ...fetchOf(),
-    as: fetchOf,
+    ...fetchFor(),
+    as: (behalf) => fetchFor(readBehalf(behalf)),
+    rotate(name, keys) {
+      const reader = createReader();
+      const pool = reader.read('provider', name, `one of ${[...pools.keys()].join(', ')}`, (name) =>
+        pools.get(String(name)),
+      );
+      const read = readKeys('keys', keys, reader);
+      checkCaps(read, prices, reader);
+      reader.throwProblems();
+      setKeys(pool, read);
+      warnOfKeys(name, read, clock.now(), warned);
+    },
     on: emitter.on,
     close: () => site.headroom.close(),
-  };
-}
-
-function unknownProvider({ origin, pathname }: URL, { providers }: UpstreamOptions): OwnRefusal {
-  const known = providers.map(({ name, baseUrl }) => `${name} at ${baseUrl}`).join(', ');
-  return {
-    status: 400,
-    title: 'Unknown provider',
-    detail: `TOLLGATE_UNKNOWN_PROVIDER: ${origin}${pathname} belongs to none of the providers (${known}), and was not sent.`,
-    reason: 'unknown-provider',
-    canRetry: false,
-  };
-}
-
-function noAdmission(): OwnRefusal {
-  return {
-    status: 403,
-    title: 'No admission',
-    detail:
-      'TOLLGATE_NO_ADMISSION: nobody pays for this call, which was not sent. Make it below a handler that a gate has ' +
-      'admitted, or say whose it is: llm.as({ subject }).fetch.',
-    reason: 'no-admission',
-    canRetry: false,
   };
 }

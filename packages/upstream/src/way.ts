@@ -1,5 +1,5 @@
 import type { WayTaken } from './events.js';
-import type { KeyOptions } from './keys/key.js';
+import type { PooledKey } from './keys/pool.js';
 import type { Provider } from './providers/provider.js';
 
 /** One way to have a call answered. */
@@ -7,7 +7,7 @@ export interface CallWay {
   /** Tells it from a call's other ways. */
   readonly name: string;
   readonly provider: Provider;
-  readonly key: KeyOptions;
+  readonly key: PooledKey;
   /** As this provider names it; `undefined` for what costs no tokens. */
   readonly model: string | undefined;
   /** What the model is counted by. */

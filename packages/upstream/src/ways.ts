@@ -1,7 +1,9 @@
 /** The ways that a call can go, best first: the keys of its provider, then those of the providers that stand in for it. */
 import type { Health } from './health.js';
 import type { KeyOptions } from './keys/key.js';
+import { type KeyPool, offerKeys, type PooledKey } from './keys/pool.js';
 import type { Provider } from './providers/provider.js';
+import type { OwnRefusal } from './refusals.js';
 import type { CallWay } from './way.js';
 
 /** Who stands in for a provider, and by which of its models. */
@@ -17,28 +19,81 @@ export interface StandIn {
 
 export interface Roads {
   readonly providers: ReadonlyMap<string, Provider>;
+  /** By provider, its keys. */
+  readonly pools: ReadonlyMap<string, KeyPool>;
   readonly standIns: ReadonlyMap<string, readonly StandIn[]>;
-  /** A provider's keys, in the order in which they are to go this time. */
-  keysOf(provider: string): readonly KeyOptions[];
+  /** Keys of another aren't used. Where it isn't given, all are. */
+  readonly environment: string | undefined;
   readonly health: Health;
 }
 
-/** @param model what is asked for, or the admission's rung; `undefined` for what costs no tokens, and isn't failed over */
+/** Who can serve a model, and what it is called there. */
+interface Server {
+  readonly provider: Provider;
+  readonly model: string | undefined;
+}
+
+/**
+ * Whoever asks takes a turn of the keys. A provider of which it isn't known whether it is well goes last while a call finds out.
+ *
+ * @param model to be served by; `undefined` for what costs no tokens, and isn't failed over
+ */
 export function waysOf(roads: Roads, provider: Provider, model: string | undefined, now: number): readonly CallWay[] {
-  const ways = waysBy(roads, provider, model, now);
-  if (model === undefined) return ways;
-  for (const { provider: name, models } of roads.standIns.get(provider.name) ?? []) {
-    const standIn = roads.providers.get(name);
-    const itsModel = models === undefined ? model : models[model];
-    if (standIn && itsModel !== undefined) ways.push(...waysBy(roads, standIn, itsModel, now));
-  }
+  const ways = serversOf(roads, provider, model).flatMap((server) => waysBy(roads, server, now));
   const isDoubtful = ({ provider }: CallWay) => roads.health.isDoubtful(provider.name);
   return ways.some(isDoubtful) ? [...ways.filter((way) => !isDoubtful(way)), ...ways.filter(isDoubtful)] : ways;
 }
 
-function waysBy({ keysOf, health }: Roads, provider: Provider, model: string | undefined, now: number): CallWay[] {
+function serversOf({ providers, standIns }: Roads, provider: Provider, model: string | undefined): readonly Server[] {
+  const own = { provider, model };
+  if (model === undefined) return [own];
+  const others = (standIns.get(provider.name) ?? []).flatMap(({ provider: name, models }) => {
+    const standIn = providers.get(name);
+    const its = models === undefined ? model : Object.hasOwn(models, model) ? models[model] : undefined;
+    return standIn === undefined || its === undefined ? [] : [{ provider: standIn, model: its }];
+  });
+  return [own, ...others];
+}
+
+function waysBy(roads: Roads, { provider, model }: Server, now: number): readonly CallWay[] {
   const family = model === undefined ? '' : provider.family(model);
-  return keysOf(provider.name)
-    .filter((key) => health.outUntil(provider.name, key.name) <= now)
-    .map((key) => ({ name: `${provider.name}/${key.name}`, provider, key, model, family }));
+  const serves = (key: KeyOptions) => isHere(roads, key) && roads.health.out(key, now) === undefined;
+  const keys = offerKeys(poolOf(roads, provider.name), serves);
+  return keys.map((key) => ({ name: `${provider.name}/${key.name}`, provider, key, model, family }));
+}
+
+function isHere({ environment }: Roads, key: KeyOptions): boolean {
+  return environment === undefined || key.environment === undefined || key.environment === environment;
+}
+
+const WHY = { exhausted: 'has nothing left', unauthorized: 'was refused', 'no secret': 'has no secret' };
+
+/** Why there is no way, and when there is one again. */
+export function noWay(roads: Roads, provider: Provider, model: string | undefined, now: number): OwnRefusal {
+  const keys = serversOf(roads, provider, model).flatMap((server) =>
+    poolOf(roads, server.provider.name)
+      .keys.filter((key) => !key.isLeaving && isHere(roads, key))
+      .map((key) => ({ name: key.name, provider: server.provider.name, out: roads.health.out(key, now) })),
+  );
+  const out = keys.flatMap(({ out, ...key }) => (out ? [{ ...key, ...out }] : []));
+  const whys = out.map(({ name, provider, why }) => `key '${name}' of ${provider} ${WHY[why]}`);
+  const until = Math.min(...out.map(({ until }) => until));
+  return {
+    status: 503,
+    title: 'No key in service',
+    detail: `No key serves this call: ${whys.join(', ') || `${provider.name} has none here`}.`,
+    reason: 'no-key',
+    retryAfterMs: Number.isFinite(until) ? until - now : undefined,
+    canRetry: out.length > 0,
+  };
+}
+
+export function poolOf({ pools }: Roads, provider: string): KeyPool {
+  return pools.get(provider) as KeyPool;
+}
+
+/** The key of a way of this name, as it is now. */
+export function keyOf({ pools }: Roads, way: string): PooledKey | undefined {
+  const [provider, name] = way.split('/');
+  return pools.get(provider)?.keys.find((key) => key.name === name && !key.isLeaving);
 }
