@@ -69,7 +69,9 @@ function messageReader(): StreamReader {
     },
     event(data) {
       if (/"type"\s*:\s*"content_block_delta"/.test(data)) output.addFrom(data);
-      else if (/"type"\s*:\s*"(?:message_(?:start|delta|stop)|error)"/.test(data)) {
+      else if (/"type"\s*:\s*"content_block_start"/.test(data)) {
+        if (/"type"\s*:\s*"(?:server_)?tool_use"/.test(data)) output.addCall();
+      } else if (/"type"\s*:\s*"(?:message_(?:start|delta|stop)|error)"/.test(data)) {
         const event = fields(parsed(data));
         const message = fields(event.message);
         model ??= message.model;

@@ -61,15 +61,16 @@ function naming(body: unknown, model: string): unknown {
 
 /** Thoughts come on top of the candidates, and what tools have read on top of the prompt. */
 function usageFrom(answer: unknown): Usage | undefined {
-  const { usageMetadata, modelVersion } = fields(answer);
+  const { usageMetadata, modelVersion, promptFeedback } = fields(answer);
   const usage = fields(usageMetadata);
   const prompt = count(usage.promptTokenCount);
   const candidates = count(usage.candidatesTokenCount ?? usage.responseTokenCount);
   const thoughts = count(usage.thoughtsTokenCount);
+  const isUnknown = candidates === undefined && thoughts === undefined && !isBlocked(promptFeedback);
   return usageOf({
     input: prompt === undefined ? undefined : prompt + (count(usage.toolUsePromptTokenCount) ?? 0),
     cached: count(usage.cachedContentTokenCount),
-    output: candidates === undefined && thoughts === undefined ? undefined : (candidates ?? 0) + (thoughts ?? 0),
+    output: isUnknown ? undefined : (candidates ?? 0) + (thoughts ?? 0),
     reasoning: thoughts,
     model: modelVersion,
   });
@@ -89,7 +90,10 @@ function contentReader(): StreamReader {
       const event = fields(parsed(data));
       for (const part of partsOf(event)) {
         output.add(text(part.text));
-        if (isObject(part.functionCall)) output.add(JSON.stringify(part.functionCall));
+        if (isObject(part.functionCall)) {
+          output.addCall();
+          output.add(JSON.stringify(part.functionCall.args ?? {}));
+        }
       }
       const told = usageFrom(event);
       reader.usage = told ?? reader.usage;
@@ -105,9 +109,14 @@ function partsOf({ candidates }: Fields): Fields[] {
   return list(candidates).flatMap((candidate) => list(fields(fields(candidate).content).parts).map(fields));
 }
 
+/** There is no answer. */
+function isBlocked(promptFeedback: unknown): boolean {
+  return fields(promptFeedback).blockReason !== undefined;
+}
+
 /** Nothing follows: all candidates have said why they end, or the prompt was blocked. */
 function isOver(event: Fields): boolean {
   const candidates = list(event.candidates);
-  if (candidates.length === 0) return fields(event.promptFeedback).blockReason !== undefined;
+  if (candidates.length === 0) return isBlocked(event.promptFeedback);
   return candidates.every((candidate) => typeof fields(candidate).finishReason === 'string');
 }

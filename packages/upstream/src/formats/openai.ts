@@ -75,6 +75,7 @@ function chunksReader(operation: string, asked: boolean): StreamReader {
     event(data) {
       if (data === '[DONE]') reader.isComplete = true;
       output.addFrom(data);
+      if (/"name"\s*:\s*"/.test(data)) output.addCall();
       // Chunks before the last may say that usage is null.
       if (!/"(?:usage|error)"\s*:\s*[{"]/.test(data)) return true;
       const chunk = fields(parsed(data));
@@ -103,7 +104,9 @@ function responsesReader(): StreamReader {
     },
     event(data) {
       if (/"type"\s*:\s*"response\.(?!audio\.)[a-z_.]+\.delta"/.test(data)) output.addFrom(data);
-      else if (/"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"/.test(data)) {
+      else if (/"type"\s*:\s*"response\.output_item\.added"/.test(data)) {
+        if (/"type"\s*:\s*"[a-z_]+_call"/.test(data)) output.addCall();
+      } else if (/"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"/.test(data)) {
         const event = fields(parsed(data));
         const response = fields(event.response);
         reader.error = event.type === 'error' ? event : (response.error ?? reader.error);

@@ -10,14 +10,20 @@ export interface TextCounter {
   /** Counts what the members of these names hold, wherever they stand in the JSON. The same under two names counts once. */
   addFrom(json: string): void;
   add(text: string): void;
+  /** A call of a tool begins: models write more around it than its name and arguments, which providers don't show. */
+  addCall(): void;
   readonly tokens: number;
 }
+
+/** Tokens around the name and the arguments of a call: less than most models write. */
+const CALL_TOKENS = 4;
 
 /** A piece of text is a token at least: some providers send each token by itself. */
 export function textCounter(names: readonly string[] = []): TextCounter {
   const strings = new RegExp(`"(?:${names.join('|')})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`, 'g');
   const counter = tokenCounter();
   let pieces = 0;
+  let calls = 0;
   function add(piece: string): void {
     if (piece === '') return;
     pieces++;
@@ -32,8 +38,11 @@ export function textCounter(names: readonly string[] = []): TextCounter {
         last = string;
       }
     },
+    addCall() {
+      calls++;
+    },
     get tokens() {
-      return Math.max(counter.tokens, pieces);
+      return Math.max(counter.tokens, pieces) + calls * CALL_TOKENS;
     },
   };
 }

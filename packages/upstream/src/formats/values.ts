@@ -91,8 +91,8 @@ export function usageOf({
   const hasReasoning = output !== undefined && reasoning > 0 && reasoning <= output;
   return {
     inputTokens: input || undefined,
-    cachedInputTokens: hasParts ? cached : undefined,
-    cacheWriteTokens: hasParts ? cacheWrite : undefined,
+    cachedInputTokens: (hasParts && cached) || undefined,
+    cacheWriteTokens: (hasParts && cacheWrite) || undefined,
     outputTokens: output,
     reasoningTokens: hasReasoning ? reasoning : undefined,
     model: text(model) || undefined,
