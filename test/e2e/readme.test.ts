@@ -20,6 +20,7 @@ declare const ask: RequestHandler, chat: RequestHandler, embed: RequestHandler, 
 declare const llm: {
   chat(body: unknown, options: { signal: AbortSignal | undefined }): Promise<{ usage: { input: number; output: number } }>;
 };
+declare const queue: { add(job: { admission: string | undefined }): Promise<void> }, job: { admission: string };
 declare function identify(): { user: string };
 declare function makeReport(): Promise<void>;
 `;

@@ -8,6 +8,7 @@ import { actualCosts, actualOf, checkOutcome, type Outcome } from './outcome.js'
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
 import type { Receipt } from './store/store.js';
 import type { Offer } from './terms.js';
+import type { Duration } from './units.js';
 
 /** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
 export interface Admission {
@@ -51,6 +52,15 @@ export interface Admission {
   /** Leaves settling to you alone: work goes on after the response. */
   keepOpen(): void;
   /**
+   * Keeps it in the store, for any process to take up by its id (see `Tollgate.resume`), such as the worker of a job queue.
+   * Whoever settles it first does, here or elsewhere. Nothing can be added to it here from then on, and the end of the
+   * response doesn't settle it. Resolves to its id; rejects where the store fails, and it stays as it was, kept open.
+   *
+   * @throws TollgateError `TOLLGATE_ADMISSION_SETTLED` after settling, `TOLLGATE_REQUEST_INVALID` for a time that is none,
+   *   `TOLLGATE_NOT_KEPT` where the store keeps none
+   */
+  handOver(options?: HandOverOptions): Promise<string>;
+  /**
    * Puts actual usage in place of the estimate. The first call counts; after a provisional one, one more does. Where the
    * store fails, that is done once it answers again, and not waited for.
    *
@@ -63,6 +73,19 @@ export interface Admission {
    * adapter. Does nothing once settled or kept open, and makes no promise where the store makes none.
    */
   conclude(outcome?: Outcome): May<void>;
+}
+
+export interface HandOverOptions {
+  /** Until then it can be settled, and stays charged as estimated after that: from 1 s to 30 days, `'1d'` unless given. */
+  within?: Duration | undefined;
+}
+
+/** Asked before an admission is settled that others may settle, too. */
+export interface Claim {
+  /** True where it is this one's to settle. Fails as the store does; asked again, it says the same. */
+  ask(): Promise<boolean>;
+  /** Known once it was asked. */
+  readonly isLost: boolean;
 }
 
 export type Decision =
@@ -82,12 +105,13 @@ export interface Books {
   /** Calls `task` when the first lease in the receipt has ended. Returns what cancels that. */
   atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
   observe(admission: GateAdmission, readings: readonly Observation[]): May<void>;
-  settle(receipt: Receipt, actual: readonly number[]): May<void>;
+  handOver(admission: GateAdmission, options: HandOverOptions | undefined): Promise<string>;
+  settle(receipt: Receipt, actual: readonly number[], claim: Claim | undefined): May<void>;
   settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
 }
 
 /** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
-type State = 'open' | 'kept open' | 'provisional' | 'settled';
+type State = 'open' | 'kept open' | 'handed over' | 'provisional' | 'settled';
 
 /** A class, since one is made for every request and its methods need not be; its fields are set all at once, which is quicker. */
 export class GateAdmission implements Admission {
@@ -101,6 +125,8 @@ export class GateAdmission implements Admission {
   hasBeenExtended: boolean;
   /** The last change that was asked for, settled or not. */
   changing: Promise<Decision> | undefined;
+  /** Of what others may settle too. */
+  claim: Claim | undefined;
   private readonly books: Books;
   private readonly caller: AbortSignal | undefined;
   private state: State;
@@ -125,6 +151,7 @@ export class GateAdmission implements Admission {
     this.receipt = receipt;
     this.hasBeenExtended = false;
     this.changing = undefined;
+    this.claim = undefined;
     this.caller = caller;
     this.state = 'open';
     this.leaving = undefined;
@@ -176,6 +203,22 @@ export class GateAdmission implements Admission {
     if (this.state === 'open') this.state = 'kept open';
   }
 
+  handOver(options?: HandOverOptions): Promise<string> {
+    return this.books.handOver(this, options);
+  }
+
+  /** It is others' as well from now on, for all that is known. */
+  leave(claim: Claim): void {
+    this.assertOpen();
+    this.claim = claim;
+    this.state = 'handed over';
+  }
+
+  /** It could not be handed over. */
+  stay(): void {
+    if (this.state === 'handed over') this.state = 'kept open';
+  }
+
   extend(estimate: Estimate): Promise<Decision> {
     return this.books.extend(this, estimate);
   }
@@ -193,10 +236,11 @@ export class GateAdmission implements Admission {
   }
 
   tooLate(): TollgateError {
-    return new TollgateError(
-      'TOLLGATE_ADMISSION_SETTLED',
-      `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`,
-    );
+    const message =
+      this.state === 'handed over'
+        ? `Admission ${this.id} has been handed over: whoever resumes it may extend it.`
+        : `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`;
+    return new TollgateError('TOLLGATE_ADMISSION_SETTLED', message);
   }
 
   settle(outcome: Outcome = NO_OUTCOME): Promise<void> {
@@ -217,13 +261,14 @@ export class GateAdmission implements Admission {
     const { offer, receipt } = this;
     const actual = outcome.outcome === 'ignored' ? undefined : actualOf(offer, outcome);
     this.state = provisional ? 'provisional' : 'settled';
-    const settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual));
+    const settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual), this.claim);
     if (isPromise(settling)) return settling.then(() => this.ended(outcome, actual, provisional));
     this.ended(outcome, actual, provisional);
   }
 
   private ended(outcome: Outcome, actual: Cost | undefined, provisional: boolean): void {
     this.unwatch?.();
+    if (this.claim?.isLost) return;
     this.books.settled(this, outcome, actual, provisional);
   }
 }

@@ -103,6 +103,16 @@ export interface Tollgate<
   /** What `admit` promises, at once where it need not be awaited. Throws what `admit` rejects with. */
   decide(request: AdmitRequest<Tier, Feature, Model>, options?: AdmitOptions): May<Decision>;
   /**
+   * Takes up an admission that was handed over, by a gate of the same name in whatever process: to be extended, and settled.
+   * Of its request there is what limits count, and of its subject the plan. What it cost is priced by this gate's prices,
+   * as of when it was admitted. Rejects where the store fails.
+   *
+   * @param id as `Admission.handOver` gave it. It is no secret, and proves nothing of who has it
+   * @throws TollgateError `TOLLGATE_ADMISSION_SETTLED` where it has been settled, `TOLLGATE_ADMISSION_UNKNOWN` where its
+   *   time is over or no such was handed over, `TOLLGATE_REQUEST_INVALID` for what is no id, `TOLLGATE_NOT_KEPT`
+   */
+  resume(id: string): Promise<Admission>;
+  /**
    * How the limits and budgets stand that count this subject: those whose dimensions are all given. Rejects where the
    * store fails.
    *

@@ -1,4 +1,4 @@
-export type { Admission, Decision } from './admission.js';
+export type { Admission, Decision, HandOverOptions } from './admission.js';
 export type { BudgetState } from './budget-state.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {
@@ -59,6 +59,18 @@ export type {
   Whom,
 } from './request.js';
 export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
-export type { Alternative, Entry, NotTaken, Receipt, Seen, Shared, Store, Taken, TakeRequest } from './store/store.js';
+export type {
+  Alternative,
+  Entry,
+  Handover,
+  Kept,
+  NotTaken,
+  Receipt,
+  Seen,
+  Shared,
+  Store,
+  Taken,
+  TakeRequest,
+} from './store/store.js';
 export { createTollgate } from './tollgate.js';
 export type { Count, Duration, Rate } from './units.js';

@@ -27,7 +27,9 @@ export interface Ledger {
     score?: number,
   ): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Where the store fails, as soon as it answers again. */
-  settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean): May<void>;
+  settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean, claim?: Settling['claim']): May<void>;
+  /** True for what was charged here in part, while the store could not be asked. */
+  isLocal(receipt: Receipt): boolean;
   /**
    * What was charged has ended, or in part, and is settled: adaptive slots are told how, the first time, and those wait no
    * longer whom it has left room.
@@ -68,14 +70,11 @@ export function createLedger(
   const breaker = createBreaker();
   /** Made when the store fails for the first time: mostly none does. */
   let fallback: Fallback | undefined;
-  const unsettled = createUnsettled(
-    clock,
-    ({ receipt, actual, goesOn }) => settleInStore(receipt, actual, goesOn),
-    () =>
-      warn(
-        'TOLLGATE_SETTLE_FAILED',
-        `The store of gate '${gate}' has failed for so long that some admissions stay unsettled.`,
-      ),
+  const unsettled = createUnsettled(clock, settleInStore, () =>
+    warn(
+      'TOLLGATE_SETTLE_FAILED',
+      `The store of gate '${gate}' has failed for so long that some admissions stay unsettled.`,
+    ),
   );
 
   function failed(error: unknown): undefined {
@@ -136,7 +135,10 @@ export function createLedger(
   }
 
   /** Fails as the store does. */
-  function settleInStore(receipt: Receipt, actual: readonly number[], goesOn: boolean): May<void> {
+  function settleInStore({ receipt, actual, goesOn, claim }: Settling): May<void> {
+    if (claim !== undefined) {
+      return claim.ask().then((isOurs) => (isOurs ? settleInStore({ receipt, actual, goesOn }) : undefined));
+    }
     const now = clock.now();
     if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);
     renew(receipt, plan(), now);
@@ -146,14 +148,14 @@ export function createLedger(
   }
 
   /** Behind those that wait for the store, since one of them may be of the same admission. */
-  function settleSafely(receipt: Receipt, actual: readonly number[], goesOn: boolean): May<void> {
-    if (!unsettled.isEmpty || breaker.isOpen) return unsettled.add({ receipt, actual, goesOn });
+  function settleSafely(settling: Settling): May<void> {
+    if (!unsettled.isEmpty || breaker.isOpen) return unsettled.add(settling);
     try {
-      const settling = settleInStore(receipt, actual, goesOn);
-      if (!isPromise(settling)) return settling;
-      return settling.then(undefined, (error) => settleLater(error, { receipt, actual, goesOn }));
+      const settled = settleInStore(settling);
+      if (!isPromise(settled)) return settled;
+      return settled.then(undefined, (error) => settleLater(error, settling));
     } catch (error) {
-      return settleLater(error, { receipt, actual, goesOn });
+      return settleLater(error, settling);
     }
   }
 
@@ -190,11 +192,12 @@ export function createLedger(
         return fallBack(error, alternatives, now, tells);
       }
     },
-    settle(receipt, actual, goesOn = false) {
-      if (fallback === undefined) return settleSafely(receipt, actual, goesOn);
+    settle(receipt, actual, goesOn = false, claim) {
+      if (fallback === undefined) return settleSafely({ receipt, actual, goesOn, claim });
       const left = settleLocally(fallback, receipt, actual, clock.now(), goesOn);
-      if (left.receipt.length > 0) return settleSafely(left.receipt, left.actual, goesOn);
+      if (left.receipt.length > 0) return settleSafely({ ...left, goesOn, claim });
     },
+    isLocal: (receipt) => fallback !== undefined && receipt.some(fallback.has),
     ended(receipt, ending) {
       if (plan().hasAdaptive) slotsInUse.ended(receipt, ending, clock.now());
       gaveBack?.(receipt);

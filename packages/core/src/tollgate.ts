@@ -10,6 +10,7 @@ import { moneyOf } from './costs.js';
 import { TollgateError } from './errors.js';
 import { createEmitter, type TollgateEvents } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
+import { createHandovers } from './handover.js';
 import { lineRefusal } from './http/line-problem.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { explain, inspect, layersIn } from './insight.js';
@@ -79,9 +80,11 @@ export function createTollgate<
     layers: layersIn(ledger),
     atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
     observe,
-    settle: ledger.settle,
+    handOver: (...how) => handovers.handOver(...how),
+    settle: (receipt, actual, claim) => ledger.settle(receipt, actual, false, claim),
     settled,
   };
+  const handovers = createHandovers({ gate: name, store, clock, terms: present, ledger, books: () => books });
 
   function decide(request: AdmitRequest, { signal, extending, body, layers }: AdmitOptions): May<Decision> {
     assertOpen();
@@ -267,6 +270,10 @@ export function createTollgate<
       } catch (error) {
         return Promise.reject(error);
       }
+    },
+    async resume(id) {
+      assertOpen();
+      return handovers.resume(id);
     },
     async inspect(subject, facts = {}) {
       assertOpen();

@@ -7,6 +7,12 @@ export interface Settling {
   readonly receipt: Receipt;
   readonly actual: readonly number[];
   readonly goesOn: boolean;
+  /** Of what others may settle too: asked first, and nothing is settled where they have. */
+  readonly claim?: Claim | undefined;
+}
+
+interface Claim {
+  ask(): Promise<boolean>;
 }
 
 export interface Unsettled {

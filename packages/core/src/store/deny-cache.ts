@@ -80,6 +80,7 @@ export function denyCache(store: Store): Store {
     check: (meters) => store.check?.(meters),
     shared: store.shared,
     line: store.line,
+    handover: store.handover,
     close: () => store.close(),
   };
 }

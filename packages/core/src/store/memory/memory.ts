@@ -13,6 +13,7 @@ import {
 import { book, observe as correctBy, NO_ROOM, settle, usage, used } from '../../meters/rules.js';
 import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Receipt, Seen, Store, Taken, TakeRequest } from '../store.js';
+import { createHandover } from './handover.js';
 import { createRecords, NONE } from './records.js';
 import { createSpot, look, pointTo, rowOf, type Spot } from './spot.js';
 import { type Column, columnOf, createTable, find, insert, move, type Table } from './table.js';
@@ -206,6 +207,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
     peek: (who, bills, at) => peek(who, bills, tick(at)),
     observe: (seen, at) => observe(seen, tick(at)),
+    handover: createHandover(),
     // Nothing is to be ended, and other gates may count here.
     close() {},
   };

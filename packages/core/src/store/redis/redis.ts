@@ -5,6 +5,7 @@ import type { Dimension } from '../../request.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
 import { createCommits, giveUp, tooLate } from './commits.js';
+import { createHandover } from './handover.js';
 import { createLine } from './line.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
 import type { RedisClient } from './scripts.js';
@@ -125,6 +126,7 @@ function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeG
   return {
     shared,
     line,
+    handover: createHandover(client, head, within),
     take({ alternatives, tells = false, score: given }, now) {
       const score = turnOf(alternatives, given);
       return new Promise<Taken | NotTaken>((resolve, reject) => {

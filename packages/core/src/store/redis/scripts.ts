@@ -5,6 +5,7 @@ import bucket from './bucket.lua.js';
 import calendar from './calendar.lua.js';
 import cancel from './cancel.lua.js';
 import cells from './cells.lua.js';
+import handover from './handover.lua.js';
 import prelude from './prelude.lua.js';
 import publish from './publish.lua.js';
 import records from './records.lua.js';
@@ -26,6 +27,8 @@ export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));
 
 export const CANCEL = scriptOf(cancel);
+
+export const HANDOVER = scriptOf(handover);
 
 export const SHARED = scriptOf(shared);
 

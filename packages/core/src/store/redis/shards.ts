@@ -147,6 +147,7 @@ export function shardedStore(open: (shard: number) => Store, base: Store, shardi
       if (problems.length > 0) throw configError(problems);
     },
     shared: base.shared,
+    handover: base.handover,
     async close() {
       await leases.close();
       await Promise.all([base, ...stores.values()].map((store) => store.close()));

@@ -1,0 +1,171 @@
+/**
+ * Admissions that are handed over: kept by the store until whichever process resumes them. Before any process settles one,
+ * the one that has made it included, it claims it, and one alone can.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Books, type Claim, GateAdmission, type HandOverOptions } from './admission.js';
+import type { Clock } from './clock.js';
+import type { Quote } from './costs.js';
+import { TollgateError, warn, wrongValue } from './errors.js';
+import { type Ledger, NOTHING_OF_THE_LOAD } from './ledger.js';
+import type { Bill, Meter, Scope } from './meters/meter.js';
+import type { AdmitRequest, Subject } from './request.js';
+import type { Entry, Handover, Receipt, Store } from './store/store.js';
+import type { Offer, Terms } from './terms.js';
+import { parseDuration } from './units.js';
+
+const SHORTEST_MS = 1_000;
+const LONGEST_MS = 30 * 86_400_000;
+
+/** The gate that has made it, and which it is of that. */
+const ID = /^([\w-]{8}-)([0-9a-z]{1,11})$/;
+
+/** What of a request is told to those who resume it, besides its subject: no more, since apps may put anything there. */
+const FACTS = ['feature', 'route', 'model', 'provider', 'tier', 'permits', 'priority'] as const;
+
+/** What else is kept of an admission, as JSON. */
+interface About {
+  readonly request: AdmitRequest;
+  /** By dimension, as they are counted. */
+  readonly who: Readonly<Record<string, string | undefined>>;
+  readonly way: string | undefined;
+  readonly model: string | undefined;
+  readonly quote: Quote;
+  readonly at: number;
+  readonly waitedMs: number;
+  readonly hasBeenExtended: boolean;
+}
+
+interface Site {
+  readonly gate: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly terms: () => Terms;
+  readonly ledger: Ledger;
+  readonly books: () => Books;
+}
+
+export function createHandovers({ gate, store, clock, terms, ledger, books }: Site) {
+  function keeper(): Handover {
+    if (store.handover !== undefined) return store.handover;
+    throw new TollgateError(
+      'TOLLGATE_NOT_KEPT',
+      `The store of gate '${gate}' keeps no admissions for others to settle.`,
+    );
+  }
+
+  function nameOf(id: string): string {
+    return `${gate}/${id}`;
+  }
+
+  /** @param until the one that has made it may settle until then what nobody else has, kept or not */
+  function claimOf(id: string, until?: number): Claim {
+    const by = randomBytes(9).toString('base64url');
+    const claim = {
+      isLost: false,
+      async ask() {
+        const leftMs = until === undefined ? 0 : until - clock.now();
+        const answer = await keeper().claim(nameOf(id), by, leftMs > 0 ? leftMs : undefined, clock.now());
+        claim.isLost = answer !== 'claimed';
+        if (answer === 'unknown') {
+          const message = `Admission ${id} was settled after the time that it was handed over for: it stays charged as estimated.`;
+          warn('TOLLGATE_ADMISSION_UNKNOWN', message);
+        }
+        return !claim.isLost;
+      },
+    };
+    return claim;
+  }
+
+  async function handOver(admission: GateAdmission, { within = '1d' }: HandOverOptions = {}): Promise<string> {
+    const ttlMs = parseDuration(within);
+    if (ttlMs === undefined || ttlMs < SHORTEST_MS || ttlMs > LONGEST_MS) {
+      const expected = "a duration from 1s to 30d such as '1h' or '7d'";
+      throw wrongValue('TOLLGATE_REQUEST_INVALID', 'handOver.within', within, expected);
+    }
+    const { keep } = keeper();
+    const { id, receipt, offer, waitedMs, hasBeenExtended } = admission;
+    if (ledger.isLocal(receipt)) {
+      const message = `Admission ${id} was charged in this process, while the store could not be asked, and can be settled here alone.`;
+      throw new TollgateError('TOLLGATE_STORE_FAILED', message);
+    }
+    const { way, model, quote, at } = offer;
+    const who = Object.fromEntries(terms().plan.dimensions.map((dimension, i) => [dimension, offer.who[i]]));
+    const about: About = {
+      request: factsOf(offer.request, who),
+      who,
+      way,
+      model,
+      quote,
+      at,
+      waitedMs,
+      hasBeenExtended,
+    };
+    admission.leave(claimOf(id, clock.now() + ttlMs));
+    try {
+      await keep(nameOf(id), { receipt, about: JSON.stringify(about) }, ttlMs, clock.now());
+    } catch (error) {
+      admission.stay();
+      throw error;
+    }
+    ledger.ended(receipt, NOTHING_OF_THE_LOAD);
+    return id;
+  }
+
+  async function resume(id: string): Promise<GateAdmission> {
+    const [, idPrefix, sequence] = ID.exec(id) ?? [];
+    if (sequence === undefined) {
+      throw wrongValue('TOLLGATE_REQUEST_INVALID', 'id', id, 'the id of an admission that was handed over');
+    }
+    const kept = await keeper().read(nameOf(id), metersOf(terms()), clock.now());
+    if (kept === 'claimed') throw new TollgateError('TOLLGATE_ADMISSION_SETTLED', `Admission ${id} has been settled.`);
+    if (kept === undefined) {
+      const message = `Gate '${gate}' knows of no admission ${id} that was handed over: its time is over, or it is of a gate of another name or store.`;
+      throw new TollgateError('TOLLGATE_ADMISSION_UNKNOWN', message);
+    }
+    const about = JSON.parse(kept.about) as About;
+    const { receipt } = kept;
+    const { request, waitedMs } = about;
+    const offer = offerOf(terms(), about, receipt);
+    const theirs = { ...books(), idPrefix };
+    const number = Number.parseInt(sequence, 36);
+    const admission = new GateAdmission(theirs, number, request, offer, receipt, undefined, waitedMs);
+    admission.hasBeenExtended = about.hasBeenExtended;
+    admission.keepOpen();
+    admission.claim = claimOf(id);
+    return admission;
+  }
+
+  return { handOver, resume };
+}
+
+/** Of the subject what it is counted by, and its plan. */
+function factsOf(request: AdmitRequest, who: About['who']): AdmitRequest {
+  const facts = Object.fromEntries(FACTS.map((name) => [name, request[name]]));
+  const own = Object.entries(who).filter(([dimension]) => !(dimension in facts));
+  const subject: Subject = { plan: request.subject?.plan, ...Object.fromEntries(own) };
+  return { ...facts, subject };
+}
+
+function metersOf({ plan }: Terms): ReadonlyMap<string, Meter> {
+  return new Map([...plan.layerOf.keys()].map((meter) => [meter.id, meter]));
+}
+
+function offerOf(
+  { plan, costing }: Terms,
+  { request, who: known, way, model, quote, at }: About,
+  receipt: Receipt,
+): Offer {
+  const who = plan.dimensions.map((dimension) => known[dimension]);
+  const rung = { model, index: 0, last: true };
+  return { name: way ?? model ?? 'only', request, way, model, rung, quote, costing, at, who, bills: billsOf(receipt) };
+}
+
+function billsOf(receipt: Receipt): readonly Bill[] {
+  const scopes = new Map<Scope, Entry[]>();
+  for (const entry of receipt) {
+    const { scope } = entry.charge.meter;
+    scopes.set(scope, [...(scopes.get(scope) ?? []), entry]);
+  }
+  return [...scopes].map(([scope, entries]) => ({ scope, charges: entries.map(({ charge }) => charge) }));
+}
