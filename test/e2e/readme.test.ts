@@ -22,6 +22,12 @@ declare const llm: {
 };
 declare const queue: { add(job: { admission: string | undefined }): Promise<void> }, job: { admission: string };
 declare function identify(): { user: string };
+/** As far as it matters here, what the SDKs of secrets managers have. */
+declare const secretsManager: { getSecretValue(input: { SecretId: string }): Promise<{ SecretString?: string }> };
+declare const secretManager: {
+  accessSecretVersion(request: { name: string }): Promise<[{ payload?: { data?: Uint8Array | string | null } | null }]>;
+};
+declare const keyVault: { getSecret(name: string): Promise<{ value?: string }> };
 declare function makeReport(): Promise<void>;
 `;
 

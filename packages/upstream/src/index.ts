@@ -1,5 +1,6 @@
 export type { UpstreamEventName, UpstreamEvents, WayTaken } from './events.js';
 export { anthropicFormat } from './formats/anthropic.js';
+export { bedrockFormat } from './formats/bedrock.js';
 export type { Call, CallRefusal, StreamReader, Usage, WireFormat } from './formats/format.js';
 export { geminiFormat } from './formats/gemini.js';
 export { openaiFormat, openaiFormatUnasked } from './formats/openai.js';
@@ -9,6 +10,7 @@ export type { UpstreamOptions } from './options.js';
 export type { Behalf } from './payer.js';
 export { anthropic } from './providers/anthropic.js';
 export { azure } from './providers/azure.js';
+export { type BedrockOptions, bedrock } from './providers/bedrock.js';
 export { compatible } from './providers/compatible.js';
 export { bearer, keyHeader } from './providers/credentials.js';
 export { defineProvider, type ProviderTraits } from './providers/define.js';

@@ -2,6 +2,7 @@
 import {
   anthropic,
   azure,
+  bedrock,
   compatible,
   type Failure,
   gemini,
@@ -16,7 +17,7 @@ import { keys } from './support.js';
 
 const baseUrl = 'https://example.com';
 const makers = [openai, azure, anthropic, gemini, groq, mistral, openrouter, together, compatible];
-const providers = makers.map((make) => make({ keys, baseUrl }));
+const providers = [...makers.map((make) => make({ keys, baseUrl })), bedrock({ baseUrl })];
 
 const DAY = 86_400_000;
 const NAMES = [
