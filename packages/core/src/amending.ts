@@ -6,9 +6,9 @@ import type { Decision, GateAdmission } from './admission.js';
 import { type Amendment, amendCharges, amendment } from './amendment.js';
 import type { Clock } from './clock.js';
 import { sumOf } from './costs.js';
+import { type Decisions, isRefusal } from './decisions.js';
 import { isFitting } from './insight.js';
 import { type Ledger, NOTHING_OF_THE_LOAD, tryPeekAll } from './ledger.js';
-import type { Usage } from './meters/meter.js';
 import type { AdmitRequest, Estimate, May } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { moreOf, type Offer, type Terms } from './terms.js';
@@ -18,20 +18,18 @@ export interface Desk {
   terms(): Terms;
   readonly ledger: Ledger;
   readonly clock: Clock;
-  /** Tells of what is asked for. */
-  asked(id: string, kind: 'change' | 'more', request: AdmitRequest, body?: unknown, more?: Estimate): void;
   /** Charges a request as if it came for the first time, at once or not at all. */
   charge(request: AdmitRequest, offers: readonly Offer[], now: number, signal: AbortSignal | undefined): May<Decision>;
-  isRefusal(result: Taken | NotTaken | undefined): result is NotTaken | undefined;
-  admitted(admission: GateAdmission, result: Taken | undefined, extended: boolean, from: string | undefined): Decision;
-  refused(id: string, request: AdmitRequest, usages: readonly (readonly Usage[])[] | undefined): Decision;
+  readonly decisions: Decisions;
 }
 
 /**
  * What changes an admission takes effect in one go, once all that it takes is charged: its receipt says what its offer
  * does, whoever settles it meanwhile. A change that comes too late for that gives back what it has charged.
  */
-export function createAmendments({ terms, ledger, clock, asked, charge, isRefusal, admitted, refused }: Desk) {
+export function createAmendments({ terms, ledger, clock, charge, decisions }: Desk) {
+  const { asked, admitted, refused } = decisions;
+
   /** Turns an open admission, with what it was extended by, into one for `request`. */
   async function amend(
     admission: GateAdmission,

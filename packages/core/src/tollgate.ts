@@ -2,28 +2,25 @@
 import { randomBytes } from 'node:crypto';
 import { type Books, type Decision, GateAdmission } from './admission.js';
 import { createAlerts } from './alerts.js';
-import { createAmendments, type Desk } from './amending.js';
+import { createAmendments } from './amending.js';
 import type { BudgetState } from './budget-state.js';
 import { createChanges } from './changes.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
 import { moneyOf } from './costs.js';
+import { createDecisions, isRefusal } from './decisions.js';
 import { TollgateError } from './errors.js';
-import { createEmitter, type TollgateEvents } from './events.js';
+import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { createHandovers } from './handover.js';
 import { lineRefusal } from './http/line-problem.js';
-import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { explain, inspect, layersIn } from './insight.js';
 import { atLeaseEnd } from './lease.js';
 import { createLedger } from './ledger.js';
 import { createLine, type Line } from './line/line.js';
-import { stateOf, statesOf } from './meters/layer-state.js';
-import type { Usage } from './meters/meter.js';
-import { estimateOf } from './money/body.js';
 import { createLearned } from './money/learned.js';
 import { type Observation, seenOf } from './observing.js';
 import { endingOf, type Outcome } from './outcome.js';
-import { type AdmitRequest, type Cost, type Estimate, isPromise, type May, then, type Whom } from './request.js';
+import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
 import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { type Offer, offersOf } from './terms.js';
@@ -62,21 +59,13 @@ export function createTollgate<
   const line = checked.queue && createLine(lineDeskOf({ ...lineDesk, closed: closedError }));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
-  const desk: Desk = {
-    terms: present,
-    ledger,
-    clock,
-    asked: (...what) => emitter.hears.asked && asked(...what),
-    charge: (...how) => charge(count++, ...how),
-    isRefusal,
-    admitted,
-    refused,
-  };
+  const decisions = createDecisions(name, emitter, () => present().countsTokens, budgetStatus);
+  const { asked, admitted, refused, refusedFor } = decisions;
+  const desk = { terms: present, ledger, clock, decisions, charge: startOver };
   const amendments = createAmendments(desk);
-  const { extend } = amendments;
   const books: Books = {
     idPrefix,
-    extend,
+    extend: amendments.extend,
     layers: layersIn(ledger),
     atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
     observe,
@@ -101,17 +90,6 @@ export function createTollgate<
 
   function idOf(sequence: number): string {
     return idPrefix + sequence.toString(36);
-  }
-
-  function asked(
-    id: string,
-    kind: TollgateEvents['asked']['kind'],
-    request: AdmitRequest,
-    body?: unknown,
-    more?: Estimate,
-  ): void {
-    const said = present().countsTokens && body !== undefined ? estimateOf(body) : undefined;
-    emitter.emit('asked', { gate: name, id, kind, request, body: said, more });
   }
 
   function assertOpen(): void {
@@ -153,6 +131,16 @@ export function createTollgate<
       : charged(result, sequence, request, offers, signal);
   }
 
+  /** Charges a request as if it came for the first time, at once or not at all. */
+  function startOver(
+    request: AdmitRequest,
+    offers: readonly Offer[],
+    now: number,
+    signal: AbortSignal | undefined,
+  ): May<Decision> {
+    return charge(count++, request, offers, now, signal);
+  }
+
   function charged(
     result: Taken | NotTaken | undefined,
     sequence: number,
@@ -165,46 +153,6 @@ export function createTollgate<
     const offer = offers[result?.taken ?? 0];
     const receipt = result?.receipt ?? NO_RECEIPT;
     return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal, waitedMs), result);
-  }
-
-  function isRefusal(result: Taken | NotTaken | undefined): result is NotTaken | undefined {
-    return result === undefined || 'refused' in result;
-  }
-
-  /** @param from the model in whose place the admission's serves */
-  function admitted(
-    admission: GateAdmission,
-    result: Taken | undefined,
-    extended = false,
-    from = admission.request.model,
-  ): Decision {
-    if (result !== undefined) tellOf(admission, result, from);
-    if (emitter.hears.admitted) {
-      const { id, request, model, way, offer, waitedMs } = admission;
-      emitter.emit('admitted', { gate: name, id, request, model, way, cost: offer.quote.cost, extended, waitedMs });
-    }
-    const usages = result?.usages;
-    return { admitted: true, admission, layers: usages && statesOf(usages) };
-  }
-
-  function tellOf(admission: GateAdmission, { shadowRefused }: Taken, from: string | undefined): void {
-    const { request, model, way } = admission;
-    for (const usage of shadowRefused) {
-      emitter.emit('shadow.refused', { gate: name, id: admission.id, request, layer: stateOf(usage) });
-    }
-    if (from !== undefined && model !== undefined && model !== from && way === undefined) {
-      emitter.emit('degraded', { gate: name, id: admission.id, request, from, to: model });
-    }
-  }
-
-  /** @param usages what the meters of each alternative said; `undefined` if the store failed */
-  function refused(id: string, request: AdmitRequest, usages: readonly (readonly Usage[])[] | undefined): Decision {
-    return refusedFor(request, usages ? refusalOf(id, usages, budgetStatus) : storeDownRefusal(id));
-  }
-
-  function refusedFor(request: AdmitRequest, refusal: Refusal): Decision {
-    emitter.emit('refused', { gate: name, id: refusal.id, request, refusal });
-    return { admitted: false, refusal };
   }
 
   function settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void {
