@@ -1,14 +1,16 @@
 /** What a gate decides: an admission to be settled, or a refusal. */
-import { TollgateError } from './errors.js';
+import type { Drawn } from './draws.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
-import type { Bill, Who } from './meters/meter.js';
 import type { Observation } from './observing.js';
-import { actualCosts, actualOf, checkOutcome, type Outcome } from './outcome.js';
-import { type AdmitRequest, type Cost, type Estimate, isPromise, type May } from './request.js';
-import type { Receipt } from './store/store.js';
-import type { Offer } from './terms.js';
+import type { Outcome } from './outcome.js';
+import type { AdmitRequest, Cost, Estimate, May } from './request.js';
 import type { Duration } from './units.js';
+
+/** What one call is expected to take, and the model to be called where that is not the admission's. */
+export interface DrawEstimate extends Estimate {
+  model?: string | undefined;
+}
 
 /** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
 export interface Admission {
@@ -39,6 +41,17 @@ export interface Admission {
    */
   extend(estimate: Estimate): Promise<Decision>;
   /**
+   * Lets one of several calls be made, such as an agent's: it takes of what the admission was charged what other calls leave.
+   * Where that is too little the admission is extended by what is lacking, or the call is refused as `extend` is and takes
+   * nothing. Its price is that of its own model when the admission was made, unless `usd` is given; tokens that are left
+   * out are none. Limits by `model` count the admission's.
+   *
+   * An admission that ends without a usage of its own is settled by what its draws have used, together.
+   *
+   * @throws TollgateError as `extend` does
+   */
+  draw(estimate: DrawEstimate): Promise<Drawn>;
+  /**
    * Takes in what the answer to this admission said of what is left, such as a provider's headers: it corrects the limits
    * that are `headroom`, for all that count there. They are taken to have counted all that was charged up to this admission,
    * but not what was charged since. Whatever leaves less room holds at once, what leaves more step by step. Also once it is
@@ -61,8 +74,10 @@ export interface Admission {
    */
   handOver(options?: HandOverOptions): Promise<string>;
   /**
-   * Puts actual usage in place of the estimate. The first call counts; after a provisional one, one more does. Where the
-   * store fails, that is done once it answers again, and not waited for.
+   * Puts actual usage in place of the estimate: that of the outcome or, where it tells of none, of all draws. The first call
+   * counts; after a provisional one, one more does. Where the store fails, that is done once it answers again, and not waited
+   * for; nor is the end of open draws, by which it is to be settled: that is done as the last of them is settled, or after
+   * ten minutes, with the estimates of those that are not.
    *
    * @throws TollgateError `TOLLGATE_USAGE_INVALID` for an outcome or a usage that is none, or has an unknown field;
    *   `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price. The admission stays as it was
@@ -96,201 +111,3 @@ export type Decision =
       readonly layers: readonly LayerState[] | undefined;
     }
   | { readonly admitted: false; readonly refusal: Refusal };
-
-/** What an admission needs of its gate. */
-export interface Books {
-  readonly idPrefix: string;
-  extend(admission: GateAdmission, estimate: Estimate): Promise<Decision>;
-  layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]>;
-  /** Calls `task` when the first lease in the receipt has ended. Returns what cancels that. */
-  atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
-  observe(admission: GateAdmission, readings: readonly Observation[]): May<void>;
-  handOver(admission: GateAdmission, options: HandOverOptions | undefined): Promise<string>;
-  settle(receipt: Receipt, actual: readonly number[], claim: Claim | undefined): May<void>;
-  settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
-}
-
-/** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
-type State = 'open' | 'kept open' | 'handed over' | 'provisional' | 'settled';
-
-/** A class, since one is made for every request and its methods need not be; its fields are set all at once, which is quicker. */
-export class GateAdmission implements Admission {
-  readonly sequence: number;
-  readonly waitedMs: number;
-  request: AdmitRequest;
-  /** How it is served. Its quote includes extensions; its bills are what it was charged before them. */
-  offer: Offer;
-  /** All that is booked: a meter stands here once for the admission and once for each extension. */
-  receipt: Receipt;
-  hasBeenExtended: boolean;
-  /** The last change that was asked for, settled or not. */
-  changing: Promise<Decision> | undefined;
-  /** Of what others may settle too. */
-  claim: Claim | undefined;
-  private readonly books: Books;
-  private readonly caller: AbortSignal | undefined;
-  private state: State;
-  private leaving: Leaving | undefined;
-  /** Ends the watch over leases. */
-  private unwatch: (() => void) | undefined;
-
-  constructor(
-    books: Books,
-    sequence: number,
-    request: AdmitRequest,
-    offer: Offer,
-    receipt: Receipt,
-    caller: AbortSignal | undefined,
-    waitedMs: number,
-  ) {
-    this.books = books;
-    this.sequence = sequence;
-    this.waitedMs = waitedMs;
-    this.request = request;
-    this.offer = offer;
-    this.receipt = receipt;
-    this.hasBeenExtended = false;
-    this.changing = undefined;
-    this.claim = undefined;
-    this.caller = caller;
-    this.state = 'open';
-    this.leaving = undefined;
-    this.unwatch = undefined;
-  }
-
-  get id(): string {
-    return this.books.idPrefix + this.sequence.toString(36);
-  }
-
-  get model(): string | undefined {
-    return this.offer.model;
-  }
-
-  get way(): string | undefined {
-    return this.offer.way;
-  }
-
-  get degraded(): boolean {
-    return this.offer.model !== this.offer.request.model;
-  }
-
-  get estimate(): Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'> {
-    const { inputTokens, outputTokens, usd } = this.offer.quote.cost;
-    return { inputTokens, outputTokens, usd };
-  }
-
-  /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
-  get signal(): AbortSignal {
-    this.leaving ??= leaving(this.caller);
-    if (this.isOpen)
-      this.unwatch ??= this.books.atLeaseEnd(
-        () => this.receipt,
-        () => this.abort(leaseOver(this.id)),
-      );
-    return this.leaving.signal;
-  }
-
-  layers(): May<readonly LayerState[]> {
-    return this.books.layers(this.offer.who, this.offer.bills);
-  }
-
-  abort(reason?: unknown): void {
-    this.leaving ??= leaving(this.caller);
-    this.leaving.abort(reason);
-  }
-
-  keepOpen(): void {
-    if (this.state === 'open') this.state = 'kept open';
-  }
-
-  handOver(options?: HandOverOptions): Promise<string> {
-    return this.books.handOver(this, options);
-  }
-
-  /** It is others' as well from now on, for all that is known. */
-  leave(claim: Claim): void {
-    this.assertOpen();
-    this.claim = claim;
-    this.state = 'handed over';
-  }
-
-  /** It could not be handed over. */
-  stay(): void {
-    if (this.state === 'handed over') this.state = 'kept open';
-  }
-
-  extend(estimate: Estimate): Promise<Decision> {
-    return this.books.extend(this, estimate);
-  }
-
-  observe(readings: readonly Observation[]): May<void> {
-    return this.books.observe(this, readings);
-  }
-
-  get isOpen(): boolean {
-    return this.state === 'open' || this.state === 'kept open';
-  }
-
-  assertOpen(): void {
-    if (!this.isOpen) throw this.tooLate();
-  }
-
-  tooLate(): TollgateError {
-    const message =
-      this.state === 'handed over'
-        ? `Admission ${this.id} has been handed over: whoever resumes it may extend it.`
-        : `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`;
-    return new TollgateError('TOLLGATE_ADMISSION_SETTLED', message);
-  }
-
-  settle(outcome: Outcome = NO_OUTCOME): Promise<void> {
-    try {
-      return this.end(outcome, false) ?? DONE;
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  conclude(outcome: Outcome = NO_OUTCOME): May<void> {
-    return this.end(outcome, true);
-  }
-
-  private end(outcome: Outcome, provisional: boolean): May<void> {
-    if (this.state === 'settled' || (provisional && this.state !== 'open')) return;
-    checkOutcome(outcome);
-    const { offer, receipt } = this;
-    const actual = outcome.outcome === 'ignored' ? undefined : actualOf(offer, outcome);
-    this.state = provisional ? 'provisional' : 'settled';
-    const settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, actual), this.claim);
-    if (isPromise(settling)) return settling.then(() => this.ended(outcome, actual, provisional));
-    this.ended(outcome, actual, provisional);
-  }
-
-  private ended(outcome: Outcome, actual: Cost | undefined, provisional: boolean): void {
-    this.unwatch?.();
-    if (this.claim?.isLost) return;
-    this.books.settled(this, outcome, actual, provisional);
-  }
-}
-
-const NO_OUTCOME: Outcome = {};
-
-/** What the signal of an admission aborts with that has run for longer than the lease of its slot. */
-function leaseOver(id: string): TollgateError {
-  const message = `Admission ${id} has run for longer than the lease of its slot, which others may have now. Give the concurrency limit a longer lease, or work a time limit.`;
-  return new TollgateError('TOLLGATE_LEASE_OVER', message);
-}
-
-const DONE = Promise.resolve();
-
-/** The signal of an admission, and what aborts it. */
-interface Leaving {
-  readonly signal: AbortSignal;
-  abort(reason: unknown): void;
-}
-
-function leaving(caller: AbortSignal | undefined): Leaving {
-  const controller = new AbortController();
-  const signal = caller ? AbortSignal.any([caller, controller.signal]) : controller.signal;
-  return { signal, abort: (reason) => controller.abort(reason) };
-}

@@ -2,13 +2,16 @@
  * Changes to open admissions: into what another toll asks for, or by more work under the same one. They never wait: who
  * has begun would hold what others wait for. What doesn't fit at once is refused, whatever its `whenFull`.
  */
-import type { Decision, GateAdmission } from './admission.js';
+import type { Decision, DrawEstimate } from './admission.js';
 import { type Amendment, amendCharges, amendment } from './amendment.js';
 import type { Clock } from './clock.js';
-import { sumOf } from './costs.js';
+import { callOf, type Priced, type Quote, quoteMore, sumOf } from './costs.js';
 import { type Decisions, isRefusal } from './decisions.js';
+import { type Drawn, lackOf } from './draws.js';
+import type { GateAdmission } from './gate-admission.js';
 import { isFitting } from './insight.js';
 import { type Ledger, NOTHING_OF_THE_LOAD, tryPeekAll } from './ledger.js';
+import { moneyFrom } from './money/nano-dollars.js';
 import type { AdmitRequest, Estimate, May } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { moreOf, type Offer, type Terms } from './terms.js';
@@ -47,7 +50,7 @@ export function createAmendments({ terms, ledger, clock, charge, decisions }: De
     const receipt = receiptOf(result);
     if (!admission.isOpen) return giveBack(admission, receipt);
     if (isRefusal(result)) {
-      await admission.settle({ outcome: 'ignored' });
+      await admission.settle({ outcome: admission.hasDrawn ? 'failed' : 'ignored' });
       const usages = result && (await tryPeekAll(ledger, offers));
       // Room may have come back meanwhile: then the request is judged afresh.
       if (usages?.some(isFitting)) return charge(request, offers, clock.now(), signal);
@@ -79,10 +82,16 @@ export function createAmendments({ terms, ledger, clock, charge, decisions }: De
 
   async function extend(admission: GateAdmission, estimate: Estimate): Promise<Decision> {
     admission.assertOpen();
+    return extendBy(admission, moreFor(admission, quoteMore(admission.offer, estimate)), estimate);
+  }
+
+  function moreFor(admission: GateAdmission, quote: Quote): Offer {
+    return moreOf(terms(), admission, quote, clock.now());
+  }
+
+  async function extendBy(admission: GateAdmission, more: Offer, estimate: Estimate): Promise<Decision> {
     asked(admission.id, 'more', admission.request, undefined, estimate);
-    const now = clock.now();
-    const more = moreOf(terms(), admission, estimate, now);
-    const result = await ledger.take([more], now);
+    const result = await ledger.take([more], clock.now());
     const receipt = receiptOf(result);
     if (!admission.isOpen) return giveBack(admission, receipt);
     if (isRefusal(result)) return refused(admission.id, admission.request, result?.refused);
@@ -90,6 +99,38 @@ export function createAmendments({ terms, ledger, clock, charge, decisions }: De
     admission.receipt = [...admission.receipt, ...receipt];
     admission.hasBeenExtended = true;
     return admitted(admission, result, true, admission.model);
+  }
+
+  async function draw(admission: GateAdmission, estimate: DrawEstimate): Promise<Drawn> {
+    admission.assertOpen();
+    const call = callOf(admission.offer, estimate);
+    return lackingFor(admission, call) === undefined
+      ? { admitted: true, draw: admission.beginDraw(call).draw }
+      : inTurn(admission, () => drawMore(admission, call));
+  }
+
+  async function drawMore(admission: GateAdmission, call: Priced): Promise<Drawn> {
+    admission.assertOpen();
+    const lacking = lackingFor(admission, call);
+    // Begun before the store is asked, so that no other draws on the same rest.
+    const { draw, undo } = admission.beginDraw(call);
+    let extended: Decision | undefined;
+    try {
+      extended = lacking && (await extendBy(admission, lacking, estimateOf(lacking)));
+    } catch (error) {
+      undo();
+      throw error;
+    }
+    if (extended === undefined || extended.admitted) return { admitted: true, draw };
+    undo();
+    return extended;
+  }
+
+  /** What the admission has to be extended by for a call; `undefined` where nothing that is counted is lacking. */
+  function lackingFor(admission: GateAdmission, { quote }: Priced): Offer | undefined {
+    const lack = lackOf(admission.offer.quote.cost, admission.drawn, quote, terms().countsKinds);
+    const more = lack && moreFor(admission, lack);
+    return more && more.bills.length > 0 ? more : undefined;
   }
 
   /** Gives back what was charged for an admission that has been settled meanwhile; that may fail, and it be open again. */
@@ -101,11 +142,17 @@ export function createAmendments({ terms, ledger, clock, charge, decisions }: De
   return {
     amend: (...how: Parameters<typeof amend>) => inTurn(how[0], () => amend(...how)),
     extend: (...how: Parameters<typeof extend>) => inTurn(how[0], () => extend(...how)),
+    draw,
   };
 }
 
+/** What is asked for, as one would ask for it: in dollars too, where they are counted, since calls have prices of their own. */
+function estimateOf({ quote, costing }: Offer): Estimate {
+  return costing.countsUsd ? { ...quote.tokens, usd: moneyFrom(quote.cost.usd) } : quote.tokens;
+}
+
 /** One change at a time: each begins with what the one before has left, whatever came of that. */
-function inTurn(admission: GateAdmission, change: () => Promise<Decision>): Promise<Decision> {
+function inTurn<T>(admission: GateAdmission, change: () => Promise<T>): Promise<T> {
   const changing = admission.changing === undefined ? change() : admission.changing.then(change, change);
   admission.changing = changing;
   return changing;

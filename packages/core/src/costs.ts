@@ -4,9 +4,8 @@ import type { BodyEstimate } from './money/body.js';
 import type { Learned, Likely } from './money/learned.js';
 import { parseMoney } from './money/nano-dollars.js';
 import type { PriceTable } from './money/prices.js';
-import type { AdmitRequest, Cost, Estimate, TokenCounts } from './request.js';
+import { type AdmitRequest, type Cost, type Estimate, NOTHING, type TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
-import type { Offer } from './terms.js';
 import { checkTokenCounts, isComplete } from './token-counts.js';
 import { A_COST, isCost } from './units.js';
 import type { Tier } from './validate.js';
@@ -32,6 +31,15 @@ export interface Quote {
   readonly mostOutputTokens: number;
   /** Its dollars were given, and are no price of tokens. */
   readonly isUsdGiven: boolean;
+}
+
+/** What its quote is of: by which model and prices, and as of when. What it comes to is priced likewise, whatever prices have become. */
+export interface Priced {
+  readonly model: string | undefined;
+  readonly quote: Quote;
+  readonly costing: Costing;
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** Quotes for a request where a model serves it, and as far as its body says what that will take. */
@@ -129,9 +137,8 @@ function assumedOutput({ countsUsd, warned }: Costing, model: string | undefined
 }
 
 /** What is asked for in addition, as priced as what it is added to. @throws TollgateError for what is no estimate */
-export function quoteMore({ costing, model, at }: Offer, estimate: Estimate): Quote {
-  if (!isRecord(estimate)) checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate ?? null);
-  const { usd, ...counts } = estimate;
+export function quoteMore({ costing, model, at }: Omit<Priced, 'quote'>, estimate: Estimate): Quote {
+  const { usd, ...counts } = checkedEstimate(estimate);
   checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', counts);
   const { inputTokens = 0, outputTokens = 0 } = counts;
   const tokens = countsOf(inputTokens, outputTokens, counts, counts);
@@ -140,26 +147,52 @@ export function quoteMore({ costing, model, at }: Offer, estimate: Estimate): Qu
   return { cost, tokens, mostOutputTokens: outputTokens, isUsdGiven: usd !== undefined };
 }
 
+/** A call of what is so priced, by a model of its own where it names one. @throws TollgateError for what is no estimate */
+export function callOf(
+  { costing, model: own, at }: Priced,
+  estimate: Estimate & { readonly model?: string | undefined },
+): Priced {
+  const { model = own, ...more } = checkedEstimate(estimate);
+  if (model !== undefined && (typeof model !== 'string' || model === '')) {
+    throw wrongValue('TOLLGATE_REQUEST_INVALID', 'estimate.model', model, 'a name, or undefined');
+  }
+  return { costing, model, at, quote: quoteMore({ costing, model, at }, more) };
+}
+
+function checkedEstimate<E extends Estimate>(estimate: E): E {
+  if (!isRecord(estimate)) checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate ?? null);
+  return estimate;
+}
+
 /** What two quotes come to. */
 export function sumOf(a: Quote, b: Quote): Quote {
   return {
-    cost: {
-      requests: a.cost.requests + b.cost.requests,
-      permits: a.cost.permits + b.cost.permits,
-      inputTokens: a.cost.inputTokens + b.cost.inputTokens,
-      outputTokens: a.cost.outputTokens + b.cost.outputTokens,
-      usd: a.cost.usd + b.cost.usd,
-      worstUsd: a.cost.worstUsd + b.cost.worstUsd,
-    },
-    tokens: {
-      inputTokens: (a.tokens.inputTokens ?? 0) + (b.tokens.inputTokens ?? 0),
-      cachedInputTokens: (a.tokens.cachedInputTokens ?? 0) + (b.tokens.cachedInputTokens ?? 0),
-      cacheWriteTokens: (a.tokens.cacheWriteTokens ?? 0) + (b.tokens.cacheWriteTokens ?? 0),
-      outputTokens: (a.tokens.outputTokens ?? 0) + (b.tokens.outputTokens ?? 0),
-      reasoningTokens: (a.tokens.reasoningTokens ?? 0) + (b.tokens.reasoningTokens ?? 0),
-    },
+    cost: replaced(a.cost, NOTHING, b.cost),
+    tokens: sumOfCounts(a.tokens, b.tokens),
     mostOutputTokens: a.mostOutputTokens + b.mostOutputTokens,
     isUsdGiven: a.isUsdGiven || b.isUsdGiven,
+  };
+}
+
+export function sumOfCounts(a: TokenCounts, b: TokenCounts): TokenCounts {
+  return {
+    inputTokens: (a.inputTokens ?? 0) + (b.inputTokens ?? 0),
+    cachedInputTokens: (a.cachedInputTokens ?? 0) + (b.cachedInputTokens ?? 0),
+    cacheWriteTokens: (a.cacheWriteTokens ?? 0) + (b.cacheWriteTokens ?? 0),
+    outputTokens: (a.outputTokens ?? 0) + (b.outputTokens ?? 0),
+    reasoningTokens: (a.reasoningTokens ?? 0) + (b.reasoningTokens ?? 0),
+  };
+}
+
+/** A total with `to` in place of `from`. */
+export function replaced(total: Cost, from: Cost, to: Cost): Cost {
+  return {
+    requests: total.requests - from.requests + to.requests,
+    permits: total.permits - from.permits + to.permits,
+    inputTokens: total.inputTokens - from.inputTokens + to.inputTokens,
+    outputTokens: total.outputTokens - from.outputTokens + to.outputTokens,
+    usd: total.usd - from.usd + to.usd,
+    worstUsd: total.worstUsd - from.worstUsd + to.worstUsd,
   };
 }
 

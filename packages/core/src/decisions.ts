@@ -1,6 +1,7 @@
 /** What a gate is asked and what it decides: from what its store says to an admission or a refusal, and who is told of it. */
-import type { Decision, GateAdmission } from './admission.js';
+import type { Decision } from './admission.js';
 import type { Emitter, TollgateEvents } from './events.js';
+import type { GateAdmission } from './gate-admission.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { stateOf, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';

@@ -3,10 +3,11 @@
  * the one that has made it included, it claims it, and one alone can.
  */
 import { randomBytes } from 'node:crypto';
-import { type Books, type Claim, GateAdmission, type HandOverOptions } from './admission.js';
+import type { Claim, HandOverOptions } from './admission.js';
 import type { Clock } from './clock.js';
 import type { Quote } from './costs.js';
 import { TollgateError, warn, wrongValue } from './errors.js';
+import { type Books, GateAdmission } from './gate-admission.js';
 import { type Ledger, NOTHING_OF_THE_LOAD } from './ledger.js';
 import type { Bill, Meter, Scope } from './meters/meter.js';
 import type { AdmitRequest, Subject } from './request.js';

@@ -1,4 +1,4 @@
-export type { Admission, Decision, HandOverOptions } from './admission.js';
+export type { Admission, Decision, DrawEstimate, HandOverOptions } from './admission.js';
 export type { BudgetState } from './budget-state.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {
@@ -26,6 +26,7 @@ export {
   type TollgateConfig,
   tokenBucket,
 } from './config.js';
+export type { Draw, Drawn } from './draws.js';
 export { type ErrorCode, type Problem, TollgateError } from './errors.js';
 export type { EventName, TollgateEvents } from './events.js';
 export type { AdmitOptions, Explanation, Inspection, Tollgate } from './gate.js';

@@ -1,6 +1,7 @@
 /** What an answer to an admission said of headroom, as the store is told of it. */
-import type { GateAdmission } from './admission.js';
+
 import { oneOfNames, type TollgateError, wrongValue } from './errors.js';
+import type { GateAdmission } from './gate-admission.js';
 import type { HeadroomTerms, MeteredLayer, Plan } from './meters/charges.js';
 import { isRecord } from './schema.js';
 import type { Seen } from './store/store.js';

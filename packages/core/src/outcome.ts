@@ -1,5 +1,5 @@
 /** What came of an admission, and what that makes of its charges. */
-import { countsOf, moneyOf, priceOf, type Quote } from './costs.js';
+import { countsOf, moneyOf, type Priced, priceOf, type Quote } from './costs.js';
 import { type TollgateError, wrongValue } from './errors.js';
 import { costIn } from './meters/charges.js';
 import type { Ending, Meter } from './meters/meter.js';
@@ -7,7 +7,6 @@ import type { Money } from './money/nano-dollars.js';
 import type { Cost, TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import type { Receipt } from './store/store.js';
-import type { Offer } from './terms.js';
 import { checkTokenCounts } from './token-counts.js';
 import { isCost } from './units.js';
 
@@ -37,10 +36,10 @@ const FIELDS = ['outcome', 'usage', 'model', 'usd', 'overloaded'];
  * What it comes to: the quote's own cost where the outcome tells of no figure. At most, while nobody knows how long the
  * answer was, what the longest would have cost.
  */
-export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome): Cost {
+export function actualOf({ costing, model, at, quote }: Priced, outcome: Outcome): Cost {
+  if (!hasFigures(outcome, model)) return quote.cost;
   const { usage, usd, model: served = model } = outcome;
   const { inputTokens: input, outputTokens: output } = usage ?? {};
-  if (usd === undefined && input === undefined && output === undefined && served === model) return quote.cost;
   // Parts belong to their whole: both are as estimated, or both as told.
   const inputs = input === undefined ? quote.tokens : usage;
   const outputs = output === undefined ? quote.tokens : usage;
@@ -60,6 +59,12 @@ export function actualOf({ costing, model, at, quote }: Offer, outcome: Outcome)
   const most = output === undefined ? quote.mostOutputTokens : outputTokens;
   const worst = most === outputTokens ? dollars : priceOf(costing, served, { ...tokens, outputTokens: most }, at);
   return costOf(quote, inputTokens, outputTokens, dollars, worst);
+}
+
+/** It tells of something that was used, or of another model than the one that was to serve. */
+export function hasFigures({ usage, usd, model }: Outcome, own: string | undefined): boolean {
+  const hasUsage = usage?.inputTokens !== undefined || usage?.outputTokens !== undefined;
+  return hasUsage || usd !== undefined || (model !== undefined && model !== own);
 }
 
 function costOf({ cost }: Quote, inputTokens: number, outputTokens: number, usd: number, worstUsd: number): Cost {

@@ -1,6 +1,7 @@
 /** On what terms requests are admitted, as the configuration has it now: what serves them, and what that is charged. */
-import type { GateAdmission } from './admission.js';
-import { type Costing, type Quote, type QuoteFor, quoteMore, quotesBy } from './costs.js';
+
+import { type Costing, type Priced, type Quote, type QuoteFor, quotesBy } from './costs.js';
+import type { GateAdmission } from './gate-admission.js';
 import { type Ladders, rungsOf } from './ladders.js';
 import type { QueueTerms } from './line/queue-options.js';
 import type { Rung } from './meters/asked.js';
@@ -9,23 +10,18 @@ import { makePlan, type Plan } from './meters/charges.js';
 import type { Bill, Who } from './meters/meter.js';
 import { type BodyEstimate, estimateOf } from './money/body.js';
 import type { Learned } from './money/learned.js';
-import type { AdmitRequest, Cost, Estimate, Subject } from './request.js';
+import type { AdmitRequest, Cost, Subject } from './request.js';
 import type { Alternative } from './store/store.js';
 import { isComplete } from './token-counts.js';
 import type { CheckedConfig } from './validate.js';
 import { servedBy } from './ways.js';
 
 /** One way to serve a request, and what it costs that way. */
-export interface Offer extends Alternative {
+export interface Offer extends Alternative, Priced {
   /** What is asked for: with what its way says, where it is one of several. */
   readonly request: AdmitRequest;
   readonly way: string | undefined;
-  readonly model: string | undefined;
   readonly rung: Rung;
-  readonly quote: Quote;
-  /** By which it is priced, and when: what it comes to is priced likewise, whatever prices have become. */
-  readonly costing: Costing;
-  readonly at: number;
 }
 
 export interface Terms {
@@ -37,6 +33,8 @@ export interface Terms {
   readonly quoteFor: QuoteFor;
   /** Something counts tokens or dollars, so what a request's body says of them matters. */
   readonly countsTokens: boolean;
+  /** Something counts tokens of the prompt, or of the answer, apart. */
+  readonly countsKinds: boolean;
 }
 
 export const NO_SUBJECT: Subject = Object.freeze({});
@@ -46,10 +44,11 @@ export function termsOf(checked: CheckedConfig, learned: Learned, previous?: Ter
   const { name, layers, queue, tiers, features, prices, ladders } = checked;
   const countsUsd = layers.some(({ unit }) => unit === 'usd');
   const countsTokens = layers.some(({ unit }) => unit !== 'requests' && unit !== 'permits' && unit !== 'slots');
+  const countsKinds = layers.some(({ unit }) => unit === 'inputTokens' || unit === 'outputTokens');
   const onTrial = layers.every(({ unit, shadow }) => unit !== 'usd' || shadow);
   const plan = makePlan(name, layers, previous?.plan);
   const costing = { tiers, features, prices, countsUsd, onTrial, warned: plan.warned };
-  return { plan, queue, ladders, costing, quoteFor: quotesBy(costing, learned), countsTokens };
+  return { plan, queue, ladders, costing, quoteFor: quotesBy(costing, learned), countsTokens, countsKinds };
 }
 
 /** The ways to serve a request, best first. */
@@ -107,9 +106,8 @@ export function renewed({ plan }: Terms, offers: readonly Offer[], now: number):
 }
 
 /** More of what an admission has: by the same model, which may use budgets as a whole. */
-export function moreOf({ plan }: Terms, { offer }: GateAdmission, estimate: Estimate, now: number): Offer {
+export function moreOf({ plan }: Terms, { offer }: GateAdmission, quote: Quote, now: number): Offer {
   const { request, model } = offer;
-  const quote = quoteMore(offer, estimate);
   const rung = { model, index: 0, last: true };
   const subject = request.subject ?? NO_SUBJECT;
   const bills = billsOf(plan, offer.who, { request, subject, rung, cost: quote.cost, now });

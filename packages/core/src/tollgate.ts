@@ -1,6 +1,6 @@
 /** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit or has it to wait, what came of it. */
 import { randomBytes } from 'node:crypto';
-import { type Books, type Decision, GateAdmission } from './admission.js';
+import type { Decision } from './admission.js';
 import { createAlerts } from './alerts.js';
 import { createAmendments } from './amending.js';
 import type { BudgetState } from './budget-state.js';
@@ -8,9 +8,11 @@ import { createChanges } from './changes.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
 import { moneyOf } from './costs.js';
 import { createDecisions, isRefusal } from './decisions.js';
+import { createDeferrals } from './deferrals.js';
 import { TollgateError } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
+import { type Books, GateAdmission } from './gate-admission.js';
 import { createHandovers } from './handover.js';
 import { lineRefusal } from './http/line-problem.js';
 import { explain, inspect, layersIn } from './insight.js';
@@ -58,6 +60,7 @@ export function createTollgate<
   const lineDesk = { gate: name, clock, emitter, elsewhere: store.line, ledger: () => ledger, terms: present };
   const line = checked.queue && createLine(lineDeskOf({ ...lineDesk, closed: closedError }));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);
+  const deferrals = createDeferrals(clock, LONGEST_CALL_MS);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
   const decisions = createDecisions(name, emitter, () => present().countsTokens, budgetStatus);
   const { asked, admitted, refused, refusedFor } = decisions;
@@ -66,6 +69,9 @@ export function createTollgate<
   const books: Books = {
     idPrefix,
     extend: amendments.extend,
+    draw: amendments.draw,
+    learn: ({ feature }, { quote }, model, usage) => learned.learn(feature, model, quote.tokens, usage),
+    defer: deferrals.defer,
     layers: layersIn(ledger),
     atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
     observe,
@@ -156,11 +162,11 @@ export function createTollgate<
   }
 
   function settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void {
-    const { request, offer, receipt, hasBeenExtended } = admission;
+    const { request, offer, receipt, hasBeenExtended, hasDrawn } = admission;
     const { outcome = 'succeeded', usage, usd, overloaded, model = admission.model } = end;
     if (line !== undefined || present().plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
-    // Extensions come on top of what is learned.
-    if (usage && actual && model !== undefined && !provisional && !hasBeenExtended) {
+    // Extensions come on top of what is learned, and draws are learned from by themselves.
+    if (usage && actual && model !== undefined && !provisional && !hasBeenExtended && !hasDrawn) {
       learned.learn(offer.request.feature, model, offer.quote.tokens, usage);
     }
     if (!emitter.hears.settled) return;
@@ -240,11 +246,15 @@ export function createTollgate<
       changes.close();
       await line?.close();
       alerts.close();
+      deferrals.close();
       await ledger.close();
       await store.close();
     },
   };
 }
+
+/** Admissions that end before their calls wait for them as long as the SDKs of providers do. */
+const LONGEST_CALL_MS = 10 * 60_000;
 
 const NO_OPTIONS: AdmitOptions = {};
 

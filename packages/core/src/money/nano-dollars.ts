@@ -24,6 +24,12 @@ export function parseTokenPrice(value: unknown): number | undefined {
   return match ? scaled(match[1], match[2], PLACES[match[3] as keyof typeof PLACES]) : undefined;
 }
 
+/** An amount as {@link parseMoney} takes it, to the nano-dollar. */
+export function moneyFrom(nanoDollars: number): Money {
+  const digits = String(nanoDollars).padStart(10, '0');
+  return `$${digits.slice(0, -9)}.${digits.slice(-9)}` as Money;
+}
+
 /**
  * Nano-dollars for people: `$5`, `$0.25`, `$1,200`, `-$12.50`. What is finer than a hundredth of a cent is rounded away
  * from zero, so that neither a cost nor a debt looks smaller than it is; small amounts keep two figures: `$0.0031`,

@@ -22,7 +22,9 @@ export interface Script {
 }
 
 /** The rules and the records, and what uses them. */
-export const BATCH = scriptOf([prelude, window, bucket, calendar, slots, records, cells, waiters, turns, batch].join('\n'));
+export const BATCH = scriptOf(
+  [prelude, window, bucket, calendar, slots, records, cells, waiters, turns, batch].join('\n'),
+);
 
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));
 

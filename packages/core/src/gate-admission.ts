@@ -1,0 +1,285 @@
+/** An admission, as its gate has it: what is booked for it, and whether that still stands. */
+import type { Admission, Claim, Decision, DrawEstimate, HandOverOptions } from './admission.js';
+import type { Priced } from './costs.js';
+import type { Deferral } from './deferrals.js';
+import { createDraws, type Drawn, type Draws } from './draws.js';
+import { TollgateError } from './errors.js';
+import type { LayerState } from './meters/layer-state.js';
+import type { Bill, Who } from './meters/meter.js';
+import { moneyFrom } from './money/nano-dollars.js';
+import type { Observation } from './observing.js';
+import { actualCosts, actualOf, checkOutcome, hasFigures, type Outcome } from './outcome.js';
+import {
+  type AdmitRequest,
+  type Cost,
+  type Estimate,
+  isPromise,
+  type May,
+  NOTHING,
+  type TokenCounts,
+} from './request.js';
+import type { Receipt } from './store/store.js';
+import type { Offer } from './terms.js';
+
+/** What an admission needs of its gate. */
+export interface Books {
+  readonly idPrefix: string;
+  extend(admission: GateAdmission, estimate: Estimate): Promise<Decision>;
+  draw(admission: GateAdmission, estimate: DrawEstimate): Promise<Drawn>;
+  /** A call has gone well. */
+  learn(request: AdmitRequest, call: Priced, model: string | undefined, usage: TokenCounts): void;
+  layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]>;
+  /** Calls `task` when the first lease in the receipt has ended. Returns what cancels that. */
+  atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
+  observe(admission: GateAdmission, readings: readonly Observation[]): May<void>;
+  handOver(admission: GateAdmission, options: HandOverOptions | undefined): Promise<string>;
+  settle(receipt: Receipt, actual: readonly number[], claim: Claim | undefined): May<void>;
+  /** Puts off an end that waits for draws. */
+  defer(end: () => void): Deferral;
+  settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
+}
+
+/** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
+type State = 'open' | 'kept open' | 'handed over' | 'provisional' | 'settled';
+
+/** A class, since one is made for every request and its methods need not be; its fields are set all at once, which is quicker. */
+export class GateAdmission implements Admission {
+  readonly sequence: number;
+  readonly waitedMs: number;
+  request: AdmitRequest;
+  /** How it is served. Its quote includes extensions; its bills are what it was charged before them. */
+  offer: Offer;
+  /** All that is booked: a meter stands here once for the admission and once for each extension. */
+  receipt: Receipt;
+  hasBeenExtended: boolean;
+  /** The last change that was asked for, settled or not. */
+  changing: Promise<unknown> | undefined;
+  /** Of what others may settle too. */
+  claim: Claim | undefined;
+  private readonly books: Books;
+  private readonly caller: AbortSignal | undefined;
+  private state: State;
+  private draws: Draws | undefined;
+  /** The end that waits for open draws. */
+  private ending: Deferral | undefined;
+  private leaving: Leaving | undefined;
+  /** Ends the watch over leases. */
+  private unwatch: (() => void) | undefined;
+
+  constructor(
+    books: Books,
+    sequence: number,
+    request: AdmitRequest,
+    offer: Offer,
+    receipt: Receipt,
+    caller: AbortSignal | undefined,
+    waitedMs: number,
+  ) {
+    this.books = books;
+    this.sequence = sequence;
+    this.waitedMs = waitedMs;
+    this.request = request;
+    this.offer = offer;
+    this.receipt = receipt;
+    this.hasBeenExtended = false;
+    this.changing = undefined;
+    this.claim = undefined;
+    this.caller = caller;
+    this.state = 'open';
+    this.draws = undefined;
+    this.ending = undefined;
+    this.leaving = undefined;
+    this.unwatch = undefined;
+  }
+
+  get id(): string {
+    return this.books.idPrefix + this.sequence.toString(36);
+  }
+
+  get model(): string | undefined {
+    return this.offer.model;
+  }
+
+  get way(): string | undefined {
+    return this.offer.way;
+  }
+
+  get degraded(): boolean {
+    return this.offer.model !== this.offer.request.model;
+  }
+
+  get estimate(): Pick<Cost, 'inputTokens' | 'outputTokens' | 'usd'> {
+    const { inputTokens, outputTokens, usd } = this.offer.quote.cost;
+    return { inputTokens, outputTokens, usd };
+  }
+
+  /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
+  get signal(): AbortSignal {
+    this.leaving ??= leaving(this.caller);
+    if (this.isOpen)
+      this.unwatch ??= this.books.atLeaseEnd(
+        () => this.receipt,
+        () => this.abort(leaseOver(this.id)),
+      );
+    return this.leaving.signal;
+  }
+
+  layers(): May<readonly LayerState[]> {
+    return this.books.layers(this.offer.who, this.offer.bills);
+  }
+
+  abort(reason?: unknown): void {
+    this.leaving ??= leaving(this.caller);
+    this.leaving.abort(reason);
+  }
+
+  keepOpen(): void {
+    if (this.state === 'open') this.state = 'kept open';
+  }
+
+  handOver(options?: HandOverOptions): Promise<string> {
+    return this.books.handOver(this, options);
+  }
+
+  /** It is others' as well from now on, for all that is known. */
+  leave(claim: Claim): void {
+    this.assertOpen();
+    this.claim = claim;
+    this.state = 'handed over';
+  }
+
+  /** It could not be handed over. */
+  stay(): void {
+    if (this.state === 'handed over') this.state = 'kept open';
+  }
+
+  extend(estimate: Estimate): Promise<Decision> {
+    return this.books.extend(this, estimate);
+  }
+
+  observe(readings: readonly Observation[]): May<void> {
+    return this.books.observe(this, readings);
+  }
+
+  draw(estimate: DrawEstimate): Promise<Drawn> {
+    return this.books.draw(this, estimate);
+  }
+
+  beginDraw(call: Priced): ReturnType<Draws['begin']> {
+    this.draws ??= createDraws(
+      (...learned) => this.books.learn(this.offer.request, ...learned),
+      () => this.ending?.run(),
+    );
+    return this.draws.begin(call);
+  }
+
+  get hasDrawn(): boolean {
+    return this.draws?.areAny ?? false;
+  }
+
+  /** What its draws take. */
+  get drawn(): Cost {
+    return this.draws?.taken ?? NOTHING;
+  }
+
+  get isOpen(): boolean {
+    return this.state === 'open' || this.state === 'kept open';
+  }
+
+  assertOpen(): void {
+    if (!this.isOpen) throw this.tooLate();
+  }
+
+  tooLate(): TollgateError {
+    const message =
+      this.state === 'handed over'
+        ? `Admission ${this.id} has been handed over: whoever resumes it may extend it.`
+        : `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`;
+    return new TollgateError('TOLLGATE_ADMISSION_SETTLED', message);
+  }
+
+  settle(outcome: Outcome = NO_OUTCOME): Promise<void> {
+    try {
+      return this.end(outcome, false) ?? DONE;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  conclude(outcome: Outcome = NO_OUTCOME): May<void> {
+    return this.end(outcome, true);
+  }
+
+  private end(outcome: Outcome, provisional: boolean): May<void> {
+    if (this.state === 'settled' || (provisional && this.state !== 'open')) return;
+    checkOutcome(outcome);
+    const total = this.totalOf(outcome);
+    this.state = provisional ? 'provisional' : 'settled';
+    this.ending?.cancel();
+    if (this.draws?.areOpen && this.isByDraws(outcome)) {
+      this.ending = this.books.defer(() => void this.book(outcome, this.totalOf(outcome), provisional));
+      return;
+    }
+    return this.book(outcome, total, provisional);
+  }
+
+  private isByDraws(outcome: Outcome): boolean {
+    return this.hasDrawn && outcome.outcome !== 'ignored' && !hasFigures(outcome, this.model);
+  }
+
+  /** What it comes to; `undefined` where all is given back. */
+  private totalOf(outcome: Outcome): Cost | undefined {
+    if (outcome.outcome === 'ignored') return undefined;
+    if (!this.isByDraws(outcome)) return actualOf(this.offer, outcome);
+    const { requests, permits } = this.offer.quote.cost;
+    return { ...this.drawn, requests, permits };
+  }
+
+  private book(outcome: Outcome, total: Cost | undefined, provisional: boolean): May<void> {
+    const { offer, receipt } = this;
+    const settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, total), this.claim);
+    if (isPromise(settling)) return settling.then(() => this.ended(outcome, total, provisional));
+    this.ended(outcome, total, provisional);
+  }
+
+  private ended(outcome: Outcome, total: Cost | undefined, provisional: boolean): void {
+    this.unwatch?.();
+    if (this.claim?.isLost) return;
+    const { draws, offer } = this;
+    const end = draws && this.isByDraws(outcome) ? withDraws(outcome, draws, offer.costing.countsUsd) : outcome;
+    this.books.settled(this, end, total, provisional);
+  }
+}
+
+/** What the draws have come to, where the outcome itself doesn't say. Of those that have told no usage it is the estimate. */
+function withDraws(outcome: Outcome, { told, taken, overloaded }: Draws, countsUsd: boolean): Outcome {
+  const { inputTokens, outputTokens, usd } = taken;
+  return {
+    ...outcome,
+    usage: told && { ...told, inputTokens, outputTokens },
+    usd: countsUsd ? moneyFrom(usd) : undefined,
+    overloaded: outcome.overloaded ?? overloaded,
+  };
+}
+
+const NO_OUTCOME: Outcome = {};
+
+/** What the signal of an admission aborts with that has run for longer than the lease of its slot. */
+function leaseOver(id: string): TollgateError {
+  const message = `Admission ${id} has run for longer than the lease of its slot, which others may have now. Give the concurrency limit a longer lease, or work a time limit.`;
+  return new TollgateError('TOLLGATE_LEASE_OVER', message);
+}
+
+const DONE = Promise.resolve();
+
+/** The signal of an admission, and what aborts it. */
+interface Leaving {
+  readonly signal: AbortSignal;
+  abort(reason: unknown): void;
+}
+
+function leaving(caller: AbortSignal | undefined): Leaving {
+  const controller = new AbortController();
+  const signal = caller ? AbortSignal.any([caller, controller.signal]) : controller.signal;
+  return { signal, abort: (reason) => controller.abort(reason) };
+}
