@@ -24,6 +24,7 @@ export default {
     '^@tollgate/core/(context|flexible|testing|traffic)$': '<rootDir>/packages/core/src/$1.ts',
     '^@tollgate/core/(redis)$': '<rootDir>/packages/core/src/store/$1/$1.ts',
     '^@tollgate/upstream/prices$': '<rootDir>/packages/upstream/src/prices.ts',
+    '^tollgate$': '<rootDir>/packages/tollgate/src/index.ts',
     '^@tollgate/(express|fastify|koa|upstream)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -6,12 +6,13 @@ import { basename, dirname, join } from 'node:path';
 
 export const ROOT = join(__dirname, '..', '..');
 
-/** Without their scope. */
+/** Their folders: of all but one, the names without their scope. */
 export const PACKAGES = readdirSync(join(ROOT, 'packages'), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
 
 export interface Manifest {
+  readonly name: string;
   readonly version: string;
   readonly license?: string;
   readonly dependencies?: Record<string, string>;
@@ -54,9 +55,14 @@ export async function packAll(destination: string): Promise<void> {
   else await succeeded(run('npx', ['-y', 'pnpm@12', ...args], ROOT));
 }
 
-export async function tarballOf(name: string, packed: string): Promise<string> {
-  const { version } = await manifestOf(join(ROOT, 'packages', name));
-  return join(packed, `tollgate-${name}-${version}.tgz`);
+export async function tarballOf(folder: string, packed: string): Promise<string> {
+  const { name, version } = await manifestOf(join(ROOT, 'packages', folder));
+  return join(packed, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`);
+}
+
+/** Where a package of the workspace is, once it is installed in a project. */
+export function installedIn(project: string, name: string): string {
+  return join(project, 'node_modules', ...(name === 'tollgate' ? [] : ['@tollgate']), name);
 }
 
 export async function manifestOf(folder: string): Promise<Manifest> {
@@ -72,7 +78,7 @@ export async function install(project: string, names: readonly string[], packed:
   // What a package needs, and what every app in TypeScript has.
   const links = new Map([['@types/node', join(ROOT, 'node_modules', '@types', 'node')]]);
   for (const name of names) {
-    const folder = join(modules, '@tollgate', name);
+    const folder = installedIn(project, name);
     await mkdir(folder, { recursive: true });
     await succeeded(run('tar', ['-xzf', await tarballOf(name, packed), '-C', folder, '--strip-components=1'], project));
     const { dependencies, peerDependencies } = await manifestOf(folder);

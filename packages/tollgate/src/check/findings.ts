@@ -1,0 +1,174 @@
+/** What in a configuration is right, and yet will surprise. */
+import { createTollgate, memoryStore, type Tollgate, type TollgateConfig } from '@tollgate/core';
+import { manualClock } from '@tollgate/core/testing';
+import { duration } from '../tables.js';
+import { costly, SOMEONE } from './costly.js';
+
+export interface Finding {
+  /** Where, such as `limits[0]`. */
+  readonly path: string;
+  /** What will happen, and what to do where that isn't meant. */
+  readonly text: string;
+}
+
+type Layer = NonNullable<TollgateConfig['limits']>[number] | NonNullable<TollgateConfig['budgets']>[number];
+
+/** A layer of the configuration, and where it stands. */
+interface Place {
+  readonly path: string;
+  readonly layer: Layer;
+}
+
+/** Dimensions by which somebody is counted apart from others. */
+const WHO = new Set(['user', 'tenant', 'key', 'ip']);
+
+const DAY_MS = 86_400_000;
+/** What proxies and browsers mostly wait for an answer to begin. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * Looks at a configuration as requests will meet it. Asks no store, and tells nobody.
+ *
+ * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the configuration
+ */
+export async function findings(config: TollgateConfig): Promise<readonly Finding[]> {
+  const gate = createTollgate({ ...config, store: memoryStore(), clock: manualClock(), alerts: { log: false } });
+  const places = placesOf(config);
+  try {
+    return [
+      ...nothingEnforced(places),
+      ...nobodyApart(places),
+      ...(await costly(gate, config)),
+      ...places.flatMap(unknownPlans),
+      ...places.flatMap(slowBucket),
+      ...places.flatMap(openBudget),
+      ...unpricedBudgets(config),
+      ...degradingNothing(config),
+      ...(await risingLadders(gate, config)),
+      ...untoldAlerts(config),
+      ...longWaits(config),
+      ...ownMemory(config),
+    ];
+  } finally {
+    await gate.close();
+  }
+}
+
+function placesOf({ limits = [], budgets = [] }: TollgateConfig): readonly Place[] {
+  return [
+    ...limits.map((layer, i) => ({ path: `limits[${i}]`, layer })),
+    ...budgets.map((layer, i) => ({ path: `budgets[${i}]`, layer })),
+  ];
+}
+
+function nothingEnforced(places: readonly Place[]): Finding[] {
+  if (places.length === 0)
+    return [{ path: 'limits', text: 'There are no limits and no budgets: everything is admitted.' }];
+  if (!places.every(({ layer }) => layer.mode === 'shadow')) return [];
+  return [{ path: 'limits', text: "Nothing is ever refused: all limits and budgets have mode 'shadow'." }];
+}
+
+function nobodyApart(places: readonly Place[]): Finding[] {
+  if (places.length === 0 || places.some(({ layer }) => dimensions(layer).some((one) => WHO.has(one)))) return [];
+  const text =
+    "One client can use up everything: no limit counts a user, tenant, key or ip apart. Add one, such as by: 'user'.";
+  return [{ path: 'limits', text }];
+}
+
+function dimensions({ by }: Layer): readonly string[] {
+  return by === undefined ? [] : typeof by === 'string' ? [by] : by;
+}
+
+function unknownPlans({ path, layer }: Place): Finding[] {
+  const [field, value] = amountOf(layer);
+  if (typeof value !== 'object' || value === null || 'default' in value || 'min' in value) return [];
+  const text = `A request without a plan, or with one that is not ${Object.keys(value).join(', ')}, fails with TOLLGATE_UNKNOWN_PLAN. Add a 'default' unless that is meant.`;
+  return [{ path: `${path}.${field}`, text }];
+}
+
+function amountOf(layer: Layer): [field: string, value: unknown] {
+  if (layer.kind === 'tokenBucket') return ['capacity', layer.capacity];
+  return ['limit', 'limit' in layer ? layer.limit : undefined];
+}
+
+function slowBucket({ path, layer }: Place): Finding[] {
+  if (layer.kind !== 'tokenBucket') return [];
+  const { capacity, refill } = layer;
+  if (typeof capacity !== 'number' || typeof refill !== 'string') return [];
+  const [, amount, unit] = /^([\d.]+)\s*\/\s*(\w)/.exec(refill) ?? [];
+  const spans: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS };
+  const fullMs = (capacity / Number(amount)) * (spans[unit] ?? Number.NaN);
+  if (!(fullMs > DAY_MS)) return [];
+  return [{ path: `${path}.refill`, text: `Who has used it up waits ${duration(fullMs)} until it is full again.` }];
+}
+
+function openBudget({ path, layer }: Place): Finding[] {
+  if (layer.kind !== 'budget' || layer.onStoreError !== 'open') return [];
+  const text = 'While the store can’t be asked, anything is spent: no budget holds what nobody counts.';
+  return [{ path: `${path}.onStoreError`, text }];
+}
+
+function unpricedBudgets({ budgets = [], prices, tiers }: TollgateConfig): Finding[] {
+  if (budgets.length === 0 || prices !== undefined || tiers === undefined) return [];
+  return [{ path: 'prices', text: 'There are none, so budgets count only requests that say `usd` themselves.' }];
+}
+
+function degradingNothing({ budgets = [], ladders = [] }: TollgateConfig): Finding[] {
+  if (ladders.length > 0) return [];
+  const text = 'There are no ladders, so there is no cheaper model to turn to: it does nothing.';
+  return budgets.flatMap(({ degradeAt = [] }, i) =>
+    degradeAt.length > 0 ? [{ path: `budgets[${i}].degradeAt`, text }] : [],
+  );
+}
+
+/** A rung that costs as much as the one before it. */
+async function risingLadders(gate: Tollgate, { ladders = [], budgets = [] }: TollgateConfig): Promise<Finding[]> {
+  if (budgets.length === 0) return [];
+  const found: Finding[] = [];
+  for (const [i, ladder] of ladders.entries()) {
+    const prices = await Promise.all(ladder.map((model) => priceOf(gate, model)));
+    for (let rung = 1; rung < ladder.length; rung++) {
+      const [before, price] = [prices[rung - 1], prices[rung]];
+      if (before === undefined || price === undefined || price < before) continue;
+      const text = `'${ladder[rung]}' costs no less than '${ladder[rung - 1]}' before it: whoever is sent there saves nothing.`;
+      found.push({ path: `ladders[${i}][${rung}]`, text });
+    }
+  }
+  return found;
+}
+
+/** What a common request costs with a model; `undefined` where that isn't known. */
+async function priceOf(gate: Tollgate, model: string): Promise<number | undefined> {
+  try {
+    const estimate = { inputTokens: 10_000, outputTokens: 1000 };
+    const { layers } = await gate.explain({ subject: SOMEONE, model, permits: 0, degrade: false, estimate });
+    return layers.find(({ unit }) => unit === 'usd')?.cost;
+  } catch {
+    return undefined;
+  }
+}
+
+function untoldAlerts({ budgets = [], alerts }: TollgateConfig): Finding[] {
+  if (alerts?.log !== false || alerts.webhook !== undefined) return [];
+  if (!budgets.some(({ alertAt = [] }) => alertAt.length > 0)) return [];
+  return [{ path: 'alerts', text: "Nobody is told of budgets but those who listen to 'budget.threshold'." }];
+}
+
+function longWaits({ queue }: TollgateConfig): Finding[] {
+  const wait = queue?.maxWait;
+  const interactive = typeof wait === 'object' && wait !== null && 'interactive' in wait ? wait.interactive : wait;
+  if (typeof interactive !== 'string') return [];
+  const [, amount, unit] = /^([\d.]+)(ms|s|m|h|d)$/.exec(interactive) ?? [];
+  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS };
+  const ms = Number(amount) * (units[unit] ?? Number.NaN);
+  if (!(ms > PATIENCE_MS)) return [];
+  const text = `Most proxies and browsers have given up before ${interactive}: those who ask leave, and wait in vain.`;
+  return [{ path: 'queue.maxWait', text }];
+}
+
+function ownMemory({ store }: TollgateConfig): Finding[] {
+  if (store !== undefined) return [];
+  const text =
+    'Usage is kept in memory: each process counts for itself, and a restart forgets. For several, use redisStore.';
+  return [{ path: 'store', text }];
+}

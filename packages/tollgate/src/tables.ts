@@ -1,0 +1,43 @@
+/** How the commands show what they have found. */
+import Table from 'cli-table3';
+
+const PLAIN = {
+  chars: {
+    ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+    ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+    ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
+  },
+  style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+};
+
+/** Columns without lines; numbers stand to the right. Nothing where there are no rows. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  if (rows.length === 0) return '';
+  const colAligns = head.map((_, i) => (typeof rows[0][i] === 'number' ? 'right' : 'left') as 'right' | 'left');
+  const table = new Table({ ...PLAIN, head: [...head], colAligns });
+  for (const row of rows) table.push(row.map((cell) => (typeof cell === 'number' ? count(cell) : cell)));
+  return `${table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')}\n`;
+}
+
+const COUNT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+
+export function count(value: number): string {
+  return COUNT.format(value);
+}
+
+/** Milliseconds, in the greatest unit of which there is one. */
+export function duration(ms: number): string {
+  if (!Number.isFinite(ms)) return 'never';
+  if (ms < 1000) return `${count(ms)} ms`;
+  if (ms < 120_000) return `${count(ms / 1000)} s`;
+  return ms < 7_200_000 ? `${count(ms / 60_000)} min` : `${count(ms / 3_600_000)} h`;
+}
+
+/** A section with a title, or nothing where it has no text. */
+export function section(title: string, text: string): string {
+  return text === '' ? '' : `\n${title}\n\n${text}`;
+}

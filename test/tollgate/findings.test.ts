@@ -1,0 +1,92 @@
+/** What `tollgate check` finds in configurations that are right. */
+import { budget, concurrency, memoryStore, slidingWindow, type TollgateConfig, tokenBucket } from '@tollgate/core';
+import { findings } from 'tollgate';
+
+const user = slidingWindow({ name: 'user', by: 'user', limit: 100, window: '1m' });
+const store = memoryStore();
+const prices = { opus: { input: '$5/M', output: '$25/M' }, haiku: { input: '$1/M', output: '$5/M' } } as const;
+
+const found = async (config: TollgateConfig) =>
+  (await findings({ store, ...config })).map(({ path, text }) => `${path}: ${text}`);
+
+test('nothing in one without surprises', async () => {
+  const spend = budget({ name: 'spend', by: 'user', limit: '$5', per: 'day', degradeAt: [0.8], alertAt: [1] });
+  const tiers = { small: { permits: 1, inputTokens: 1000, outputTokens: 500 } };
+  expect(await found({ limits: [user], budgets: [spend], ladders: [['opus', 'haiku']], prices, tiers })).toEqual([]);
+});
+
+test.each<[surprise: string, config: TollgateConfig, finding: RegExp]>([
+  ['nothing limits', { limits: [] }, /^limits: There are no limits and no budgets/],
+  ['all on trial', { limits: [{ ...user, mode: 'shadow' }] }, /^limits: Nothing is ever refused/],
+  [
+    'nobody is counted apart',
+    { limits: [slidingWindow({ name: 'all', limit: 1000, window: '1m' })] },
+    /^limits: One client can use up everything/,
+  ],
+  [
+    'a tier that never fits',
+    {
+      limits: [slidingWindow({ name: 'user', by: 'user', limit: { free: 20, pro: 200, default: 200 }, window: '1m' })],
+    },
+    /^tiers\.xlarge: It costs 30, and 'user' of plan 'free' holds 20 permits: .*422/,
+  ],
+  [
+    'a request that a budget never has room for',
+    {
+      limits: [user],
+      budgets: [budget({ name: 'spend', by: 'user', limit: '$0.01', per: 'day' })],
+      prices: { default: { input: '$1/M', output: '$10/M' } },
+      tiers: { large: { permits: 1, inputTokens: 0, outputTokens: 2000 } },
+    },
+    /^tiers\.large: It costs \$0\.02, and 'spend' holds \$0\.01/,
+  ],
+  [
+    'plans without a default',
+    { limits: [tokenBucket({ name: 'user', by: 'user', capacity: { free: 50 }, refill: '100/h' })] },
+    /^limits\[0\]\.capacity: .*not free, fails with TOLLGATE_UNKNOWN_PLAN/,
+  ],
+  [
+    'a bucket that takes days to fill',
+    { limits: [tokenBucket({ name: 'user', by: 'user', capacity: 480, refill: '10/h' })] },
+    /^limits\[0\]\.refill: .* 48 h /,
+  ],
+  [
+    'a budget that is open',
+    { limits: [user], budgets: [budget({ name: 'b', limit: '$5', per: 'day', onStoreError: 'open' })], prices },
+    /^budgets\[0\]\.onStoreError: /,
+  ],
+  [
+    'degradation without a ladder',
+    { limits: [user], budgets: [budget({ name: 'b', limit: '$5', per: 'day', degradeAt: [0.5] })], prices },
+    /^budgets\[0\]\.degradeAt: There are no ladders/,
+  ],
+  [
+    'a ladder that rises',
+    { limits: [user], budgets: [budget({ name: 'b', limit: '$5', per: 'day' })], ladders: [['haiku', 'opus']], prices },
+    /^ladders\[0\]\[1\]: 'opus' costs no less than 'haiku'/,
+  ],
+  [
+    'alerts that nobody hears',
+    {
+      limits: [user],
+      budgets: [budget({ name: 'b', limit: '$5', per: 'day', alertAt: [1] })],
+      prices,
+      alerts: { log: false },
+    },
+    /^alerts: /,
+  ],
+  [
+    'a wait that outlasts those who wait',
+    { limits: [user, concurrency({ name: 'c', limit: 4 })], queue: { maxWait: { interactive: '5m' } } },
+    /^queue\.maxWait: .*5m/,
+  ],
+  ['a store of its own', { limits: [user], store: undefined as never }, /^store: Usage is kept in memory/],
+])('%s', async (_, config, finding) => {
+  expect(await found(config)).toContainEqual(expect.stringMatching(finding));
+});
+
+test('a wrong configuration is an error with all its problems', async () => {
+  await expect(findings({ limits: [{ ...user, limit: -1 }], budgetStatus: 500 as never })).rejects.toThrow(
+    /2 problems[\s\S]*limits\[0\]\.limit[\s\S]*budgetStatus/,
+  );
+});
