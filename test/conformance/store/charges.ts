@@ -49,6 +49,7 @@ export function makeMeters() {
     budget: budget('budget', 4, byUser),
     longer: budget('longer', 5, byBoth),
     slots: { id: 'slots', name: 'slots', position: 6, unit: 'slots', scope: byUser } as Meter,
+    headroom: meter('headroom', 7, byUser),
   };
 }
 

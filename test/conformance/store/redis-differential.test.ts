@@ -7,6 +7,8 @@ import { check } from '../../helpers/oracle-log.js';
 import { describeWithRedis, useRedis } from '../../helpers/redis-server.js';
 import { alternativeOf, calendar, charge, makeMeters, renew, START } from './charges.js';
 
+const HEADROOM = { kind: 'headroom', ms: 3_000, perMs: 1 / 300 } as const;
+
 /** Fractions of all kinds, so that sums depend on their order. */
 const RULES: Record<keyof ReturnType<typeof makeMeters>, (at: number) => Rule> = {
   window: () => ({ kind: 'window', ms: 1_000, parts: 10, partMs: 100 }),
@@ -17,15 +19,16 @@ const RULES: Record<keyof ReturnType<typeof makeMeters>, (at: number) => Rule> =
   budget: calendar(1_500),
   longer: calendar(65_000),
   slots: () => ({ kind: 'slots', leaseMs: 1_000 }),
+  headroom: () => HEADROOM,
 };
 
-const name = fc.constantFrom('window', 'bucket', 'coarse', 'other', 'budget', 'longer', 'slots');
+const name = fc.constantFrom('window', 'bucket', 'coarse', 'other', 'budget', 'longer', 'slots', 'headroom');
 const cost = fc.oneof(fc.nat(8), fc.constantFrom(0.1, 0.7, 1.3, 2.9));
 const one = fc.record({ name, cost, limit: fc.integer({ min: 3, max: 25 }), shadow: fc.nat(4).map((n) => n === 0) });
 const alternative = fc.record({
   user: fc.constantFrom('ann', 'bob', undefined),
   feature: fc.constantFrom('x', 'y'),
-  charges: fc.uniqueArray(one, { selector: ({ name }) => name, maxLength: 7 }),
+  charges: fc.uniqueArray(one, { selector: ({ name }) => name, maxLength: 8 }),
 });
 const take = fc.record({ alternatives: fc.array(alternative, { minLength: 1, maxLength: 3 }), tells: fc.boolean() });
 const settle = fc.record({
@@ -35,6 +38,13 @@ const settle = fc.record({
   goesOn: fc.boolean(),
 });
 const peek = fc.record({ peek: alternative });
+const observe = fc.record({
+  answers: fc.option(fc.nat(5), { nil: undefined }),
+  user: fc.constantFrom('ann', 'bob', undefined),
+  used: fc.option(fc.oneof(fc.nat(12), fc.constantFrom(0.3, 4.7)), { nil: undefined }),
+  limit: fc.constantFrom(10, 11.3, Number.POSITIVE_INFINITY),
+  shutMs: fc.constantFrom(undefined, undefined, undefined, 0, 400, 70_000),
+});
 const burst = fc.record({
   ms: fc.oneof(
     fc.constant(0),
@@ -44,7 +54,7 @@ const burst = fc.record({
     fc.nat(2_400_000),
     fc.integer({ min: -9_999, max: 0 }),
   ),
-  steps: fc.array(fc.oneof({ weight: 4, arbitrary: take }, { weight: 2, arbitrary: settle }, peek), {
+  steps: fc.array(fc.oneof({ weight: 4, arbitrary: take }, { weight: 2, arbitrary: settle }, observe, peek), {
     minLength: 1,
     maxLength: 8,
   }),
@@ -52,6 +62,7 @@ const burst = fc.record({
 
 /** Without the places: a store that has forgotten a row may name others for what is void. */
 function told(result: unknown): unknown {
+  if (typeof result === 'boolean') return result;
   if (Array.isArray(result)) return result.map(usageTold);
   const { taken, receipt, shadowRefused, usages, refused } = result as Partial<Taken & NotTaken>;
   if (refused) return refused.map((usages) => usages.map(usageTold));
@@ -99,12 +110,21 @@ describeWithRedis('memory and Redis', () => {
         async function play(store: Store, receipt: Entry[], steps: (typeof bursts)[0]['steps'], clock: number) {
           const open = receipt.length;
           const busy = new Set<Entry>();
-          // What is settled comes first, as Redis does it.
-          const ordered = [...steps.filter((step) => 'from' in step), ...steps.filter((step) => !('from' in step))];
+          // What is settled and observed comes first, as Redis does it.
+          const isFirst = (step: object) => 'from' in step || 'answers' in step;
+          const ordered = [...steps.filter(isFirst), ...steps.filter((step) => !isFirst(step))];
           const asked = ordered.map((step) => {
             if ('alternatives' in step) {
               const ways = step.alternatives.map((way, i) => alternativeOf(chargesOf(way), `${i}`));
               return store.take({ sequence: 0, alternatives: ways, tells: step.tells }, clock);
+            }
+            if ('answers' in step) {
+              const { headroom: meter } = meters;
+              const { answers = -1, user, used, limit, shutMs } = step;
+              const rule = { ...HEADROOM, perMs: limit / HEADROOM.ms };
+              const entry = receipt.slice(0, open).filter(({ charge }) => charge.meter === meter)[answers];
+              const who = entry?.who ?? [undefined, user];
+              return store.observe?.([{ meter, who, rule, entry, used, limit, shutMs }], clock);
             }
             if ('peek' in step) {
               const { who, bills } = alternativeOf(chargesOf(step.peek));
@@ -130,7 +150,7 @@ describeWithRedis('memory and Redis', () => {
           const answers = await Promise.all(asked);
           return answers.map((answer) => {
             if (answer === undefined) return undefined;
-            if ('receipt' in answer) receipt.push(...answer.receipt);
+            if (typeof answer === 'object' && 'receipt' in answer) receipt.push(...answer.receipt);
             return told(answer);
           });
         }

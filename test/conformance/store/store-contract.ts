@@ -4,6 +4,7 @@ import { manualClock } from '@tollgate/core/testing';
 import type { Keyed } from '../../helpers/oracle-store.js';
 import { alternativeOf, BUCKET, COARSE, charge, keyedOf, makeMeters, START, WINDOW } from './charges.js';
 import { keepsBudgets } from './store-budgets.js';
+import { keepsHeadroom } from './store-headroom.js';
 import { agreesWithPlainLists } from './store-histories.js';
 import { keepsSlots } from './store-slots.js';
 
@@ -293,6 +294,7 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
 
     keepsBudgets(() => ({ store, meters, take, takeAny, used }));
     keepsSlots(() => ({ store, meters, take, takeAny, used }));
+    keepsHeadroom(() => ({ store, meters, take, takeAny, used }));
 
     it('serves two gates, each with its own usage', async () => {
       const limits = [slidingWindow({ name: 'user', by: 'user', limit: 1, window: '1m' })];

@@ -17,7 +17,8 @@ import {
 } from './charges.js';
 
 /** The rules of the meters at a time: those of budgets are of its period. */
-const RULES: Record<keyof ReturnType<typeof makeMeters>, (at: number) => Rule> = {
+/** Headroom has an oracle of its own. */
+const RULES: Record<Exclude<keyof ReturnType<typeof makeMeters>, 'headroom'>, (at: number) => Rule> = {
   window: () => WINDOW,
   bucket: () => BUCKET,
   coarse: () => COARSE,

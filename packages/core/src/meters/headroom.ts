@@ -14,7 +14,7 @@
  * A row is `used, at, own, shut until, rate`: as of the time `at`, with the rate that was known last. All zero is the initial
  * state.
  */
-import type { Booking } from './booking.js';
+import { type Booking, giveBack } from './booking.js';
 
 export interface HeadroomRule {
   readonly kind: 'headroom';
@@ -46,19 +46,19 @@ export function headroomRule(ms: number, limit: number): HeadroomRule {
 
 /** The level at `now`; `NaN` while nothing may pass. */
 export function used(row: Float64Array, at: number, rule: HeadroomRule, now: number): number {
-  return now < row[at + 3] ? SHUT : after(row[at], row, at, rule.perMs, now);
+  return now < row[at + 3] ? SHUT : after(row[at], row, at, fasterOf(row, at, rule), now);
 }
 
 /** Adds a cost, and returns its place: the level of charges alone. */
 export function book(row: Float64Array, at: number, rule: HeadroomRule, cost: number, now: number): number {
-  advance(row, at, rule.perMs, now);
+  advance(row, at, fasterOf(row, at, rule), now);
   row[at] += cost;
   row[at + 2] += cost;
   row[at + 4] = rule.perMs;
   return row[at + 2];
 }
 
-/** Puts `actual` in place of what is booked, down to an empty level. */
+/** Puts `actual` in place of what is booked. No more is given back than there is. */
 export function settle(
   row: Float64Array,
   at: number,
@@ -67,14 +67,17 @@ export function settle(
   actual: number,
   now: number,
 ): void {
-  const more = actual - booking.cost;
-  booking.cost = actual;
   advance(row, at, row[at + 4] || rule.perMs, now);
-  row[at] = Math.max(0, row[at] + more);
-  // What is given back was charged, and they may have counted it.
-  if (more <= 0) return;
+  const more = actual - booking.cost;
+  // What is given back was charged once, and they may have counted it: `own` stays.
+  if (more < 0) {
+    row[at] -= giveBack(booking, actual, row[at]);
+    return;
+  }
+  row[at] += more;
   row[at + 2] += more;
   row[at + 4] ||= rule.perMs;
+  booking.cost = actual;
 }
 
 /**
@@ -108,12 +111,13 @@ export function observe(
 /** Milliseconds from `now` until `used` is at most `room`, if nothing else comes; `Infinity` where nothing comes back. */
 export function wait(row: Float64Array, at: number, rule: HeadroomRule, room: number, now: number): number {
   const shutMs = Math.max(0, row[at + 3] - now);
-  const excess = after(row[at], row, at, rule.perMs, now) - room;
+  const perMs = fasterOf(row, at, rule);
+  const excess = after(row[at], row, at, perMs, now) - room;
   if (excess <= 0) return shutMs;
-  if (rule.perMs === 0) return Number.POSITIVE_INFINITY;
+  if (perMs === 0) return Number.POSITIVE_INFINITY;
   // Rounding may put the quotient a millisecond off, but the answer has to agree with what `used` will say.
-  const isEnough = (ms: number) => after(row[at], row, at, rule.perMs, Math.max(now, row[at + 1]) + ms) <= room;
-  const ms = Math.ceil(excess / rule.perMs);
+  const isEnough = (ms: number) => after(row[at], row, at, perMs, Math.max(now, row[at + 1]) + ms) <= room;
+  const ms = Math.ceil(excess / perMs);
   const exact = isEnough(ms) ? (ms > 1 && isEnough(ms - 1) ? ms - 1 : Math.max(1, ms)) : ms + 1;
   return Math.max(shutMs, exact);
 }
@@ -129,6 +133,11 @@ function advance(row: Float64Array, at: number, perMs: number, now: number): voi
   row[at] = after(row[at], row, at, perMs, now);
   row[at + 2] = after(row[at + 2], row, at, perMs, now);
   row[at + 1] = now;
+}
+
+/** A raised rate holds at once, a lowered one from the next charge or observation: by the other the row may be forgotten. */
+function fasterOf(row: Float64Array, at: number, { perMs }: HeadroomRule): number {
+  return Math.max(perMs, row[at + 4]);
 }
 
 /** What is left at `now` of a level of the row's time. */

@@ -1,4 +1,4 @@
--- Takes, settles and peeks, all in one call, one after the other. Compute, then commit: nothing is written before all is
+-- Takes, settles, observations and peeks, all in one call, one after the other. Compute, then commit: nothing is written before all is
 -- known, so that an error leaves everything as it was.
 --
 -- KEYS  1: what the sender's last batch was, and what came of it. 2: the epoch. 3 …: the records; then those of ARGV 4.
@@ -9,6 +9,7 @@
 --                    alternative `count, …` likewise. The cell of a shadow charge is negative
 --            settle  option: 1 where it goes on; count: entries, each `cell, place, epoch, cost, actual`
 --            peek    count: charges, each `cell`
+--            observe count: cells, each `cell, place, epoch, used, limit, shutMs`; -1 for what isn't known
 --            tell    as take
 --            turn    as take, with a score in front: of one that goes by a line
 --            run     option: bytes of the takes, which follow as operations of their own; count: cells of all of them, each
@@ -25,6 +26,7 @@
 --                    go first, or 0
 --            settle  for each entry `place, cost`, of a budget `used` too
 --            peek    the rows
+--            observe 1 where that left more room, or 0
 --            run     0, then for each cell `place`, of a budget `used` too. Or NOT_CHARGED and what is answered to each take
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
 --
@@ -152,6 +154,23 @@ local function settle(goesOn, count, from)
   end
 end
 
+local function observe(_, count, from)
+  local hasRoom = 0
+  for i = from, from + 48 * (count - 1), 48 do
+    local cell, place, since, counted, limit, shutMs = unpackNumbers('<dddddd', ARGV[2], i)
+    if since ~= epoch then place = NOWHERE end
+    local column = columnOf[cell]
+    if column.rule.observe(recordOf[cell], column.at, column.first, place, counted, limit, shutMs, now) then
+      hasRoom = 1
+      if waitersOf[cell] then noteRoom(waitersOf[cell]) end
+    end
+    if hasTwins then amounts = {} end
+    amounts[cell] = nil
+    booked[cell] = true
+  end
+  answer(hasRoom)
+end
+
 local function peek(_, count, from)
   local charges = { unpackNumbers(NUMBERS[count], ARGV[2], from) }
   for i = 1, count do answerRow(charges[i]) end
@@ -180,7 +199,7 @@ local function run(bytes, count, from)
   end
 end
 
-DO[5], DO[6] = run, turn
+DO[5], DO[6], DO[7] = run, turn, observe
 perform(1, #ARGV[2])
 
 -- Commit.

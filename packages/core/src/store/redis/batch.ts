@@ -1,8 +1,16 @@
 /** Operations as one script call has them: batch.lua says how they are written. */
-import { type Charge, type Meter, needsNoRoom, type Scope, type Who } from '../../meters/meter.js';
-import { areAlike, columnOf, isAlike } from './columns.js';
+import { type Meter, needsNoRoom, type Scope, type Who } from '../../meters/meter.js';
+import { areAlike, type Counted, columnOf, isAlike } from './columns.js';
 import { meterNumber, recordName, scopeName } from './keys.js';
-import { countOf, mostKeysOf, type Operation, type RedisEntry, type Settle, type Take } from './operation.js';
+import {
+  countOf,
+  mostKeysOf,
+  type Observe,
+  type Operation,
+  type RedisEntry,
+  type Settle,
+  type Take,
+} from './operation.js';
 import { addTo, type Run, stepsOf } from './runs.js';
 import { createWaitings, isWaitedFor } from './waitings.js';
 import { bytesOf, createWords, push } from './words.js';
@@ -26,11 +34,15 @@ const PEEK = 3;
 const TELL = 4;
 const RUN = 5;
 const TURN = 6;
+const OBSERVE = 7;
+
+/** What isn't known. */
+const UNKNOWN = -1;
 
 /** A record of the batch at hand: which charges have cells there, and which those are. */
 interface Place {
   readonly number: number;
-  readonly charges: Charge[];
+  readonly charges: Counted[];
   readonly cells: number[];
 }
 
@@ -46,7 +58,7 @@ export function createBatches(prefix: string, instance: string) {
   const body = createWords();
   const waitings = createWaitings(prefix, instance);
   let places = new Map<string, Place>();
-  let layouts: (readonly Charge[])[] = [];
+  let layouts: (readonly Counted[])[] = [];
   let keys: string[] = [];
   let cells = 0;
   /** The one that is being written. */
@@ -117,6 +129,9 @@ export function createBatches(prefix: string, instance: string) {
           for (const charge of charges) push(body, cellOf(place, charge));
         }
         return [PEEK, 0, countOf(operation.bills)];
+      case 'observe':
+        writeSeen(operation);
+        return [OBSERVE, 0, operation.seen.length];
     }
   }
 
@@ -170,8 +185,18 @@ export function createBatches(prefix: string, instance: string) {
     }
   }
 
+  function writeSeen({ seen }: Observe): void {
+    for (const one of seen) {
+      const { meter, who, entry, used, limit, shutMs } = one;
+      const cell = cellOf(placeOf(meter.scope, who, [one]), one);
+      if (entry === undefined || entry.charge.whenFull === 'wait') waitings.note(cell, meter, who);
+      const { place, epoch } = (entry ?? NO_ENTRY) as RedisEntry;
+      for (const value of [cell, place, epoch, used ?? UNKNOWN, limit, shutMs ?? UNKNOWN]) push(body, value);
+    }
+  }
+
   /** @param charges what is charged there; at a record's first mention all of it has cells at once */
-  function placeOf(scope: Scope, who: Who, charges: readonly Charge[]): Place {
+  function placeOf(scope: Scope, who: Who, charges: readonly Counted[]): Place {
     const start = starts.get(scope) ?? prefix + scopeName(scope);
     starts.set(scope, start);
     const name = recordName(start, scope, who);
@@ -184,14 +209,14 @@ export function createBatches(prefix: string, instance: string) {
     return place;
   }
 
-  function cellOf(place: Place, charge: Charge): number {
+  function cellOf(place: Place, charge: Counted): number {
     const { charges, cells } = place;
     for (let i = 0; i < charges.length; i++) if (isAlike(charges[i], charge)) return cells[i];
     return grant(place, [charge]);
   }
 
   /** Returns the last of the new cells. */
-  function grant(place: Place, charges: readonly Charge[]): number {
+  function grant(place: Place, charges: readonly Counted[]): number {
     push(grants, place.number);
     push(grants, layoutOf(charges));
     for (let i = 0; i < charges.length; i++) {
@@ -201,12 +226,12 @@ export function createBatches(prefix: string, instance: string) {
     return cells;
   }
 
-  function layoutOf(charges: readonly Charge[]): number {
+  function layoutOf(charges: readonly Counted[]): number {
     for (let i = 0; i < layouts.length; i++) if (areAlike(layouts[i], charges)) return i + 1;
     return layouts.push(charges);
   }
 
-  function writeLayout(charges: readonly Charge[], now: number): void {
+  function writeLayout(charges: readonly Counted[], now: number): void {
     push(head, charges.length);
     for (const charge of charges) {
       push(head, numberOf(charge.meter));
@@ -223,10 +248,13 @@ export function createBatches(prefix: string, instance: string) {
   return next;
 }
 
+/** It has no place in any data. */
+const NO_ENTRY = { place: UNKNOWN, epoch: UNKNOWN };
+
 /** The charges of an entry and of those behind it that stand in the same record, of each meter one. */
-function beside(entries: readonly { readonly charge: Charge; readonly who: Who }[], from: number): Charge[] {
+function beside(entries: readonly { readonly charge: Counted; readonly who: Who }[], from: number): Counted[] {
   const { charge, who } = entries[from];
-  const charges: Charge[] = [];
+  const charges: Counted[] = [];
   for (let i = from; i < entries.length; i++) {
     const next = entries[i];
     if (next.who !== who || next.charge.meter.scope !== charge.meter.scope) break;

@@ -1,6 +1,6 @@
 -- The rows that a batch is about, as KEYS and ARGV 1 of batch.lua say: a cell for each, by its number. Ends here where the
 -- batch has been done already.
-local RULES = { window, bucket, calendar, slots }
+local RULES = { window, bucket, calendar, slots, headroom }
 
 local values = redis.call('MGET', unpack(KEYS))
 

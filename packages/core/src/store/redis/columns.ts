@@ -2,15 +2,18 @@
 import type { Charge, Rule } from '../../meters/meter.js';
 import { width } from '../../meters/rules.js';
 
+/** A meter, and the rule by which it counts. */
+export type Counted = Pick<Charge, 'meter' | 'rule'>;
+
 const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4, headroom: 5 };
 
 /** What tells how a charge's meter is counted, but for which meter that is: width, kind, and the rule in two numbers. */
-export function columnOf({ rule }: Charge, now: number): readonly number[] {
+export function columnOf({ rule }: Counted, now: number): readonly number[] {
   return [width(rule), KINDS[rule.kind], ...numbersOf(rule, now)];
 }
 
 /** True for charges to the same meters by the same rules. */
-export function areAlike(some: readonly Charge[], others: readonly Charge[]): boolean {
+export function areAlike(some: readonly Counted[], others: readonly Counted[]): boolean {
   if (some === others) return true;
   if (some.length !== others.length) return false;
   for (let i = 0; i < some.length; i++) if (!isAlike(some[i], others[i])) return false;
@@ -18,7 +21,7 @@ export function areAlike(some: readonly Charge[], others: readonly Charge[]): bo
 }
 
 /** True for charges to one meter by one rule. */
-export function isAlike(a: Charge, b: Charge): boolean {
+export function isAlike(a: Counted, b: Counted): boolean {
   return a.meter === b.meter && isSameRule(a.rule, b.rule);
 }
 

@@ -127,6 +127,9 @@ export function createCommits(
           reading.settle(step);
           step.resolve();
           break;
+        case 'observe':
+          step.resolve(reading.observe());
+          break;
         case 'peek':
           step.resolve(reading.peek(step));
       }

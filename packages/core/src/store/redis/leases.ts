@@ -150,7 +150,7 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       const holding = holdingOf(charge, who);
       holding.usedAt = performance.now();
       // What runs outlasts any lease of its slot.
-      if (charge.rule.kind === 'slots') return take(holding, charge, [charge.cost], who, now);
+      if (isBrief(charge)) return take(holding, charge, [charge.cost], who, now);
       const entry = drawn(holding, charge, who, now);
       if (entry !== undefined) return entry;
       if (holding.asking !== undefined) return acquireLater(holding, charge, who, now);
@@ -182,6 +182,11 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       await Promise.all(all.map((holding) => giveBack(holding, letGo(holding.lease))));
     },
   };
+}
+
+/** What comes back within moments, or is corrected by others, is not worth a lease. */
+function isBrief({ rule }: Charge): boolean {
+  return rule.kind === 'slots' || rule.kind === 'headroom';
 }
 
 export function isEntry(result: SharedEntry | Usage): result is SharedEntry {

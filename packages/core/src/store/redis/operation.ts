@@ -1,6 +1,6 @@
 /** What is asked of Redis, and by whom it is awaited. */
 import type { Bill, Usage, Who } from '../../meters/meter.js';
-import type { Alternative, Entry, NotTaken, Receipt, Taken } from '../store.js';
+import type { Alternative, Entry, NotTaken, Receipt, Seen, Taken } from '../store.js';
 
 /** What was charged in Redis, to be settled there. */
 export interface RedisEntry extends Entry {
@@ -45,7 +45,12 @@ export interface Peek extends Asked<readonly Usage[]> {
   readonly bills: readonly Bill[];
 }
 
-export type Operation = Take | Settle | Peek;
+export interface Observe extends Asked<boolean> {
+  readonly kind: 'observe';
+  readonly seen: readonly Seen[];
+}
+
+export type Operation = Take | Settle | Observe | Peek;
 
 /** How many keys a call needs for it at most. */
 export function mostKeysOf(operation: Operation): number {
@@ -58,6 +63,8 @@ export function mostKeysOf(operation: Operation): number {
       );
     case 'settle':
       return 2 * operation.entries.length;
+    case 'observe':
+      return 2 * operation.seen.length;
     case 'peek':
       return operation.bills.length;
   }

@@ -145,6 +145,12 @@ function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeG
       });
     },
     settle: (entries, actual, now, goesOn = false) => settle(entries, actual, tick(now), goesOn),
+    observe(seen, now) {
+      return new Promise<boolean>((resolve, reject) => {
+        const at = performance.now();
+        commits.submit({ kind: 'observe', seen, now: tick(now), at, givenUp: false, resolve, reject });
+      });
+    },
     peek(who, bills, now) {
       return new Promise<readonly Usage[]>((resolve, reject) => {
         const at = performance.now();

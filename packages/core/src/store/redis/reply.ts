@@ -16,6 +16,8 @@ export interface Reading {
   peek(operation: Peek): readonly Usage[];
   /** Brings the entries up to date. */
   settle(operation: Settle): void;
+  /** True where it left more room. */
+  observe(): boolean;
 }
 
 export function readingOf(reply: Buffer): Reading {
@@ -111,5 +113,5 @@ export function readingOf(reply: Buffer): Reading {
     return usage(numbers, row, charge, keyIn(charge.meter.scope, who), time);
   }
 
-  return { take, run, settle, peek: (operation) => usagesOf(operation, operation) };
+  return { take, run, settle, observe: () => numbers[at++] === 1, peek: (operation) => usagesOf(operation, operation) };
 }

@@ -18,17 +18,21 @@ interface Sum {
   limit: number;
 }
 
-/** What gives back comes first, so that others can have it. */
+/** What may leave room comes first, so that others can have it. */
 export function stepsOf(operations: readonly Operation[]): (Operation | Run)[] {
-  const steps: (Operation | Run)[] = operations.filter(({ kind }) => kind === 'settle');
+  const steps: (Operation | Run)[] = operations.filter(mayLeaveRoom);
   for (const operation of operations) {
     const last = steps.at(-1);
-    if (operation.kind === 'settle') continue;
+    if (mayLeaveRoom(operation)) continue;
     if (operation.kind !== 'take' || !isPlain(operation)) steps.push(operation);
     else if (last?.kind === 'run') last.takes.push(operation);
     else steps.push({ kind: 'run', takes: [operation], cells: [], sums: new Map() });
   }
   return steps.map((step) => (step.kind === 'run' && step.takes.length === 1 ? step.takes[0] : step));
+}
+
+function mayLeaveRoom({ kind }: Operation): boolean {
+  return kind === 'settle' || kind === 'observe';
 }
 
 /** It has no choice, no turn to wait for, and is told nothing, and sums of what it charges are exact. */
@@ -41,8 +45,9 @@ function isPlain({ alternatives, tells, score }: Take): boolean {
   );
 }
 
-function isPlainCharge({ cost, shadow }: Charge): boolean {
-  return !shadow && Number.isInteger(cost);
+/** Charges of headroom have places of their own. */
+function isPlainCharge({ cost, shadow, rule }: Charge): boolean {
+  return !shadow && Number.isInteger(cost) && rule.kind !== 'headroom';
 }
 
 /** Counts a charge of a take that is being written. */

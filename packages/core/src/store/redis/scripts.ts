@@ -6,6 +6,7 @@ import calendar from './calendar.lua.js';
 import cancel from './cancel.lua.js';
 import cells from './cells.lua.js';
 import handover from './handover.lua.js';
+import headroom from './headroom.lua.js';
 import prelude from './prelude.lua.js';
 import publish from './publish.lua.js';
 import records from './records.lua.js';
@@ -23,7 +24,7 @@ export interface Script {
 
 /** The rules and the records, and what uses them. */
 export const BATCH = scriptOf(
-  [prelude, window, bucket, calendar, slots, records, cells, waiters, turns, batch].join('\n'),
+  [prelude, window, bucket, calendar, slots, headroom, records, cells, waiters, turns, batch].join('\n'),
 );
 
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));

@@ -138,6 +138,11 @@ export function shardedStore(open: (shard: number) => Store, base: Store, shardi
       return isOwn && stores.size === 1 ? [...stores][0].take(request, now) : take(request, now);
     },
     settle: (entries, actual, now, goesOn = false) => settle(entries, actual, tick(now), goesOn),
+    async observe(seen, now) {
+      const at = tick(now);
+      const observed = seen.map((one) => storeOf(one.meter.scope, one.who).observe?.([one], at));
+      return (await Promise.all(observed)).some(Boolean);
+    },
     peek: (who, bills, now) => peekAll(who, bills, tick(now)),
     check(meters) {
       const isLost = ({ name, scope, outside }: Meter) =>
