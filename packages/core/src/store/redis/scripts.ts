@@ -24,7 +24,7 @@ export interface Script {
 
 /** The rules and the records, and what uses them. */
 export const BATCH = scriptOf(
-  [prelude, window, bucket, calendar, slots, headroom, records, cells, waiters, turns, batch].join('\n'),
+  [prelude, window, bucket, calendar, slots, headroom, records, waiters, cells, turns, batch].join('\n'),
 );
 
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));
