@@ -1,8 +1,9 @@
 /** One call, from the client to a provider and back. */
 import { createUpstream } from '@tollgate/upstream';
 import { closeServers } from '../helpers/http-server.js';
-import { answered, chat, fakeServer, gateOf, key, MODEL, post, provider } from './support.js';
+import { answered, chat, fakeServer, gateOf, key, MODEL, post, provider, warnings } from './support.js';
 
+beforeEach(() => void warnings());
 afterEach(closeServers);
 
 test("a call goes out with the provider's key in place of the client's, and else as it was", async () => {

@@ -6,6 +6,8 @@ import { type ManualClock, manualClock } from '@tollgate/core/testing';
 import type { Failure, KeyOptions, Provider, WireFormat } from '@tollgate/upstream';
 import { listen, portOf } from '../helpers/http-server.js';
 
+export { warnings } from '../core/support.js';
+
 export const CHAT = '/v1/chat/completions';
 export const MODEL = 'small-1';
 

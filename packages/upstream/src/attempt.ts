@@ -8,7 +8,7 @@ import { readUnanswered } from './network.js';
 import type { Failure } from './providers/provider.js';
 import type { Asked } from './request.js';
 import { messageOf, send } from './sending.js';
-import { takenOf } from './way.js';
+import { type CallWay, takenOf } from './way.js';
 
 export interface Post {
   readonly clock: Clock;
@@ -32,6 +32,7 @@ export interface Answered {
 
 /** The call goes on to its next way. The turn is settled. */
 export interface Failed {
+  readonly way: CallWay;
   readonly failure: Failure['kind'] | 'unanswered' | 'no secret';
   /** What the provider said, if it did. */
   readonly said: Response | undefined;
@@ -144,7 +145,7 @@ async function failed(attempting: Attempting, failure: Failure, said: Response, 
   const overloaded = tell(attempting, failure, sentAt);
   await turn.settle({ outcome: 'failed', usage: NO_TOKENS, overloaded });
   const why = `${turn.way.provider.name} answered ${said.status}`;
-  return { failure: failure.kind, said, why, timedOut: false, mayBeBilled: false };
+  return { way: turn.way, failure: failure.kind, said, why, timedOut: false, mayBeBilled: false };
 }
 
 /** Returns what it says of the provider's load. */
@@ -180,6 +181,7 @@ async function unanswered({ post, turn }: Attempting, error: unknown, sentAt: nu
   const overloaded = overloadedFor(post.health.failed(way, 'unanswered', sentAt, post.clock.now()));
   await turn.settle({ outcome: neverSent ? 'ignored' : 'failed', overloaded });
   return {
+    way,
     failure: 'unanswered',
     said: undefined,
     why: `${way.provider.name}: ${why}`,
@@ -197,5 +199,5 @@ async function noSecret({ post, turn }: Attempting, error: unknown): Promise<Fai
   post.health.keyOut(turn.way, 'no secret', post.clock.now());
   await turn.settle({ outcome: 'ignored' });
   const why = `key '${key.name}' of ${provider.name} has no secret (${(error as TollgateError).message})`;
-  return { failure: 'no secret', said: undefined, why, timedOut: false, mayBeBilled: false };
+  return { way: turn.way, failure: 'no secret', said: undefined, why, timedOut: false, mayBeBilled: false };
 }

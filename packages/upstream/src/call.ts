@@ -27,23 +27,23 @@ export interface Order {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Goes by each way once at most, and by no other once an answer has begun. */
+/** Goes by each way once at most, and on to no other once an answer has begun. */
 export async function answerTo(site: Site, order: Order): Promise<Response> {
   const { asked, payer, signal } = order;
   const failures: Failed[] = [];
-  const tried = new Set<string>();
   let isDelivered = false;
   try {
     for (;;) {
-      const next = await nextTurn(site, order, tried, failures);
+      const next = await nextTurn(site, order, failures);
       if ('refusal' in next) return inVain(asked, failures, next.refusal);
       const { turn, draw } = next;
-      tried.add(turn.way.name);
-      const attempted = await attempt({ post: site, asked, turn, signal, number: tried.size }).catch((error) => {
-        // Whoever asked has gone, and it may be billed all the same.
-        draw?.settle({ outcome: 'failed' });
-        throw error;
-      });
+      const attempted = await attempt({ post: site, asked, turn, signal, number: failures.length + 1 }).catch(
+        (error) => {
+          // Whoever asked has gone, and it may be billed all the same.
+          draw?.settle({ outcome: 'failed' });
+          throw error;
+        },
+      );
       if ('answer' in attempted) {
         isDelivered = true;
         const close = async () => payer?.close();
@@ -63,12 +63,12 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
 async function nextTurn(
   site: Site,
   { asked, payer, model, signal }: Order,
-  tried: ReadonlySet<string>,
   failures: readonly Failed[],
 ): Promise<{ readonly turn: Turn; readonly draw: Draw | undefined } | { readonly refusal: OwnRefusal }> {
   const isGone = !asked.request.canRepeat && failures.some(({ failure }) => failure !== 'no secret');
+  const isOpen = (way: CallWay) => !isGone && !failures.some((failed) => rulesOut(failed, way));
   for (;;) {
-    const ways = isGone ? [] : site.waysOf(asked, model).filter(({ name }) => !tried.has(name));
+    const ways = site.waysOf(asked, model).filter(isOpen);
     if (ways.length === 0) return { refusal: site.noWay(asked, model) };
     const drawn = await payer?.draw();
     if (drawn?.admitted === false) return { refusal: fromGate(drawn.refusal) };
@@ -87,6 +87,12 @@ async function nextTurn(
       if (!isTaken) drawn?.draw.settle({ outcome: 'ignored' });
     }
   }
+}
+
+/** A key is tried once. Where the provider itself has failed, its other keys would be of no use. */
+function rulesOut({ way, failure }: Failed, other: CallWay): boolean {
+  const isOfProvider = failure === 'overloaded' || failure === 'broken' || failure === 'unanswered';
+  return other.name === way.name || (isOfProvider && other.provider === way.provider);
 }
 
 function endingWith(turn: Turn, end: () => void): Turn {
