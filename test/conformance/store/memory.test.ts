@@ -1,4 +1,4 @@
-import { type Alternative, memoryStore, type Taken } from '@tollgate/core';
+import { type Alternative, memoryStore, type Records, type Taken } from '@tollgate/core';
 import type { Keyed } from '../../helpers/oracle-store.js';
 import { alternativeOf, COARSE, charge, daily, makeMeters, PERIOD, START, WINDOW } from './charges.js';
 import { storeContract } from './store-contract.js';
@@ -95,6 +95,19 @@ describe('memoryStore', () => {
       await store.settle(receipt, [9, 3], START);
       expect([await used(START, user('ann', 0)), await used(START, feature('chat', 0))]).toEqual([9, 3]);
     });
+  });
+
+  it('drops the records kept by name whose time is over, and lets new ones take their names', async () => {
+    const records = memoryStore().records as Records;
+    const put = (name: string, ttlMs: number, now: number) =>
+      records.put({ collection: 'c', name, was: undefined, text: name, ttlMs }, now);
+    await put('a', 10, START);
+    await put('b', 20, START);
+    expect(await put('a', 10, START + 9)).toBe(false);
+    expect(await records.list('c', START + 10)).toEqual(new Map([['b', 'b']]));
+    expect(await records.get('c', 'b', START + 20)).toBeUndefined();
+    expect(await put('b', 10, START + 20)).toBe(true);
+    expect(await records.get('c', 'b', START + 20)).toBe('b');
   });
 
   it('finds each of the records that begin with the same value, whatever comes in between', async () => {

@@ -6,6 +6,7 @@ import { alternativeOf, BUCKET, COARSE, charge, keyedOf, makeMeters, START, WIND
 import { keepsBudgets } from './store-budgets.js';
 import { keepsHeadroom } from './store-headroom.js';
 import { agreesWithPlainLists } from './store-histories.js';
+import { keepsRecords } from './store-records.js';
 import { keepsSlots } from './store-slots.js';
 
 /** @param isExact all figures are, and not only what they decide */
@@ -295,6 +296,7 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
     keepsBudgets(() => ({ store, meters, take, takeAny, used }));
     keepsSlots(() => ({ store, meters, take, takeAny, used }));
     keepsHeadroom(() => ({ store, meters, take, takeAny, used }));
+    keepsRecords(() => store);
 
     it('serves two gates, each with its own usage', async () => {
       const limits = [slidingWindow({ name: 'user', by: 'user', limit: 1, window: '1m' })];

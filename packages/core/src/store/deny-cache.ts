@@ -78,6 +78,7 @@ export function denyCache(store: Store): Store {
     },
     peek: (who, bills, now) => store.peek(who, bills, now),
     check: (meters) => store.check?.(meters),
+    records: store.records,
     shared: store.shared,
     line: store.line,
     handover: store.handover,

@@ -93,6 +93,8 @@ export interface Store {
   observe?(seen: readonly Seen[], now: number): May<boolean>;
   /** Throws for meters that it can't keep: asked as a gate is made. */
   check?(meters: readonly Meter[]): void;
+  /** Of stores that keep more than meters. */
+  readonly records?: Records | undefined;
   /** Of stores that several processes can share. */
   readonly shared?: Shared | undefined;
   /** Of stores by which the lines of several processes keep one order. */
@@ -101,6 +103,28 @@ export interface Store {
   readonly handover?: Handover | undefined;
   /** Each gate that closes calls it; others that share the store may go on. */
   close(): May<void>;
+}
+
+/**
+ * Texts that are kept by name, in collections, each until its time is over: what is no meter, such as API keys. `now` is
+ * in milliseconds since 1970; a store that has a time of its own goes by that.
+ */
+export interface Records {
+  get(collection: string, name: string, now: number): May<string | undefined>;
+  /** False where something else stands in its place than it was to replace: nothing was put then. */
+  put(put: Put, now: number): May<boolean>;
+  /** All of a collection, by name. */
+  list(collection: string, now: number): May<ReadonlyMap<string, string>>;
+}
+
+export interface Put {
+  readonly collection: string;
+  readonly name: string;
+  /** What it replaces; `undefined`: nothing must have that name. */
+  readonly was: string | undefined;
+  readonly text: string;
+  /** For how many milliseconds, above 0, it is kept from now on. */
+  readonly ttlMs: number;
 }
 
 /** What processes tell each other by the store that they share. Gates are told apart by their names. */

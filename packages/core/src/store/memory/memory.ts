@@ -14,6 +14,7 @@ import { book, observe as correctBy, NO_ROOM, settle, usage, used } from '../../
 import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Receipt, Seen, Store, Taken, TakeRequest } from '../store.js';
 import { createHandover } from './handover.js';
+import { createNamedRecords } from './named-records.js';
 import { createRecords, NONE } from './records.js';
 import { createSpot, look, pointTo, rowOf, type Spot } from './spot.js';
 import { type Column, columnOf, createTable, find, insert, move, type Table } from './table.js';
@@ -203,6 +204,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
   }
 
   return {
+    records: createNamedRecords(),
     take,
     settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
     peek: (who, bills, at) => peek(who, bills, tick(at)),

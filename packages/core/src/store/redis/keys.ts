@@ -18,7 +18,8 @@ export function recordName(start: string, { at }: Scope, who: Who): string {
   return name;
 }
 
-function valueName(value: string | undefined): string {
+/** A value with its length, so that what follows is no part of it. */
+export function valueName(value: string | undefined): string {
   if (value === undefined) return ':-';
   // What isn't Unicode would be sent as the same replacement character.
   if (!/\p{Surrogate}/u.test(value)) return `:${value.length}:${value}`;

@@ -7,6 +7,7 @@ import type { NotTaken, Receipt, Store, Taken } from '../store.js';
 import { createCommits, giveUp, tooLate } from './commits.js';
 import { createHandover } from './handover.js';
 import { createLine } from './line.js';
+import { createRecords } from './named-records.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
 import type { RedisClient } from './scripts.js';
 import { shardedStore } from './shards.js';
@@ -68,6 +69,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeGiven: boolean): Store {
   const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack);
   const shared = createShared(client, head, within);
+  const records = createRecords(client, head, within);
   const line = createLine(client, head, commits.instance, within);
   /** Settlings that wait for what becomes of another one of the same entries, each for as long as it has time. */
   let held: { readonly operation: Settle; readonly timer: NodeJS.Timeout }[] = [];
@@ -124,6 +126,7 @@ function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeG
   }
 
   return {
+    records,
     shared,
     line,
     handover: createHandover(client, head, within),

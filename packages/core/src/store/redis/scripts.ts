@@ -9,6 +9,7 @@ import handover from './handover.lua.js';
 import headroom from './headroom.lua.js';
 import prelude from './prelude.lua.js';
 import publish from './publish.lua.js';
+import put from './put.lua.js';
 import records from './records.lua.js';
 import shared from './shared.lua.js';
 import slots from './slots.lua.js';
@@ -36,6 +37,8 @@ export const HANDOVER = scriptOf(handover);
 export const SHARED = scriptOf(shared);
 
 export const PUBLISH = scriptOf(publish);
+
+export const PUT = scriptOf(put);
 
 /** What is used of a client: ioredis 5 and 6 have it, also for Sentinel and Cluster. */
 export interface RedisClient {

@@ -23,7 +23,7 @@ const SHARDS = 64;
 
 /**
  * @param open a shard by its number
- * @param base where processes tell each other what they have to tell
+ * @param base what keeps records, and by what processes tell each other what they have to tell
  */
 export function shardedStore(open: (shard: number) => Store, base: Store, sharding: Sharding): Store {
   const { shardBy, shared, isTimeGiven } = sharding;
@@ -151,6 +151,7 @@ export function shardedStore(open: (shard: number) => Store, base: Store, shardi
       const problems = lost.map(problemOf);
       if (problems.length > 0) throw configError(problems);
     },
+    records: base.records,
     shared: base.shared,
     handover: base.handover,
     async close() {
