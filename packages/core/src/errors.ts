@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'TOLLGATE_LIMIT_INVALID'
   | 'TOLLGATE_USAGE_INVALID'
   | 'TOLLGATE_OBSERVATION_INVALID'
+  | 'TOLLGATE_KEY_INVALID'
+  | 'TOLLGATE_UNKNOWN_KEY'
   | 'TOLLGATE_ADMISSION_SETTLED'
   | 'TOLLGATE_ADMISSION_UNKNOWN'
   | 'TOLLGATE_NOT_KEPT'
@@ -50,7 +52,7 @@ export class TollgateError extends Error {
     this.#problems = problems;
   }
 
-  /** Every problem of a configuration; empty for other codes. */
+  /** Every problem of a configuration, or of a key that is to be made; empty for other codes. */
   get problems(): readonly Problem[] {
     return this.#problems;
   }
@@ -58,13 +60,14 @@ export class TollgateError extends Error {
 
 /** A configuration's problems as one error, all at once. */
 export function configError(problems: readonly Problem[]): TollgateError {
+  return problemsError('TOLLGATE_CONFIG_INVALID', "Tollgate's configuration", problems);
+}
+
+/** What is wrong with something that was given, as one error. */
+export function problemsError(code: ErrorCode, what: string, problems: readonly Problem[]): TollgateError {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
   const lines = problems.map(({ path, value, expected }) => `  ${wrong(path, value, expected)}`);
-  return new TollgateError(
-    'TOLLGATE_CONFIG_INVALID',
-    `Tollgate's configuration has ${count}:\n${lines.join('\n')}`,
-    problems,
-  );
+  return new TollgateError(code, `${what} has ${count}:\n${lines.join('\n')}`, problems);
 }
 
 /** A wrong value as an error that names the field it stands in, and says what would be right there. */

@@ -18,6 +18,8 @@ export interface Subject {
   floor?: string | undefined;
   /** `false`: this subject is served by the model asked for or not at all; no dimension. */
   degrade?: boolean | undefined;
+  /** Limits of its own, by name, for limits that are functions of the subject; those of its API key. No dimension. */
+  limits?: Readonly<Record<string, string | number>> | undefined;
 }
 
 /** The dimensions that belong to the request rather than to its subject. */
@@ -39,7 +41,7 @@ export interface Way extends RequestFacts {
 }
 
 /** What a limit can be counted by. */
-export type Dimension = Exclude<keyof Subject, 'floor' | 'degrade'> | keyof RequestFacts;
+export type Dimension = Exclude<keyof Subject, 'floor' | 'degrade' | 'limits'> | keyof RequestFacts;
 
 /** Whom a limit or budget counts, by its dimensions: `{ user: 'u1' }`, `{ tenant: 't1', feature: 'search' }`. */
 export type Whom = Subject & RequestFacts;

@@ -2,6 +2,14 @@
 import { z } from 'zod';
 import { configError, NOT_SHOWN, type Problem } from './errors.js';
 
+export const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit";
+
+const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
+
+export function parseName(value: unknown): string | undefined {
+  return typeof value === 'string' && NAME.test(value) ? value : undefined;
+}
+
 /** Reads a value; `undefined` where it is wrong. */
 export type Parse<T> = (value: unknown) => T | undefined;
 
@@ -70,12 +78,17 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 /**
  * The input as the schema reads it.
  *
- * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, `others` included
+ * @throws TollgateError with every problem, `others` included; `TOLLGATE_CONFIG_INVALID` unless `errorOf` makes another
  */
-export function check<T>(schema: z.ZodType<T>, input: unknown, others: readonly Problem[] = []): T {
+export function check<T>(
+  schema: z.ZodType<T>,
+  input: unknown,
+  others: readonly Problem[] = [],
+  errorOf: (problems: readonly Problem[]) => Error = configError,
+): T {
   const result = schema.safeParse(input);
   const problems = result.success ? [] : result.error.issues.flatMap((issue) => problemsOf(input, issue));
-  if (!result.success || others.length > 0) throw configError([...problems, ...others]);
+  if (!result.success || others.length > 0) throw errorOf([...problems, ...others]);
   return result.data;
 }
 

@@ -11,12 +11,20 @@ import { calendarRule, isTimeZone } from './meters/periods.js';
 import { windowRule } from './meters/window.js';
 import { parseMoney } from './money/nano-dollars.js';
 import type { Dimension, Subject, Whom } from './request.js';
-import { field, givenOneOf, isRecord, oneOf, optionalField, type Parse, reading, readMap } from './schema.js';
+import {
+  A_NAME,
+  field,
+  givenOneOf,
+  isRecord,
+  oneOf,
+  optionalField,
+  type Parse,
+  parseName,
+  reading,
+  readMap,
+} from './schema.js';
 import { isCost, parseCount, parseDuration, parseRate, parseWhole } from './units.js';
 
-export const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit";
-
-const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 const LONGEST_WINDOW = 366 * 86_400_000;
 
 const A_COUNT = "a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity";
@@ -243,10 +251,6 @@ export const budget = z
       };
     },
   );
-
-export function parseName(value: unknown): string | undefined {
-  return typeof value === 'string' && NAME.test(value) ? value : undefined;
-}
 
 function parseDimensions(value: unknown = []): readonly Dimension[] | undefined {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];

@@ -9,17 +9,15 @@ import type { Layer } from './meters/charges.js';
 import { type PriceTable, prices } from './money/prices.js';
 import { isWebhookUrl } from './money/webhook.js';
 import type { TokenCounts } from './request.js';
-import { check, field, isRecord, reading, readMap } from './schema.js';
+import { A_NAME, check, field, isRecord, parseName, reading, readMap } from './schema.js';
 import { memoryStore } from './store/memory/memory.js';
 import type { Store } from './store/store.js';
 import { A_COST, isCost } from './units.js';
 import {
-  A_NAME,
   budget,
   concurrency,
   flexible,
   headroom,
-  parseName,
   type ReadLayer,
   slidingWindow,
   slotsOf,
