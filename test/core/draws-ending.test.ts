@@ -79,6 +79,19 @@ describe('an admission with draws', () => {
     expect(await charged()).toEqual([3, 200, 600 * MICRO]);
   });
 
+  test('handed over, takes along what they have used, and of open ones the estimate', async () => {
+    const { admission, draws, charged, gate } = await agent(3);
+    draws[0].settle({ usage: { inputTokens: 1, outputTokens: 1 } });
+    draws[1].settle({ usage: { inputTokens: 1, outputTokens: 1 } });
+    const resumed = await gate.resume(await admission.handOver());
+    draws[2].settle({ outcome: 'ignored' });
+    const one = await resumed.draw({ inputTokens: 398, outputTokens: 0 });
+    expect(await charged()).toEqual([3, 602, 1800 * MICRO]);
+    if (one.admitted) one.draw.settle({ usage: { inputTokens: 10, outputTokens: 0 } });
+    await resumed.settle();
+    expect(await charged()).toEqual([3, 2 + 2 + 200 + 10, (6 + 6 + 600 + 10) * MICRO]);
+  });
+
   test('changed by another toll, has its draws still; refused then, it is charged for them', async () => {
     const { admission, draws, charged, gate } = await agent(1);
     draws[0].settle({ usage: { inputTokens: 20, outputTokens: 20 } });

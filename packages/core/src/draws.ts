@@ -24,15 +24,19 @@ export type Drawn =
   | { readonly admitted: true; readonly draw: Draw }
   | { readonly admitted: false; readonly refusal: Refusal };
 
-/** All draws of an admission. */
-export interface Draws {
-  /** One is made, at least. */
-  readonly areAny: boolean;
-  readonly areOpen: boolean;
+/** What draws have come to. */
+export interface DrawnTotal {
   /** What they take together. */
   readonly taken: Cost;
   /** What those have used that have told; `undefined` where none has. */
   readonly told: TokenCounts | undefined;
+}
+
+/** All draws of an admission. */
+export interface Draws extends DrawnTotal {
+  /** One is made, at least. */
+  readonly areAny: boolean;
+  readonly areOpen: boolean;
   /** What the last one told of an overload that has told of one. */
   readonly overloaded: Outcome['overloaded'];
   /** Takes what a call is estimated to use. `undo` is for a call that comes to nothing: it was none. */
@@ -42,15 +46,17 @@ export interface Draws {
 /**
  * @param learn what a call did use that went well
  * @param allEnded called whenever none is open any more
+ * @param before what those have come to that were made in another process
  */
 export function createDraws(
   learn: (call: Priced, model: string | undefined, usage: TokenCounts) => void,
   allEnded: () => void,
+  before?: DrawnTotal,
 ): Draws {
-  let made = 0;
+  let made = before === undefined ? 0 : 1;
   let open = 0;
-  let taken = NOTHING;
-  let told: TokenCounts | undefined;
+  let taken = before?.taken ?? NOTHING;
+  let told = before?.told;
   let overload: Outcome['overloaded'];
 
   return {

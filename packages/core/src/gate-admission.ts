@@ -2,7 +2,7 @@
 import type { Admission, Claim, Decision, DrawEstimate, HandOverOptions } from './admission.js';
 import type { Priced } from './costs.js';
 import type { Deferral } from './deferrals.js';
-import { createDraws, type Drawn, type Draws } from './draws.js';
+import { createDraws, type Drawn, type DrawnTotal, type Draws } from './draws.js';
 import { TollgateError } from './errors.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { Bill, Who } from './meters/meter.js';
@@ -166,11 +166,25 @@ export class GateAdmission implements Admission {
   }
 
   beginDraw(call: Priced): ReturnType<Draws['begin']> {
-    this.draws ??= createDraws(
+    this.draws ??= this.newDraws();
+    return this.draws.begin(call);
+  }
+
+  private newDraws(before?: DrawnTotal): Draws {
+    return createDraws(
       (...learned) => this.books.learn(this.offer.request, ...learned),
       () => this.ending?.run(),
+      before,
     );
-    return this.draws.begin(call);
+  }
+
+  /** Goes on where another process has drawn. */
+  drewBefore(total: DrawnTotal): void {
+    this.draws = this.newDraws(total);
+  }
+
+  get drawnTotal(): DrawnTotal | undefined {
+    return this.hasDrawn ? this.draws : undefined;
   }
 
   get hasDrawn(): boolean {

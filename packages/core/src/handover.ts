@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Claim, HandOverOptions } from './admission.js';
 import type { Clock } from './clock.js';
 import type { Quote } from './costs.js';
+import type { DrawnTotal } from './draws.js';
 import { TollgateError, warn, wrongValue } from './errors.js';
 import { type Books, GateAdmission } from './gate-admission.js';
 import { type Ledger, NOTHING_OF_THE_LOAD } from './ledger.js';
@@ -35,6 +36,8 @@ interface About {
   readonly at: number;
   readonly waitedMs: number;
   readonly hasBeenExtended: boolean;
+  /** What its draws have come to: what is open of them counts as estimated. */
+  readonly drawn: DrawnTotal | undefined;
 }
 
 interface Site {
@@ -85,7 +88,7 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
       throw wrongValue('TOLLGATE_REQUEST_INVALID', 'handOver.within', within, expected);
     }
     const { keep } = keeper();
-    const { id, receipt, offer, waitedMs, hasBeenExtended } = admission;
+    const { id, receipt, offer, waitedMs, hasBeenExtended, drawnTotal } = admission;
     if (ledger.isLocal(receipt)) {
       const message = `Admission ${id} was charged in this process, while the store could not be asked, and can be settled here alone.`;
       throw new TollgateError('TOLLGATE_STORE_FAILED', message);
@@ -101,6 +104,7 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
       at,
       waitedMs,
       hasBeenExtended,
+      drawn: drawnTotal && { taken: drawnTotal.taken, told: drawnTotal.told },
     };
     admission.leave(claimOf(id, clock.now() + ttlMs));
     try {
@@ -132,6 +136,7 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
     const number = Number.parseInt(sequence, 36);
     const admission = new GateAdmission(theirs, number, request, offer, receipt, undefined, waitedMs);
     admission.hasBeenExtended = about.hasBeenExtended;
+    if (about.drawn !== undefined) admission.drewBefore(about.drawn);
     admission.keepOpen();
     admission.claim = claimOf(id);
     return admission;
