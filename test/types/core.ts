@@ -11,6 +11,7 @@ import {
   concurrency,
   createTollgate,
   type DefaultTier,
+  type Drawn,
   type Duration,
   type Limit,
   type Money,
@@ -67,6 +68,19 @@ export function defaults(limits: readonly Limit[]): void {
   void plain.admit({ tier: 'huge' });
   const general: Tollgate = gate;
   void general.admit({ tier: 'whatever' });
+}
+
+export async function draws({ admission }: { admission: Admission }): Promise<void> {
+  const drawn = await admission.draw({ inputTokens: 5, usd: '$0.5', model: 'any' });
+  same<typeof drawn, Drawn>(true);
+  if (drawn.admitted) same<void, ReturnType<typeof drawn.draw.settle>>(true);
+  else same<Refusal, typeof drawn.refusal>(true);
+  // @ts-expect-error: no such count of tokens
+  void admission.draw({ tokens: 5 });
+  // @ts-expect-error: a draw names what it expects
+  void admission.draw();
+  // @ts-expect-error: an extension is of the admission's own model
+  void admission.extend({ outputTokens: 5, model: 'any' });
 }
 
 export function updates(): void {

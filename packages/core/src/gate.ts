@@ -22,7 +22,8 @@ export interface AdmitOptions {
   signal?: AbortSignal | undefined;
   /**
    * An open admission to be changed to this request's facts and cost, rather than charging a second one: what it lacks
-   * is charged, what it has too much is given back. When refused, all of it is given back. It never waits.
+   * is charged, what it has too much is given back. When refused, all of it is given back, unless it has drawn: then it is
+   * settled as failed. It never waits.
    */
   extending?: Admission | undefined;
   /**
