@@ -192,3 +192,44 @@ describe('a draw', () => {
     ]);
   });
 });
+
+describe('a draw by what is sent', () => {
+  const body = { messages: [{ role: 'user', content: 'Tell me more of it, in a few words.' }], max_tokens: 50 };
+
+  test('is estimated from its body, with the answer that the body allows', async () => {
+    const { open, charged } = agent();
+    const admission = await open({ inputTokens: 0, outputTokens: 0 });
+    await drawn(admission, {}, { body });
+    const { inputTokens, outputTokens, usd } = admission.estimate;
+    expect(outputTokens).toBe(50);
+    expect(inputTokens).toBeGreaterThan(8);
+    expect(usd).toBe((inputTokens + 5 * 50) * MICRO);
+    expect(await charged()).toEqual([inputTokens + 50, usd]);
+  });
+
+  test('costs no request and no permits', async () => {
+    const { open, charged } = agent({ unit: 'requests' });
+    const admission = await open();
+    await drawn(admission, {}, { body });
+    expect((await charged())[0]).toBe(1);
+  });
+
+  test('is estimated by what such calls did use, once that is known', async () => {
+    const { open } = agent();
+    for (let i = 0; i < 30; i++) {
+      const admission = await open();
+      (await drawn(admission, {}, { body })).settle({ usage: { inputTokens: 10, outputTokens: 7 } });
+      await admission.settle();
+    }
+    const admission = await open({ inputTokens: 0, outputTokens: 0 });
+    await drawn(admission, {}, { body });
+    expect(admission.estimate.outputTokens).toBe(7);
+  });
+
+  test('goes by its own model, and by a count that is given', async () => {
+    const { open } = agent();
+    const admission = await open({ inputTokens: 0, outputTokens: 0 });
+    await drawn(admission, { model: 'cheap', inputTokens: 100, outputTokens: 20 }, { body });
+    expect(admission.estimate).toEqual({ inputTokens: 100, outputTokens: 20, usd: 120 * MICRO });
+  });
+});

@@ -12,6 +12,14 @@ export interface DrawEstimate extends Estimate {
   model?: string | undefined;
 }
 
+export interface DrawOptions {
+  /**
+   * What is sent, in the shape of OpenAI, Anthropic or Gemini: tokens that the estimate leaves out are estimated from it, and
+   * from what such calls did use. Then the prices are those that hold now.
+   */
+  body?: unknown;
+}
+
 /** Leave to go on, and the duty to settle: what is never settled stays charged as estimated. */
 export interface Admission {
   readonly id: string;
@@ -44,13 +52,13 @@ export interface Admission {
    * Lets one of several calls be made, such as an agent's: it takes of what the admission was charged what other calls leave.
    * Where that is too little the admission is extended by what is lacking, or the call is refused as `extend` is and takes
    * nothing. Its price is that of its own model when the admission was made, unless `usd` is given; tokens that are left
-   * out are none. Limits by `model` count the admission's.
+   * out are none, or as `body` tells. Limits by `model` count the admission's.
    *
    * An admission that ends without a usage of its own is settled by what its draws have used, together.
    *
    * @throws TollgateError as `extend` does
    */
-  draw(estimate: DrawEstimate): Promise<Drawn>;
+  draw(estimate: DrawEstimate, options?: DrawOptions): Promise<Drawn>;
   /**
    * Takes in what the answer to this admission said of what is left, such as a provider's headers: it corrects the limits
    * that are `headroom`, for all that count there. They are taken to have counted all that was charged up to this admission,

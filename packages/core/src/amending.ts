@@ -2,7 +2,7 @@
  * Changes to open admissions: into what another toll asks for, or by more work under the same one. They never wait: who
  * has begun would hold what others wait for. What doesn't fit at once is refused, whatever its `whenFull`.
  */
-import type { Decision, DrawEstimate } from './admission.js';
+import type { Decision, DrawEstimate, DrawOptions } from './admission.js';
 import { type Amendment, amendCharges, amendment } from './amendment.js';
 import type { Clock } from './clock.js';
 import { callOf, type Priced, type Quote, quoteMore, sumOf } from './costs.js';
@@ -14,7 +14,7 @@ import { type Ledger, NOTHING_OF_THE_LOAD, tryPeekAll } from './ledger.js';
 import { moneyFrom } from './money/nano-dollars.js';
 import type { AdmitRequest, Estimate, May } from './request.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
-import { moreOf, type Offer, type Terms } from './terms.js';
+import { callBy, moreOf, type Offer, type Terms } from './terms.js';
 
 /** What of its gate changing an admission takes. */
 export interface Desk {
@@ -101,9 +101,9 @@ export function createAmendments({ terms, ledger, clock, charge, decisions }: De
     return admitted(admission, result, true, admission.model);
   }
 
-  async function draw(admission: GateAdmission, estimate: DrawEstimate): Promise<Drawn> {
+  async function draw(admission: GateAdmission, estimate: DrawEstimate, { body }: DrawOptions = {}): Promise<Drawn> {
     admission.assertOpen();
-    const call = callOf(admission.offer, estimate);
+    const call = body === undefined ? callOf(admission.offer, estimate) : callBy(terms(), admission, estimate, body);
     return lackingFor(admission, call) === undefined
       ? { admitted: true, draw: admission.beginDraw(call).draw }
       : inTurn(admission, () => drawMore(admission, call));

@@ -153,13 +153,18 @@ export function callOf(
   estimate: Estimate & { readonly model?: string | undefined },
 ): Priced {
   const { model = own, ...more } = checkedEstimate(estimate);
-  if (model !== undefined && (typeof model !== 'string' || model === '')) {
-    throw wrongValue('TOLLGATE_REQUEST_INVALID', 'estimate.model', model, 'a name, or undefined');
-  }
+  checkModelName(model);
   return { costing, model, at, quote: quoteMore({ costing, model, at }, more) };
 }
 
-function checkedEstimate<E extends Estimate>(estimate: E): E {
+/** @throws TollgateError for what is no name of a call's model */
+export function checkModelName(model: unknown): void {
+  if (model === undefined || (typeof model === 'string' && model !== '')) return;
+  throw wrongValue('TOLLGATE_REQUEST_INVALID', 'estimate.model', model, 'a name, or undefined');
+}
+
+/** @throws TollgateError for what is no estimate */
+export function checkedEstimate<E extends Estimate>(estimate: E): E {
   if (!isRecord(estimate)) checkTokenCounts('TOLLGATE_REQUEST_INVALID', 'estimate', estimate ?? null);
   return estimate;
 }

@@ -1,5 +1,5 @@
 /** An admission, as its gate has it: what is booked for it, and whether that still stands. */
-import type { Admission, Claim, Decision, DrawEstimate, HandOverOptions } from './admission.js';
+import type { Admission, Claim, Decision, DrawEstimate, DrawOptions, HandOverOptions } from './admission.js';
 import type { Priced } from './costs.js';
 import type { Deferral } from './deferrals.js';
 import { createDraws, type Drawn, type DrawnTotal, type Draws } from './draws.js';
@@ -25,7 +25,7 @@ import type { Offer } from './terms.js';
 export interface Books {
   readonly idPrefix: string;
   extend(admission: GateAdmission, estimate: Estimate): Promise<Decision>;
-  draw(admission: GateAdmission, estimate: DrawEstimate): Promise<Drawn>;
+  draw(admission: GateAdmission, estimate: DrawEstimate, options: DrawOptions | undefined): Promise<Drawn>;
   /** A call has gone well. */
   learn(request: AdmitRequest, call: Priced, model: string | undefined, usage: TokenCounts): void;
   layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]>;
@@ -161,8 +161,8 @@ export class GateAdmission implements Admission {
     return this.books.observe(this, readings);
   }
 
-  draw(estimate: DrawEstimate): Promise<Drawn> {
-    return this.books.draw(this, estimate);
+  draw(estimate: DrawEstimate, options?: DrawOptions): Promise<Drawn> {
+    return this.books.draw(this, estimate, options);
   }
 
   beginDraw(call: Priced): ReturnType<Draws['begin']> {

@@ -1,4 +1,4 @@
-export type { Admission, Decision, DrawEstimate, HandOverOptions } from './admission.js';
+export type { Admission, Decision, DrawEstimate, DrawOptions, HandOverOptions } from './admission.js';
 export type { BudgetState } from './budget-state.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {

@@ -1,6 +1,15 @@
 /** On what terms requests are admitted, as the configuration has it now: what serves them, and what that is charged. */
 
-import { type Costing, type Priced, type Quote, type QuoteFor, quotesBy } from './costs.js';
+import type { DrawEstimate } from './admission.js';
+import {
+  type Costing,
+  checkedEstimate,
+  checkModelName,
+  type Priced,
+  type Quote,
+  type QuoteFor,
+  quotesBy,
+} from './costs.js';
 import type { GateAdmission } from './gate-admission.js';
 import { type Ladders, rungsOf } from './ladders.js';
 import type { QueueTerms } from './line/queue-options.js';
@@ -112,4 +121,16 @@ export function moreOf({ plan }: Terms, { offer }: GateAdmission, quote: Quote, 
   const subject = request.subject ?? NO_SUBJECT;
   const bills = billsOf(plan, offer.who, { request, subject, rung, cost: quote.cost, now });
   return { ...offer, quote, bills: bills.flatMap(withoutZeros) };
+}
+
+/** A call under an admission, by what is sent and what was learned of such calls, at the prices that hold now. */
+export function callBy(terms: Terms, { offer }: GateAdmission, estimate: DrawEstimate, body: unknown): Priced {
+  const { model = offer.model, usd, ...counts } = checkedEstimate(estimate);
+  checkModelName(model);
+  const { feature } = offer.request;
+  const given = Object.values(counts).some((count) => count !== undefined) ? counts : undefined;
+  const said = terms.countsTokens && !isComplete(given) ? estimateOf(body) : undefined;
+  const { at } = offer;
+  const quote = terms.quoteFor({ feature, estimate: given, usd, permits: 0 }, model, said, at);
+  return { model, costing: terms.costing, at, quote: { ...quote, cost: { ...quote.cost, requests: 0 } } };
 }
