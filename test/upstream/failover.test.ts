@@ -123,10 +123,22 @@ test('an SDK may send again what was sent only once', async () => {
   expect(first).toHaveLength(1);
 });
 
-test('a call whose body is a stream is sent once, whatever comes of it', async () => {
-  const { ask, first, second } = await pair(() => ({ status: 500 }));
-  const body = new Response(JSON.stringify({ model: 'small-1' })).body;
-  const { response } = await ask({ body, duplex: 'half' } as RequestInit);
-  expect(response.status).toBe(500);
-  expect([...first, ...second]).toHaveLength(1);
+test('a stream that is no JSON, such as an upload, is sent once, whatever comes of it', async () => {
+  const { ask, first, second } = await pair(() => ({ status: 429 }));
+  const { response } = await ask({
+    body: new Response('a file').body,
+    headers: { 'content-type': 'application/octet-stream' },
+    duplex: 'half',
+  } as RequestInit);
+  expect(response.status).toBe(429);
+  expect([...first, ...second].map(({ text }) => text)).toEqual(['a file']);
+});
+
+test('a stream of JSON is read, so that it can go on to the next way and be paid for', async () => {
+  const { ask, first, second, spent } = await pair(() => ({ status: 500 }));
+  const json = JSON.stringify({ model: 'small-1', max_tokens: 20 });
+  const { response } = await ask({ body: new Response(json).body, duplex: 'half' } as RequestInit);
+  expect(response.status).toBe(200);
+  expect([...first, ...second].map(({ model }) => model)).toEqual(['small-1', 'tiny-2']);
+  expect(await spent('u1')).toBe(60);
 });

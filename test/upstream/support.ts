@@ -74,7 +74,7 @@ function modelIn(text: string): string {
 export const format: WireFormat = {
   name: 'fake',
   read: (path, body) =>
-    path === '/chat/completions'
+    path === '/chat/completions' && body !== undefined
       ? { operation: 'chat', model: String((body as { model?: unknown } | undefined)?.model), stream: false }
       : undefined,
   withModel: (path, body, model) => ({ path, body: { ...(body as object), model } }),
@@ -176,7 +176,7 @@ export function post(fetch: typeof globalThis.fetch, server: Server, body: objec
   return fetch(`http://127.0.0.1:${portOf(server)}${CHAT}`, {
     method: 'POST',
     headers: { authorization: 'Bearer managed', 'content-type': 'application/json' },
-    body: JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'hi' }], ...body }),
+    body: JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'hi' }], max_tokens: 20, ...body }),
     ...init,
   });
 }

@@ -1,8 +1,9 @@
 /** A call: whoever pays is charged an estimate, then it goes by one way after the other until there is an answer. */
+import type { Draw } from '@tollgate/core';
 import { attempt, type Failed, type Post } from './attempt.js';
 import { deliver } from './delivery.js';
 import type { HeadroomGate, Turn } from './headroom.js';
-import type { Draw, Payer } from './payer.js';
+import type { Payer } from './payer.js';
 import { final, fromGate, fromHeadroom, inVain, type OwnRefusal } from './refusals.js';
 import type { Asked } from './request.js';
 import type { CallWay } from './way.js';
@@ -70,7 +71,7 @@ async function nextTurn(
   for (;;) {
     const ways = site.waysOf(asked, model).filter(isOpen);
     if (ways.length === 0) return { refusal: site.noWay(asked, model) };
-    const drawn = await payer?.draw();
+    const drawn = await payer?.draw(model ?? '');
     if (drawn?.admitted === false) return { refusal: fromGate(drawn.refusal) };
     let isTaken = false;
     try {

@@ -1,9 +1,8 @@
 /** An answer on its way to the client: at its end, whichever that is, those who keep account learn what it has cost. */
-import { type Clock, type Outcome, type TokenCounts, TollgateError } from '@tollgate/core';
+import { type Clock, type Draw, type Outcome, type TokenCounts, TollgateError } from '@tollgate/core';
 import type { Answered } from './attempt.js';
 import type { Call, Usage } from './formats/format.js';
 import type { Turn } from './headroom.js';
-import type { Draw } from './payer.js';
 import { type Ending, tap } from './usage/tap.js';
 import { warn } from './warnings.js';
 

@@ -2,7 +2,7 @@
 import {
   type Admission,
   type AdmitRequest,
-  type Outcome,
+  type Drawn,
   type Refusal,
   type Tollgate,
   TollgateError,
@@ -14,16 +14,6 @@ import type { UpstreamRequest } from './request.js';
 export type Behalf = Omit<AdmitRequest, 'model' | 'estimate' | 'usd' | 'subject'> &
   Required<Pick<AdmitRequest, 'subject'>>;
 
-/** What an attempt has been charged. */
-export interface Draw {
-  /** Puts actual usage in place of the estimate, once. */
-  settle(outcome: Outcome): Promise<void>;
-}
-
-export type Drawn =
-  | { readonly admitted: true; readonly draw: Draw }
-  | { readonly admitted: false; readonly refusal: Refusal };
-
 export interface Payer {
   /** For whom, for what and how urgently. */
   readonly request: Readonly<AdmitRequest>;
@@ -31,8 +21,8 @@ export interface Payer {
   readonly rung: string | undefined;
   /** Aborts when whoever asked has gone. */
   readonly signal: AbortSignal;
-  /** Charges what the call is estimated to cost: again where an attempt may be billed though nothing came of it. */
-  draw(): Promise<Drawn>;
+  /** Charges what an attempt is estimated to cost, if that model serves it. */
+  draw(model: string): Promise<Drawn>;
   /** No more is drawn. */
   close(): Promise<void>;
 }
@@ -53,12 +43,12 @@ export async function openPayer(
 ): Promise<Opened> {
   if (behalf === undefined) {
     const admission = currentAdmission();
-    return admission && { payer: payerOf(admission, model, json, async () => {}) };
+    return admission && { payer: payerOf(admission, json, async () => {}) };
   }
   const decision = await gate.admit({ permits: 1, ...behalf, model }, { signal, body: json });
   if (!decision.admitted) return decision;
   const { admission } = decision;
-  return { payer: payerOf(admission, model, json, () => admission.settle()) };
+  return { payer: payerOf(admission, json, () => admission.settle()) };
 }
 
 /** @throws TollgateError `TOLLGATE_REQUEST_INVALID` */
@@ -69,12 +59,12 @@ export function readBehalf(behalf: Behalf): Behalf {
   throw new TollgateError('TOLLGATE_REQUEST_INVALID', message);
 }
 
-function payerOf(admission: Admission, _model: string, _body: unknown, close: () => Promise<void>): Payer {
+function payerOf(admission: Admission, body: unknown, close: () => Promise<void>): Payer {
   return {
     request: admission.request,
     rung: admission.degraded ? admission.model : undefined,
     signal: admission.signal,
-    draw: async () => ({ admitted: true, draw: { settle: async (outcome) => admission.conclude(outcome) } }),
+    draw: (model) => admission.draw({ model }, { body: body ?? null }),
     close,
   };
 }

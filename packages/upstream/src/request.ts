@@ -30,30 +30,31 @@ export interface Asked {
   readonly call: Call | undefined;
 }
 
-/** @throws TypeError for what is no URL, as fetch does */
+/**
+ * A stream of JSON is read to its end, since it says what the call will cost. Other streams, such as uploads, are left alone.
+ *
+ * @throws TypeError for what is no URL, as fetch does
+ */
 export async function readRequest(input: string | URL | Request, init: RequestInit = {}): Promise<UpstreamRequest> {
   const isRequest = typeof input === 'object' && !(input instanceof URL);
-  const { method, headers, body, signal, ...others } = isRequest ? await partsOf(input, init) : init;
-  const read = new Headers(headers);
+  const { method = 'GET', headers: given, body: sent, signal, ...others } = isRequest ? partsOf(input, init) : init;
+  const headers = new Headers(given);
+  const body = isStream(sent) && isJson(headers) ? await new Response(sent as ReadableStream).text() : sent;
   return {
     url: new URL(isRequest ? input.url : input),
-    method: (method ?? 'GET').toUpperCase(),
-    headers: read,
+    method: method.toUpperCase(),
+    headers,
     body: body ?? undefined,
-    json: jsonOf(body, read),
+    json: jsonOf(body),
     canRepeat: !isStream(body),
     signal: signal ?? undefined,
     others,
   };
 }
 
-/** A Request's body is a stream, of which JSON is read to the end. */
-async function partsOf(input: Request, init: RequestInit): Promise<RequestInit> {
+function partsOf(input: Request, init: RequestInit): RequestInit {
   const { method, headers, body, signal } = new Request(input, init);
-  const { method: _method, headers: _headers, body: given, signal: _signal, ...others } = init;
-  if (body === null) return { ...others, method, headers, signal };
-  if (given !== undefined && given !== null) return { ...others, method, headers, signal, body: given };
-  return { ...others, method, headers, signal, body: isJson(headers) ? await new Response(body).text() : body };
+  return { ...init, method, headers, signal, body: init.body ?? body };
 }
 
 /** The provider whose base URL this is below. Of several the one whose base URL says most, and of equals the first. */
@@ -80,13 +81,14 @@ function isStream(body: unknown): boolean {
   return body instanceof ReadableStream || Symbol.asyncIterator in body;
 }
 
+/** Unless it says that it is something else. */
 function isJson(headers: Headers): boolean {
   return /\bjson\b/i.test(headers.get('content-type') ?? 'json');
 }
 
-function jsonOf(body: unknown, headers: Headers): unknown {
+function jsonOf(body: unknown): unknown {
   const text = typeof body === 'string' ? body : isBytes(body) ? new TextDecoder().decode(body) : undefined;
-  if (text === undefined || !isJson(headers)) return undefined;
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch {
