@@ -7,12 +7,12 @@ export interface Line {
   /** Against what, and how many times that; `undefined` for the base itself. */
   readonly ratio: number | undefined;
   readonly base: string;
-  /** What the ratio must at most be, or for throughput at least; `undefined` where it only informs. */
+  /** What the ratio, or else the value, must at most be, or for throughput at least; `undefined` where it only informs. */
   readonly goal?: { readonly most: number } | { readonly least: number } | undefined;
 }
 
-export function isMet({ ratio, goal }: Line): boolean | undefined {
-  if (goal === undefined || ratio === undefined) return undefined;
+export function isMet({ value, ratio = value, goal }: Line): boolean | undefined {
+  if (goal === undefined) return undefined;
   return 'most' in goal ? ratio <= goal.most : ratio >= goal.least;
 }
 

@@ -1,4 +1,4 @@
-/** `pnpm bench [--quick] [decisions | queue | http | redis]`: the gate beside its peers, in one run. */
+/** `pnpm bench [--quick] [decisions | queue | http | redis | upstream]`: the gate beside its peers, in one run. */
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { measureDecisions } from './decisions.js';
@@ -6,17 +6,19 @@ import { isMet, tableOf } from './goals.js';
 import { measureHttp } from './http.js';
 import { measureQueues } from './queue.js';
 import { measureRedis } from './redis.js';
+import { measureUpstream } from './upstream.js';
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
 const wanted = (part: string) =>
-  args.includes(part) || !['decisions', 'queue', 'http', 'redis'].some((one) => args.includes(one));
+  args.includes(part) || !['decisions', 'queue', 'http', 'redis', 'upstream'].some((one) => args.includes(one));
 
 const decisions = quick
   ? { users: [10_000], rounds: 7, decisions: 40_000 }
   : { users: [1, 10_000, 1_000_000], rounds: 9, decisions: 70_000 };
 const queue = { depths: [10, 1000, 100_000], rounds: quick ? 7 : 15, ms: 100 };
 const redis = quick ? { rounds: 5, ms: 500 } : { rounds: 11, ms: 1000 };
+const upstream = { rounds: quick ? 7 : 15, reads: 20_000 };
 const http = quick ? { rounds: 5, seconds: 1 } : { rounds: 9, seconds: 1 };
 
 const lines = [
@@ -24,6 +26,7 @@ const lines = [
   ...(wanted('queue') ? await measureQueues(queue) : []),
   ...(wanted('http') ? await measureHttp(http) : []),
   ...(wanted('redis') ? await measureRedis(redis) : []),
+  ...(wanted('upstream') ? await measureUpstream(upstream) : []),
 ];
 
 const results = {
