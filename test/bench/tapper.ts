@@ -26,13 +26,31 @@ const WORDS = ['The', ' gate', ' is', ' paid', ' at', ' once', ',', ' and', ' wh
 const bytes = (text: string) => new TextEncoder().encode(text);
 const word = (i: number) => WORDS[i % WORDS.length];
 
-function stream(format: WireFormat, asked: boolean, operation: string, event: (i: number) => object, last: object): Kind {
+function stream(
+  format: WireFormat,
+  asked: boolean,
+  operation: string,
+  event: (i: number) => object,
+  last: object,
+): Kind {
   const events = [...Array.from({ length: EVENTS - 1 }, (_, i) => event(i)), last];
   const chunks = events.map((event) => bytes(`data: ${JSON.stringify(event)}\n\n`));
-  return { format, asked, call: { operation, model: 'm', stream: true }, type: 'text/event-stream', events: EVENTS, chunks };
+  return {
+    format,
+    asked,
+    call: { operation, model: 'm', stream: true },
+    type: 'text/event-stream',
+    events: EVENTS,
+    chunks,
+  };
 }
 
-const chunk = { id: 'chatcmpl-9dHpYvW1qW5t2yXeX5bE0', object: 'chat.completion.chunk', created: 1764201600, model: 'gpt-4o' };
+const chunk = {
+  id: 'chatcmpl-9dHpYvW1qW5t2yXeX5bE0',
+  object: 'chat.completion.chunk',
+  created: 1764201600,
+  model: 'gpt-4o',
+};
 const chat = (i: number) => ({
   ...chunk,
   system_fingerprint: 'fp_44709d6fcb',

@@ -33,6 +33,7 @@ interface Stream {
   readonly stream?: boolean;
 }
 
+/** Too long to be kept as a whole. */
 const LONG = 'a'.repeat(140_000);
 
 const STREAMS: readonly Stream[] = [
@@ -110,6 +111,16 @@ describe.each(STREAMS)('$name', ({ format, operation, body, unasked = body, type
       }),
       { numRuns: 30 },
     );
+  });
+
+  test('passes as it is, and is read alike, cut in two at any place', async () => {
+    const all = bytes(body);
+    for (let at = 1; at < Math.min(all.length, body.length > 100_000 ? 10 : 1000); at++) {
+      const given = type === undefined ? { asked: false } : { asked: false, type };
+      const { response, endings } = tapped(format, call(operation, stream), [all.slice(0, at), all.slice(at)], given);
+      expect([at, Buffer.concat(await read(response)).toString()]).toEqual([at, unasked]);
+      expect([at, told(endings[0].usage)]).toEqual([at, { inputTokens: 9, outputTokens: 5 }]);
+    }
   });
 
   test('is told of once wherever the client leaves, and never for more than was told', async () => {

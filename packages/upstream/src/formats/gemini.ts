@@ -1,7 +1,7 @@
 /** Google's generateContent and embedContent, of Gemini's own API and of Vertex AI. */
 import type { StreamReader, Usage, WireFormat } from './format.js';
 import { textCounter, type WritableReader } from './stream-text.js';
-import { count, decoded, type Fields, fields, isObject, list, parsed, text, usageOf } from './values.js';
+import { count, decoded, type Fields, fields, isObject, list, parsed, usageOf } from './values.js';
 
 const PATH = /(^|\/)([^/:]+):(generateContent|streamGenerateContent|embedContent|batchEmbedContents)$/;
 
@@ -76,28 +76,36 @@ function usageFrom(answer: unknown): Usage | undefined {
   });
 }
 
-/** Every event tells the usage so far; the one that ends a candidate tells all of it. */
+/** What is more than text and usage so far. */
+const TELLING = /"(?:finishReason|blockReason|functionCall|error)"\s*:/;
+
+/** Every event tells the usage so far, and is parsed only if somebody asks; the one that ends a candidate tells all of it. */
 function contentReader(): StreamReader {
-  const output = textCounter();
+  const output = textCounter(['text']);
+  let unread: string | undefined;
+  let usage: Usage | undefined;
   const reader: WritableReader = {
-    usage: undefined,
+    get usage() {
+      if (unread !== undefined) usage = usageFrom(parsed(unread)) ?? usage;
+      unread = undefined;
+      return usage;
+    },
     isComplete: false,
     error: undefined,
     get outputTokens() {
       return output.tokens;
     },
     event(data) {
+      output.addFrom(data);
+      if (/"usageMetadata"\s*:/.test(data)) unread = data;
+      if (!TELLING.test(data)) return true;
       const event = fields(parsed(data));
-      for (const part of partsOf(event)) {
-        output.add(text(part.text));
-        if (isObject(part.functionCall)) {
-          output.addCall();
-          output.add(JSON.stringify(part.functionCall.args ?? {}));
-        }
+      for (const { functionCall } of partsOf(event)) {
+        if (!isObject(functionCall)) continue;
+        output.addCall();
+        output.add(JSON.stringify(functionCall.args ?? {}));
       }
-      const told = usageFrom(event);
-      reader.usage = told ?? reader.usage;
-      reader.isComplete ||= told !== undefined && isOver(event);
+      reader.isComplete ||= usageFrom(event) !== undefined && isOver(event);
       reader.error = event.error ?? reader.error;
       return true;
     },

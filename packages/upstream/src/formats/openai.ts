@@ -75,7 +75,6 @@ function chunksReader(operation: string, asked: boolean): StreamReader {
     event(data) {
       if (data === '[DONE]') reader.isComplete = true;
       output.addFrom(data);
-      if (/"name"\s*:\s*"/.test(data)) output.addCall();
       // Chunks before the last may say that usage is null.
       if (!/"(?:usage|error)"\s*:\s*[{"]/.test(data)) return true;
       const chunk = fields(parsed(data));

@@ -7,7 +7,10 @@ import { parsed, text } from './values.js';
 export type WritableReader = { -readonly [K in keyof StreamReader]: StreamReader[K] };
 
 export interface TextCounter {
-  /** Counts what the members of these names hold, wherever they stand in the JSON. The same under two names counts once. */
+  /**
+   * Counts what the members of these names hold, wherever they stand in the JSON. The same under two names counts once,
+   * and a `name` begins a call.
+   */
   addFrom(json: string): void;
   add(text: string): void;
   /** A call of a tool begins: models write more around it than its name and arguments, which providers don't show. */
@@ -20,7 +23,7 @@ const CALL_TOKENS = 4;
 
 /** A piece of text is a token at least: some providers send each token by itself. */
 export function textCounter(names: readonly string[] = []): TextCounter {
-  const strings = new RegExp(`"(?:${names.join('|')})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`, 'g');
+  const strings = new RegExp(`"(${names.join('|')})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`, 'g');
   const counter = tokenCounter();
   let pieces = 0;
   let calls = 0;
@@ -32,8 +35,11 @@ export function textCounter(names: readonly string[] = []): TextCounter {
   return {
     add,
     addFrom(json) {
+      strings.lastIndex = 0;
       let last = '';
-      for (const [, string] of json.matchAll(strings)) {
+      for (let found = strings.exec(json); found !== null; found = strings.exec(json)) {
+        const [, name, string] = found;
+        if (name === 'name') calls++;
         if (string !== last) add(string.includes('\\') ? text(parsed(`"${string}"`)) : string);
         last = string;
       }

@@ -36,8 +36,8 @@ function streamPassage(format: WireFormat, call: Call, asked: boolean): Passage 
 /** An answer as a whole, or the list that a stream can be instead of events. */
 function jsonPassage(format: WireFormat, call: Call): Passage {
   const whole = answerReader();
-  const reader = format.reader(call, true);
-  const addElements = call.stream ? elementReader((json) => reader.event(json)) : undefined;
+  const reader = call.stream ? format.reader(call, true) : undefined;
+  const addElements = reader && elementReader((json) => reader.event(json));
   const decoder = new TextDecoder();
   let usage: Usage | undefined;
   function add(text: string): void {
@@ -55,16 +55,16 @@ function jsonPassage(format: WireFormat, call: Call): Passage {
       return NOTHING;
     },
     get usage() {
-      return usage ?? reader.usage;
+      return usage ?? reader?.usage;
     },
     get isComplete() {
-      return usage !== undefined || reader.isComplete;
+      return usage !== undefined || reader?.isComplete === true;
     },
     get outputTokens() {
-      return reader.outputTokens;
+      return reader?.outputTokens ?? 0;
     },
     get error() {
-      return reader.error;
+      return reader?.error;
     },
   };
 }

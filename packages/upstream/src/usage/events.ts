@@ -7,6 +7,8 @@ export const MAX_EVENT_BYTES = 2 ** 22;
 const [LF, CR, SPACE] = [0x0a, 0x0d, 0x20] as const;
 const DATA = Buffer.from('data:');
 
+const decoder = new TextDecoder();
+
 /** Bytes of what was cut, up to a bound. */
 interface Cut {
   pieces: Uint8Array[];
@@ -24,7 +26,9 @@ export function eventPassage(onEvent: (data: string) => boolean, mayDrop: boolea
   let data: string | undefined;
   /** The event at hand is too long to be held back: what of it comes now passes. */
   let isLetGo = false;
+  /** The last byte was a CR, which an LF may belong to, and what it has ended. */
   let isAfterCr = false;
+  let ended: 'line' | 'event' | 'dropped event' = 'event';
 
   function addLine(bytes: Uint8Array): void {
     const isTooLong = line.length > MAX_EVENT_BYTES;
@@ -32,7 +36,7 @@ export function eventPassage(onEvent: (data: string) => boolean, mayDrop: boolea
     clear(line);
     if (isTooLong || !isData(whole) || (data?.length ?? 0) > MAX_EVENT_BYTES) return;
     const start = whole[DATA.length] === SPACE ? DATA.length + 1 : DATA.length;
-    const text = Buffer.from(whole.buffer, whole.byteOffset + start, whole.length - start).toString();
+    const text = decoder.decode(whole.subarray(start));
     data = data === undefined ? text : `${data}\n${text}`;
   }
 
@@ -47,10 +51,11 @@ export function eventPassage(onEvent: (data: string) => boolean, mayDrop: boolea
   return {
     push(chunk) {
       const passing: Uint8Array[] = [];
+      const rest = isAfterCr && chunk[0] === LF ? 1 : 0;
       /** Where the bytes begin that were neither passed nor dropped, where the event at hand does, and its line. */
-      let from = 0;
-      let event = 0;
-      let at = isAfterCr && chunk[0] === LF ? 1 : 0;
+      let from = ended === 'dropped event' ? rest : 0;
+      let event = ended === 'line' ? 0 : rest;
+      let at = rest;
       let cr = chunk.indexOf(CR);
       if (chunk.length > 0) isAfterCr = false;
       for (;;) {
@@ -62,8 +67,9 @@ export function eventPassage(onEvent: (data: string) => boolean, mayDrop: boolea
         if (!isBlank) addLine(chunk.subarray(at, end));
         isAfterCr = end === cr && end === chunk.length - 1;
         at = end + (end === cr && chunk[end + 1] === LF ? 2 : 1);
+        ended = isBlank ? (endEvent() ? 'event' : 'dropped event') : 'line';
         if (!isBlank) continue;
-        if (!endEvent()) {
+        if (ended === 'dropped event') {
           passing.push(chunk.subarray(from, event));
           from = at;
         } else if (held.length > 0) passing.push(...held.pieces);
