@@ -1,11 +1,12 @@
 /**
  * What holds while the store can't be asked. Each limit says so itself: `open` lets pass without counting, `closed`
- * refuses, and `local` counts in this process, from empty, against this process's share of what is allowed.
+ * refuses what the store has not charged ahead, and `local` counts in this process, from empty, against this process's share
+ * of what is allowed.
  */
 import type { Plan } from './meters/charges.js';
 import { type Bill, type Charge, needsNoRoom, type Rule, type Usage, type Who } from './meters/meter.js';
 import { memoryStore } from './store/memory/memory.js';
-import type { Alternative, Entry, NotTaken, Receipt, Seen, Taken } from './store/store.js';
+import type { Alternative, Entry, NotTaken, Receipt, Seen, Store, Taken } from './store/store.js';
 
 export interface Fallback {
   /**
@@ -30,27 +31,51 @@ export interface Fallback {
   observe(seen: readonly Seen[], shares: number, now: number): boolean;
 }
 
-/** Bills as they are here, or `undefined` where a limit is closed; for so many shares. */
+/** Bills as they are here, for so many shares. */
 interface Local {
   readonly shares: number;
-  readonly bills: readonly Bill[] | undefined;
+  readonly bills: readonly Bill[];
+  /** What is closed. */
+  readonly closed: readonly Charge[];
 }
 
-export function createFallback(): Fallback {
+/** @param draw charges what a store has charged ahead, where it does that */
+export function createFallback(draw: Store['draw']): Fallback {
   const memory = memoryStore();
   const charged = new WeakSet<Entry>();
   /** Requests that are charged alike share their bills, and then they do so here. A changed plan makes bills of its own. */
   const known = new WeakMap<readonly Bill[], Local>();
 
-  function localBills(bills: readonly Bill[], plan: Plan, shares: number): readonly Bill[] | undefined {
+  function localOf(bills: readonly Bill[], plan: Plan, shares: number): Local {
     const before = known.get(bills);
-    if (before?.shares === shares) return before.bills;
-    const charges = bills.map(({ charges }) => charges.map((charge) => localCharge(charge, plan, shares)));
-    const local = charges.some((some) => some.includes('closed'))
-      ? undefined
-      : bills.map(({ scope }, i) => ({ scope, charges: charges[i].filter(isCharge) }));
-    known.set(bills, { shares, bills: local });
+    if (before?.shares === shares) return before;
+    const closed: Charge[] = [];
+    const here = bills.map(({ scope, charges }) => {
+      const local = charges.map((charge) => localCharge(charge, plan, shares));
+      closed.push(...charges.filter((_, i) => local[i] === 'closed'));
+      return { scope, charges: local.filter(isCharge) };
+    });
+    const local = { shares, bills: here, closed };
+    known.set(bills, local);
     return local;
+  }
+
+  /** `undefined` where it is closed, and not charged ahead. */
+  function takeOne(
+    { name, who }: Alternative,
+    { bills, closed }: Local,
+    now: number,
+    tells: boolean,
+  ): Taken | NotTaken | undefined {
+    // Memory answers at once.
+    const result = memory.take({ sequence: 0, alternatives: [{ name, who, bills }], tells }, now) as Taken | NotTaken;
+    if ('receipt' in result) for (const entry of result.receipt) charged.add(entry);
+    if (closed.length === 0) return result;
+    if ('refused' in result) return undefined;
+    const drawn = draw?.(closed, who, now);
+    if (drawn !== undefined) return { ...result, receipt: [...result.receipt, ...drawn] };
+    memory.settle(result.receipt, result.receipt.map(nothing), now);
+    return undefined;
   }
 
   return {
@@ -67,35 +92,19 @@ export function createFallback(): Fallback {
       return memory.observe?.(here, now) as boolean;
     },
     take(alternatives, plan, shares, now, tells) {
-      const locals = alternatives.map(({ bills }) => localBills(bills, plan, shares));
-      const judged = alternatives.flatMap(({ name, who }, i) => {
-        const bills = locals[i];
-        return bills === undefined ? [] : [{ name, who, bills, index: i }];
-      });
-      if (judged.length === 0) return undefined;
-      // Memory answers at once.
-      const result = memory.take({ sequence: 0, alternatives: judged, tells }, now) as Taken | NotTaken;
-      if ('refused' in result) {
-        // Of those that are closed there is nothing to be had but what the others say.
-        const { refused } = result;
-        return {
-          refused: alternatives.map(
-            (_, i) =>
-              refused[
-                Math.max(
-                  0,
-                  judged.findIndex(({ index }) => index === i),
-                )
-              ],
-          ),
-        };
+      const refused: (readonly Usage[] | undefined)[] = [];
+      for (const [taken, way] of alternatives.entries()) {
+        const result = takeOne(way, localOf(way.bills, plan, shares), now, tells);
+        if (result !== undefined && 'receipt' in result) return { ...result, taken };
+        refused.push(result?.refused[0]);
       }
-      for (const entry of result.receipt) charged.add(entry);
-      return { ...result, taken: judged[result.taken].index };
+      // Of those that are closed there is nothing to be had but what the others say.
+      const known = refused.find((usages) => usages !== undefined);
+      return known && { refused: refused.map((usages) => usages ?? known) };
     },
     peek(who, bills, plan, shares, now) {
-      const local = localBills(bills, plan, shares);
-      return local && (memory.peek(who, local, now) as readonly Usage[]);
+      const local = localOf(bills, plan, shares);
+      return local.closed.length > 0 ? undefined : (memory.peek(who, local.bills, now) as readonly Usage[]);
     },
   };
 }
@@ -121,6 +130,10 @@ function localCharge(charge: Charge, { layerOf }: Plan, shares: number): Charge 
 
 function shareOf<R extends Rule>(rule: R, shares: number): R {
   return rule.kind === 'bucket' || rule.kind === 'headroom' ? { ...rule, perMs: rule.perMs / shares } : rule;
+}
+
+function nothing(): number {
+  return 0;
 }
 
 function isCharge(charge: Charge | 'closed' | undefined): charge is Charge {

@@ -99,7 +99,7 @@ export function createLedger(
     now: number,
     tells: boolean,
   ): Taken | NotTaken | undefined {
-    fallback ??= createFallback();
+    fallback ??= createFallback(store.draw);
     const result = fallback.take(alternatives, plan(), shares(), now, tells);
     return result && taken(result, now);
   }

@@ -106,6 +106,7 @@ export function withOutside(store: Store, books: () => Books): Store {
       await Promise.all(outside);
     },
     peek: (who, bills, now) => peek(who, bills, now),
+    draw: store.draw,
     check: (meters) => store.check?.(meters.filter(({ outside }) => outside === undefined)),
     shared: store.shared,
     line: store.line,

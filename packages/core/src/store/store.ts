@@ -91,6 +91,11 @@ export interface Store {
   peek(who: Who, bills: readonly Bill[], now: number): May<readonly Usage[]>;
   /** Corrects meters of headroom by what was seen of them. True where that has left more room. Needed for such alone. */
   observe?(seen: readonly Seen[], now: number): May<boolean>;
+  /**
+   * Charges all of it from what was charged ahead for this process, asking nobody, or nothing where that is not enough. Of
+   * stores that charge ahead.
+   */
+  readonly draw?: ((charges: readonly Charge[], who: Who, now: number) => Receipt | undefined) | undefined;
   /** Throws for meters that it can't keep: asked as a gate is made. */
   check?(meters: readonly Meter[]): void;
   /** Of stores that keep more than meters. */

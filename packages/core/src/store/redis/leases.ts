@@ -19,6 +19,10 @@ export interface SharedEntry extends RedisEntry {
 export interface Leases {
   /** Charges a request, or says why not. Fails as the store does, and has then charged nothing. */
   acquire(charge: Charge, who: Who, now: number): May<SharedEntry | Usage>;
+  /** Charges all of it from what is leased, or nothing. For as long as nobody can be asked. */
+  draw(charges: readonly Charge[], who: Who, now: number): readonly SharedEntry[] | undefined;
+  /** Nobody can be asked: what is idle is kept for a while, since it could not be given back, nor got anew. */
+  cutOff(): void;
   /** Takes back what a request needs no longer, where it can be used again, and brings the entry up to date. */
   absorb(entry: SharedEntry, actual: number, now: number): void;
   /** Gives it all back: if it fails, later. */
@@ -44,6 +48,9 @@ interface Holding {
 const IDLE_MS = 1_000;
 const SWEEP_MS = 250;
 
+/** Since when somebody last could not be asked. */
+const CUT_OFF_MS = 60_000;
+
 /** Before what could not be given back is given back once more. */
 const AGAIN_MS = 1_000;
 
@@ -53,7 +60,11 @@ const AGAIN_MS = 1_000;
  */
 export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTimeGiven: boolean): Leases {
   const holdings = new Map<string, Holding>();
+  /** What could not be given back yet. */
+  const owed = new Map<RedisEntry, Store>();
   let latest = 0;
+  /** When nobody could be asked, if nobody could since; by the process's own clock. */
+  let cutOffAt = Number.NEGATIVE_INFINITY;
   let sweeping: NodeJS.Timeout | undefined;
 
   function timeOf(now: number): number {
@@ -81,6 +92,7 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
     const charges = costs.map((cost) => ({ ...charge, cost, shadow: false }));
     const alternatives = charges.map((charge) => ({ name: '', who, bills: [{ scope, charges: [charge] }] }));
     const result = await store.take({ sequence: 0, alternatives, tells: true }, now);
+    cutOffAt = Number.NEGATIVE_INFINITY;
     const usage = 'refused' in result ? result.refused[costs.length - 1][0] : (result.usages as readonly Usage[])[0];
     holding.usage = usage;
     learnRoom(lease, charge.limit - usage.used);
@@ -117,16 +129,22 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
     const { cost } = entry;
     try {
       await holding.store.settle([entry], [0], latest);
+      owed.delete(entry);
       if (holding.usage !== undefined) holding.usage = { ...holding.usage, used: holding.usage.used - cost };
     } catch {
+      owed.set(entry, holding.store);
       setTimeout(() => giveBack(holding, entry), AGAIN_MS).unref();
     }
+  }
+
+  function cutOff(): void {
+    cutOffAt = performance.now();
   }
 
   function sweep(): void {
     const now = timeOf(latest);
     for (const [name, holding] of holdings) {
-      const isIdle = performance.now() - holding.usedAt >= IDLE_MS;
+      const isIdle = performance.now() - Math.max(holding.usedAt, cutOffAt + CUT_OFF_MS) >= IDLE_MS;
       if (isIdle || now >= holding.lease.until) giveBack(holding, letGo(holding.lease));
       if (isIdle && holding.asking === undefined) holdings.delete(name);
     }
@@ -157,6 +175,13 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       if (ahead(holding.lease) > charge.cost) return ask(holding, charge, who, now);
       return take(holding, charge, [charge.cost], who, now);
     },
+    draw(charges, who, now) {
+      cutOff();
+      const own = charges.map((charge) => holdings.get(nameOf(charge, who)));
+      const hasAll = charges.every(({ cost }, i) => own[i] !== undefined && hasEnough(own[i].lease, cost, timeOf(now)));
+      return hasAll ? charges.map((charge, i) => drawn(own[i] as Holding, charge, who, now) as SharedEntry) : undefined;
+    },
+    cutOff,
     absorb,
     async release(entries, now) {
       for (const entry of entries) absorb(entry, 0, now);
@@ -180,6 +205,7 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       holdings.clear();
       await Promise.allSettled(all.map(({ asking }) => asking));
       await Promise.all(all.map((holding) => giveBack(holding, letGo(holding.lease))));
+      await Promise.allSettled([...owed].map(async ([entry, store]) => store.settle([entry], [0], latest)));
     },
   };
 }

@@ -83,6 +83,7 @@ export function shardedStore(open: (shard: number) => Store, base: Store, shardi
         usages: request.tells ? [...usages, ...sharedUsages] : undefined,
       };
     } catch (error) {
+      leases.cutOff();
       await leases.release(entries, now);
       throw error;
     }
@@ -144,6 +145,9 @@ export function shardedStore(open: (shard: number) => Store, base: Store, shardi
       return (await Promise.all(observed)).some(Boolean);
     },
     peek: (who, bills, now) => peekAll(who, bills, tick(now)),
+    draw(charges, who, now) {
+      return charges.every(({ meter }) => isShared(meter.scope)) ? leases.draw(charges, who, tick(now)) : undefined;
+    },
     check(meters) {
       const isLost = ({ name, scope, outside }: Meter) =>
         outside === undefined && isShared(scope) && !shared.includes(name);
