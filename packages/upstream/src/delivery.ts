@@ -41,10 +41,11 @@ export function deliver({ answer, isError, isAsking }: Answered, account: Accoun
   });
 }
 
-function ended(account: Account, { status, headers }: Response, { how, usage, error }: Ending): void {
+function ended(account: Account, { status, headers }: Response, ending: Ending): void {
   const { turn, clock } = account;
-  const said =
-    error === undefined ? undefined : turn.way.provider.failure({ status, headers, body: error }, clock.now());
+  const { provider } = turn.way;
+  const { how, error, usage = provider.usage?.({ status, headers, body: undefined }) } = ending;
+  const said = error === undefined ? undefined : provider.failure({ status, headers, body: error }, clock.now());
   const overloaded = said?.kind === 'overloaded' || undefined;
   const outcome: Outcome = { outcome: how === 'complete' ? 'succeeded' : 'failed', ...(usage && told(usage)) };
   end(account, { ...outcome, overloaded }, { ...outcome, model: turn.way.model });

@@ -106,6 +106,20 @@ test('a provider that has no URL of its own needs one', () => {
   expect(problemsOf(azure, secret).join()).not.toContain('sk-secret');
 });
 
+test.each([
+  'https://example.com?key=1',
+  'https://example.com#v1',
+  'https://me@example.com',
+  'file:///v1',
+  '/v1',
+  '',
+  7,
+])('what requests can’t be sent to is no URL: %p', (baseUrl) => {
+  expect(problemsOf(openai, { keys, baseUrl })).toEqual([
+    expect.stringMatching(/^openai\.baseUrl: got .* expected an http/),
+  ]);
+});
+
 test('a secret where its source should be is shown nowhere', () => {
   const planted = 'sk-planted-secret';
   const wrong = [

@@ -7,6 +7,8 @@ import type { SecretSource } from './key.js';
 /** What can stand in a header. Line breaks would end it, and be told in an error that shows it all. */
 const SECRET = /^[\x21-\x7e]{1,8192}$/;
 
+const UNAVAILABLE = 'TOLLGATE_SECRET_UNAVAILABLE';
+
 /** How long what is held goes on after its source has failed, before that is asked again: 10 seconds. */
 const RETRY_MS = 10_000;
 
@@ -104,7 +106,8 @@ async function askSource(source: SecretSource, fresh: boolean): Promise<string> 
   try {
     return checkSecret(await source({ fresh }), 'what its source gave');
   } catch (error) {
-    throw error instanceof TollgateError ? error : unavailable(`its source failed with ${nameOf(error)}`);
+    const isOwn = error instanceof TollgateError && error.code === UNAVAILABLE;
+    throw isOwn ? error : unavailable(`its source failed with ${nameOf(error)}`);
   }
 }
 
@@ -126,7 +129,7 @@ function checkSecret(value: unknown, whose: string): string {
 }
 
 function unavailable(why: string): TollgateError {
-  return new TollgateError('TOLLGATE_SECRET_UNAVAILABLE', `There is no secret to send: ${why}.`);
+  return new TollgateError(UNAVAILABLE, `There is no secret to send: ${why}.`);
 }
 
 /** Of what others threw only the class is told: the message may bear what they asked with, or what they got. */
