@@ -119,6 +119,16 @@ describe.each(FAILURES)('G8, of a store that %s', (_, failure) => {
     expect(store.peeked).toBe(1);
   });
 
+  test('an admission that was charged here does not ask it either, though the next one may', async () => {
+    const { store, admission } = brokenGate([window], { failure });
+    store.break();
+    const open = await admission({ permits: 1 });
+    expect(await open.layers()).toMatchObject([{ layer: 'w', used: 1, limit: 12 }]);
+    expect([store.asked, store.peeked]).toEqual([1, 0]);
+    await admission({ permits: 1 });
+    expect(store.asked).toBe(2);
+  });
+
   test('a clock that is set back by an hour keeps nobody from it for longer than a second', async () => {
     const { store, admission, clock } = brokenGate([{ ...window, onStoreError: 'open' }], { failure });
     store.break();
@@ -281,6 +291,25 @@ describe('G8, with a line', () => {
     for (let i = 0; i < 9; i++) await end(`${i}`);
     expect(began).toHaveLength(9);
     expect(clock.now()).toBe(START);
+  });
+
+  test('how the limits stand is told with the decision, up or down, at once or after a wait: the store is asked once', async () => {
+    const { store, gate } = brokenGate([slots, window], { queue: {} });
+    const decide = () => gate.admit({ permits: 1 }, { layers: true });
+    const stand = (running: number, used: number) => [
+      { layer: 'running', used: running },
+      { layer: 'w', used },
+    ];
+    for (const breakIt of [() => {}, store.break]) {
+      breakIt();
+      const open = [await decide(), await decide()];
+      const waiting = decide();
+      for (const { admission } of open.filter((decision) => decision.admitted)) await admission.settle();
+      const all = [...open, await waiting].filter((decision) => decision.admitted);
+      expect(all.map(({ layers }) => layers)).toMatchObject([stand(1, 1), stand(2, 2), stand(2, 3)]);
+      await all[2].admission.settle();
+    }
+    expect(store.peeked).toBe(0);
   });
 
   test('where the best model is closed, they wait for the other', async () => {

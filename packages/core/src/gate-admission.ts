@@ -5,7 +5,6 @@ import type { Deferral } from './deferrals.js';
 import { createDraws, type Drawn, type DrawnTotal, type Draws } from './draws.js';
 import { TollgateError } from './errors.js';
 import type { LayerState } from './meters/layer-state.js';
-import type { Bill, Who } from './meters/meter.js';
 import { moneyFrom } from './money/nano-dollars.js';
 import type { Observation } from './observing.js';
 import { actualCosts, actualOf, checkOutcome, hasFigures, type Outcome } from './outcome.js';
@@ -18,7 +17,7 @@ import {
   NOTHING,
   type TokenCounts,
 } from './request.js';
-import type { Receipt } from './store/store.js';
+import type { Alternative, Receipt } from './store/store.js';
 import type { Offer } from './terms.js';
 
 /** What an admission needs of its gate. */
@@ -28,7 +27,7 @@ export interface Books {
   draw(admission: GateAdmission, estimate: DrawEstimate, options: DrawOptions | undefined): Promise<Drawn>;
   /** A call has gone well. */
   learn(request: AdmitRequest, call: Priced, model: string | undefined, usage: TokenCounts): void;
-  layers(who: Who, bills: readonly Bill[]): May<readonly LayerState[]>;
+  layers(way: Alternative, receipt: Receipt): May<readonly LayerState[]>;
   /** Calls `task` when the first lease in the receipt has ended. Returns what cancels that. */
   atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
   observe(admission: GateAdmission, readings: readonly Observation[]): May<void>;
@@ -125,7 +124,7 @@ export class GateAdmission implements Admission {
   }
 
   layers(): May<readonly LayerState[]> {
-    return this.books.layers(this.offer.who, this.offer.bills);
+    return this.books.layers(this.offer, this.receipt);
   }
 
   abort(reason?: unknown): void {

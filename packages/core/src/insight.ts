@@ -7,7 +7,7 @@ import { type Ledger, peekAll } from './ledger.js';
 import type { Line, LineState } from './line/line.js';
 import { someBillsOf } from './meters/bills.js';
 import { type LayerState, ordered, statesOf } from './meters/layer-state.js';
-import type { Bill, Usage, Who } from './meters/meter.js';
+import type { Usage } from './meters/meter.js';
 import type { EstimateState, Learned } from './money/learned.js';
 import {
   type AdmitRequest,
@@ -19,7 +19,7 @@ import {
   type RequestFacts,
   type Subject,
 } from './request.js';
-import type { Alternative } from './store/store.js';
+import type { Alternative, Receipt } from './store/store.js';
 import { checkSubject } from './subject.js';
 import { NO_SUBJECT, type Offer, offersOf, type Terms } from './terms.js';
 import { LineRequest } from './waiting.js';
@@ -78,9 +78,9 @@ function billsFor(
 }
 
 /** How the limits stand that bills are for; nothing if the store fails. */
-export function layersIn(ledger: Ledger): (who: Who, bills: readonly Bill[]) => May<readonly LayerState[]> {
-  return (who, bills) => {
-    const usages = ledger.tryPeek(who, bills);
+export function layersIn(ledger: Ledger): (way: Alternative, receipt: Receipt) => May<readonly LayerState[]> {
+  return ({ who, bills }, receipt) => {
+    const usages = ledger.tryPeek(who, bills, receipt);
     return isPromise(usages) ? usages.then((usages = []) => statesOf(usages)) : statesOf(usages ?? []);
   };
 }

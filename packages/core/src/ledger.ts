@@ -44,8 +44,12 @@ export interface Ledger {
   observe(seen: readonly Seen[]): May<boolean>;
   /** What the meters would say to these bills. Fails as the store does. */
   peek(who: Who, bills: readonly Bill[]): May<readonly Usage[]>;
-  /** The same; `undefined` if that failed, which is told. */
-  tryPeek(who: Who, bills: readonly Bill[]): May<readonly Usage[] | undefined>;
+  /**
+   * The same; `undefined` if that failed, which is told.
+   *
+   * @param receipt of what is asked about, where it has been charged: what was charged here is to be seen here
+   */
+  tryPeek(who: Who, bills: readonly Bill[], receipt?: Receipt): May<readonly Usage[] | undefined>;
   /** Tells of a failure of the store, or of what counts beside it. */
   failed(error: unknown): void;
   /** Asks once more for what the store has failed. */
@@ -217,8 +221,8 @@ export function createLedger(
         return notObserved(error);
       }
     },
-    tryPeek(who, bills) {
-      if (breaker.isOpen) return fallback?.peek(who, bills, plan(), shares(), clock.now());
+    tryPeek(who, bills, receipt = NO_RECEIPT) {
+      if (breaker.isOpen || ledger.isLocal(receipt)) return fallback?.peek(who, bills, plan(), shares(), clock.now());
       try {
         const answer = store.peek(who, bills, clock.now());
         return isPromise(answer) ? answer.then(undefined, failed) : answer;
@@ -231,6 +235,8 @@ export function createLedger(
   };
   return ledger;
 }
+
+const NO_RECEIPT: Receipt = [];
 
 /** Slots that were left for others, or taken in vain. */
 export const NOTHING_OF_THE_LOAD: Ending = { outcome: 'failed' };

@@ -91,7 +91,7 @@ export function createTollgate<
     if (emitter.hears.asked) asked(idOf(sequence), 'request', request, body);
     return line === undefined
       ? charge(sequence, request, offers, now, signal, layers)
-      : enter(line, sequence, request, offers, signal);
+      : enter(line, sequence, request, offers, signal, layers);
   }
 
   function idOf(sequence: number): string {
@@ -113,9 +113,10 @@ export function createTollgate<
     request: AdmitRequest,
     offers: readonly Offer[],
     signal: AbortSignal | undefined,
+    tells: boolean | undefined,
   ): May<Decision> {
     const id = idOf(sequence);
-    const entrant = new LineRequest(present, request, offers, signal, { emitter, gate: name, id });
+    const entrant = new LineRequest(present, request, offers, signal, { emitter, gate: name, id }, tells);
     return then(line.enter(entrant), (passed) =>
       'why' in passed
         ? refusedFor(request, lineRefusal(id, passed, present().queue?.fairBy))

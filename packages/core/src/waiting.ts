@@ -36,6 +36,7 @@ export class LineRequest implements Entrant<Offer> {
   readonly key: FairKey;
   readonly whenShed: WhenShed;
   readonly maxWaitMs: number | undefined;
+  readonly tells: boolean;
   readonly signal: AbortSignal | undefined;
   readonly alternatives: readonly Offer[];
   readonly #terms: () => Terms;
@@ -45,6 +46,7 @@ export class LineRequest implements Entrant<Offer> {
   /**
    * @param terms the gate's present ones
    * @param told nobody unless given
+   * @param tells what the meters say once it is charged is wanted too
    */
   constructor(
     terms: () => Terms,
@@ -52,6 +54,7 @@ export class LineRequest implements Entrant<Offer> {
     alternatives: readonly Offer[],
     signal?: AbortSignal | undefined,
     told?: Told,
+    tells = false,
   ) {
     const { priority = 'standard', maxWait, whenShed = 'refuse' } = request;
     if (!(PRIORITIES as readonly unknown[]).includes(priority)) {
@@ -66,6 +69,7 @@ export class LineRequest implements Entrant<Offer> {
     this.key = fairKeyOf(terms(), request, alternatives[0]);
     this.whenShed = whenShed;
     this.maxWaitMs = maxWaitMs;
+    this.tells = tells;
     this.signal = signal;
     this.alternatives = alternatives;
     this.#terms = terms;
@@ -120,7 +124,7 @@ export function lineDeskOf({ gate, clock, emitter, elsewhere, ledger, terms, clo
     clock,
     elsewhere,
     terms: () => terms().queue as QueueTerms,
-    take: (offers, now, score) => ledger().take(offers, now, false, score),
+    take: (...asked) => ledger().take(...asked),
     peek: (who, bills) => ledger().tryPeek(who, bills),
     peekAll: (offers) => tryPeekAll(ledger(), offers),
     giveBack: (receipt) => void ledger().giveBack(receipt),

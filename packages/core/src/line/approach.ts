@@ -25,7 +25,7 @@ export function approach<A extends Alternative>(hall: Hall<A>, entrant: Entrant<
   const coming = { entrant, ways, skips, asked: hall.rooms };
   const open = stations.busy.size === 0 ? ways : ways.filter((way) => !isBehind(hall, entrant, way, now));
   if (open.length === 0) return askedFor(hall, coming);
-  const taking = desk.take(open, now, scoreOf(desk.terms().ageing, entrant.priority, now));
+  const taking = desk.take(open, now, entrant.tells, scoreOf(desk.terms().ageing, entrant.priority, now));
   if (!isPromise(taking)) return judged(hall, coming, open, taking);
   return taking.then((result) => judged(hall, coming, open, result));
 }

@@ -65,6 +65,7 @@ function comeAgain<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): May
       key: entrant.key,
       whenShed: entrant.whenShed,
       maxWaitMs: Math.max(0, deadline - now),
+      tells: entrant.tells,
       signal: entrant.signal,
       alternatives,
       renewed: (at) => entrant.renewed(at),

@@ -24,8 +24,10 @@ export interface LineDesk<A extends Alternative> {
   /**
    * Charges the first alternative that fits as a whole and at no meter goes behind somebody elsewhere, or nothing.
    * `undefined` if the store failed; never rejects.
+   *
+   * @param tells what the meters say then is wanted too
    */
-  take(alternatives: readonly A[], now: number, score: number): May<Taken | NotTaken | undefined>;
+  take(alternatives: readonly A[], now: number, tells: boolean, score: number): May<Taken | NotTaken | undefined>;
   readonly peek: Peek;
   /** What the meters would say to each of several alternatives; `undefined` if that can't be told. */
   peekAll(alternatives: readonly A[]): May<readonly (readonly Usage[])[] | undefined>;

@@ -64,7 +64,7 @@ function tryNow<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, at: Sta
     }
     if (open.length === 0) return goOn(hall, waiter, at, behind, asked);
     waiter.isTried = true;
-    const taking = desk.take(open, now, waiter.score);
+    const taking = desk.take(open, now, waiter.entrant.tells, waiter.score);
     if (!isPromise(taking)) return tried(hall, waiter, at, open, behind, asked, taking);
     return taking
       .then((result) => tried(hall, waiter, at, open, behind, asked, result))

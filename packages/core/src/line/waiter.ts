@@ -17,6 +17,8 @@ export interface Entrant<A extends Alternative> {
   readonly whenShed: WhenShed;
   /** Milliseconds that it waits at most, where that is less than its priority may. */
   readonly maxWaitMs: number | undefined;
+  /** It is to be told what the meters say once it is charged. */
+  readonly tells: boolean;
   /** Where it aborts, the request leaves the line. */
   readonly signal: AbortSignal | undefined;
   /** Best first. */
