@@ -14,7 +14,7 @@ test('a signed request arrives as it was, and its admission is settled by the he
   const { gate, spent } = gateOf();
   const origin = `http://127.0.0.1:${portOf(server)}`;
   const llm = createUpstream({ gate, providers: [bedrock({ baseUrl: origin })] });
-  const body = '{ "inputText":  "hi" }';
+  const body = '{ "inputText":  "hi", "max_tokens": 20 }';
   const admitted = await admission(gate, { estimate: { inputTokens: 20, outputTokens: 20 } });
   const response = await runWithAdmission(admitted, () =>
     llm.fetch(`${origin}/model/amazon.titan-text/invoke`, { method: 'POST', headers: SIGNED, body }),
