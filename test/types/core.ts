@@ -13,6 +13,7 @@ import {
   type DefaultTier,
   type Drawn,
   type Duration,
+  headroom,
   type Limit,
   type Money,
   type PriceTable,
@@ -58,6 +59,39 @@ export function names(): void {
   void gate.admit({ tier: 'cheap', estimate: { input_tokens: 5 } });
   // @ts-expect-error: no such tier, here either
   void gate.explain({ tier: 'small' });
+}
+
+export function ways(subject: Subject): void {
+  const inner = createTollgate({
+    limits: [
+      headroom({
+        name: 'rpm',
+        by: ['provider', 'key'],
+        window: '1m',
+        limit: ({ key, model }) => (key ? 5 : model?.length),
+      }),
+      headroom({ name: 'tpm', unit: 'tokens', window: '1m', limit: '200k', whenFull: 'wait' }),
+      // @ts-expect-error: providers know no permits
+      headroom({ name: 'ppm', unit: 'permits', window: '1m', limit: 5 }),
+      // @ts-expect-error: by a function, not by plan
+      headroom({ name: 'plan', window: '1m', limit: { free: 5 } }),
+    ],
+  });
+  void inner.admit({ permits: 0, ways: [{ name: 'a', provider: 'openai', model: 'gpt', subject }] });
+  // @ts-expect-error: a way has a name
+  void inner.admit({ permits: 0, ways: [{ provider: 'openai' }] });
+  // @ts-expect-error: a way has no ways
+  void inner.admit({ permits: 0, ways: [{ name: 'a', ways: [] }] });
+  inner.update({ limits: { tpm: { limit: 5 } } });
+}
+
+export function observations(admission: Admission): void {
+  same<Admission['way'], string | undefined>(true);
+  void admission.observe([{ layer: 'rpm', limit: 500, remaining: 3, shutMs: 0 }]);
+  // @ts-expect-error: of which limit
+  void admission.observe([{ remaining: 3 }]);
+  // @ts-expect-error: no such field
+  void admission.observe([{ layer: 'rpm', reset: 3 }]);
 }
 
 export function defaults(limits: readonly Limit[]): void {
