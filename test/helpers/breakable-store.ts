@@ -28,6 +28,7 @@ export function breakableStore(failure: () => never = fails, instances = 1): Bre
       peeked++;
       return isUp ? memory.peek(who, bills, now) : failure();
     },
+    observe: (seen, now) => (isUp ? (memory.observe?.(seen, now) ?? false) : failure()),
     instances,
     shared: { ...sharedHub().join(), instances: () => store.instances },
     close: memory.close,

@@ -38,8 +38,8 @@ export interface Ledger {
   /** Gives back what was charged for nothing, likewise. */
   giveBack(receipt: Receipt): May<void>;
   /**
-   * Corrects meters by what was seen of them. True where that has left more room. Where the store can't be asked it is lost:
-   * the next answers tell anew.
+   * Corrects meters by what was seen of them. True where that has left more room. While the store can't be asked, it corrects
+   * what is counted here alone: the next answers tell anew.
    */
   observe(seen: readonly Seen[]): May<boolean>;
   /** What the meters would say to these bills. Fails as the store does. */
@@ -176,9 +176,9 @@ export function createLedger(
     return result;
   }
 
-  function notObserved(error: unknown): boolean {
+  function observeLocally(error: unknown, seen: readonly Seen[]): boolean {
     failed(error);
-    return false;
+    return fallback?.observe(seen, shares(), clock.now()) ?? false;
   }
 
   const ledger: Ledger = {
@@ -216,9 +216,9 @@ export function createLedger(
       const own = seen.map((one) => (one.entry && fallback?.has(one.entry) ? { ...one, entry: undefined } : one));
       try {
         const observed = store.observe?.(own, now) ?? false;
-        return isPromise(observed) ? observed.then(undefined, notObserved) : observed;
+        return isPromise(observed) ? observed.then(undefined, (error) => observeLocally(error, seen)) : observed;
       } catch (error) {
-        return notObserved(error);
+        return observeLocally(error, seen);
       }
     },
     tryPeek(who, bills, receipt = NO_RECEIPT) {
