@@ -1,6 +1,6 @@
 /** Express, either version: as the contract's harness, and as a bench for tests of Express alone. */
 import { Readable } from 'node:stream';
-import { type TollgateOptions, type TollHandler, toll, tollgate } from '@tollgate/express';
+import { apiKeyOf, type TollgateOptions, type TollHandler, toll, tollgate } from '@tollgate/express';
 import express5, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import express4 from 'express4';
 import type { Annotation, Answer, Harness, Step } from '../conformance/adapter/harness.js';
@@ -37,7 +37,7 @@ export function expressHarness(createApp: typeof express5): Harness {
       const tolls = [...annotationOf(earlierToll), ...annotationOf(toll)];
       app[verb](path, ...tolls, ...(after ? [middlewareOf(after)] : []), async (req, res, next) => {
         try {
-          respond(res, await handler({ req, admission: req.admission }));
+          respond(res, await handler({ req, admission: req.admission, key: apiKeyOf(req) }));
         } catch (error) {
           next(error);
         }

@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type { ConductOptions } from '@tollgate/core/http';
-import { type TollConfig, type TollgateOptions, tollgate } from '@tollgate/fastify';
+import { apiKeyOf, type TollConfig, type TollgateOptions, tollgate } from '@tollgate/fastify';
 import fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -52,7 +52,7 @@ export const fastifyHarness: Harness = async (spec) => {
       config,
       ...(after && { preHandler: hookOf(after) }),
       handler: async (request, reply) =>
-        respond(reply, await handler({ req: request.raw, admission: request.admission })),
+        respond(reply, await handler({ req: request.raw, admission: request.admission, key: apiKeyOf(request) })),
     });
   }
   await app.ready();
@@ -69,7 +69,7 @@ function hookOf(step: Step) {
 function optionsOf({ identify, skip, ...others }: ConductOptions<IncomingMessage> = {}): Partial<TollgateOptions> {
   return {
     ...others,
-    ...(identify && { identify: (request) => identify(request.raw) }),
+    ...(identify && { identify: (request, key) => identify(request.raw, key) }),
     ...(skip && { skip: (request) => skip(request.raw) }),
   };
 }

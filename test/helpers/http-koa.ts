@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import Router from '@koa/router';
 import type { ConductOptions, Fact, TierName, TollOptions } from '@tollgate/core/http';
-import { type TollgateOptions, type TollMiddleware, toll, tollgate } from '@tollgate/koa';
+import { apiKeyOf, type TollgateOptions, type TollMiddleware, toll, tollgate } from '@tollgate/koa';
 import koa3, { type Context, type Middleware } from 'koa';
 import koa2 from 'koa2';
 import type { Annotation, Answer, Asked, Harness, Step } from '../conformance/adapter/harness.js';
@@ -39,7 +39,8 @@ export function koaHarness(Koa: typeof koa3): Harness {
     app.use(tollgate(gate, gateOptions));
     for (const { method = 'GET', path, earlierToll, toll, after, handler } of routes) {
       const tolls = [...annotationOf(earlierToll), ...annotationOf(toll)];
-      const handle = async (ctx: Context) => respond(ctx, await handler({ req: ctx.req, admission: ctx.admission }));
+      const handle = async (ctx: Context) =>
+        respond(ctx, await handler({ req: ctx.req, admission: ctx.admission, key: apiKeyOf(ctx) }));
       router.register(path, [method], [...tolls, ...(after ? [middlewareOf(after)] : []), handle]);
     }
     app.use(router.routes());
@@ -86,7 +87,9 @@ function askedOfNode(questions: ConductOptions<IncomingMessage>): ConductOptions
 function askedOfNode(questions: Annotation): TollOptions<Context> & { tier: Fact<Context, TierName> };
 function askedOfNode(questions: object): object {
   const entries = Object.entries(questions).map(([name, ask]) =>
-    typeof ask === 'function' && name !== 'refundOn' ? [name, (ctx: Context) => ask(askedOf(ctx))] : [name, ask],
+    typeof ask === 'function' && name !== 'refundOn'
+      ? [name, (ctx: Context, ...more: unknown[]) => ask(askedOf(ctx), ...more)]
+      : [name, ask],
   );
   return Object.fromEntries(entries);
 }

@@ -19,6 +19,8 @@ import {
 } from '@tollgate/core/http';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 
+export { apiKeyOf } from '@tollgate/core/http';
+
 declare global {
   namespace Express {
     interface Request {
@@ -101,6 +103,7 @@ const adapter: Adapter<Request, Response, NextFunction> = {
     return trust === true ? 'all' : trust ? 'some' : 'none';
   },
   header: (req, name) => req.headers[name],
+  rawHeaders: (req) => req.rawHeaders,
   body: (req) => req.body,
   isBegun: (res) => res.headersSent,
   getHeader: (res, name) => res.getHeader(name),

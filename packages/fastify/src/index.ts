@@ -24,6 +24,8 @@ import type {
 } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 
+export { apiKeyOf } from '@tollgate/core/http';
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Of this request, once it has paid its route's toll. */
@@ -76,13 +78,16 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
   }
 
   function enter(request: FastifyRequest, reply: FastifyReply): May<Passage> {
-    if (request.is404) return undefined;
+    // What no route stands for costs nothing, and needs a key like everything else.
+    if (request.is404) return options.authenticate && conduct.enter(request, reply, true);
     const toll = tollFor(request);
     const isDue = toll !== undefined && !isLate(toll);
+    hasLate ||= toll !== undefined && !isDue;
     const entered = conduct.enter(request, reply, isDue);
-    if (isDue) return conduct.pass(request, reply, toll);
-    hasLate ||= toll !== undefined;
-    return entered;
+    if (!isDue) return entered;
+    return entered === undefined
+      ? conduct.pass(request, reply, toll)
+      : then(entered, (passage) => passage ?? conduct.pass(request, reply, toll));
   }
 
   function tollFor({
@@ -126,6 +131,7 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunct
       return trust;
     },
     header: (request, name) => request.headers[name],
+    rawHeaders: (request) => request.raw.rawHeaders,
     body: (request) => request.body,
     isBegun: ({ raw }) => raw.headersSent,
     getHeader: (reply, name) => reply.getHeader(name),

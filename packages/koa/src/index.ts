@@ -18,6 +18,8 @@ import {
 } from '@tollgate/core/http';
 import type { Context, Middleware, Next } from 'koa';
 
+export { apiKeyOf } from '@tollgate/core/http';
+
 declare module 'koa' {
   interface ExtendableContext {
     /** Of this request, once it has passed a toll. */
@@ -92,6 +94,7 @@ const adapter: Adapter<Context, Context, Next> = {
   route: routeOf,
   proxyTrust: ({ app }) => (!app.proxy ? 'none' : app.maxIpsCount > 0 ? 'some' : 'all'),
   header: (ctx, name) => ctx.req.headers[name],
+  rawHeaders: (ctx) => ctx.req.rawHeaders,
   // Of body parsers' making, under this name.
   body: (ctx) => (ctx.request as { body?: unknown }).body,
   isBegun: (ctx) => ctx.res.headersSent,

@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Readable } from 'node:stream';
 import type { Admission, May, Refusal, Tollgate } from '@tollgate/core';
 import type { ConductOptions, Fact, TierName, TollOptions } from '@tollgate/core/http';
+import type { ApiKey } from '@tollgate/core/keys';
 
 /** A request as handlers see it. */
 export interface Call {
@@ -10,6 +11,8 @@ export interface Call {
   readonly req: IncomingMessage;
   /** Where the framework exposes it. */
   readonly admission: Admission | undefined;
+  /** As the adapter tells it. */
+  readonly key: ApiKey | undefined;
 }
 
 /** What to respond. The status is 200 unless given, or what the adapter has set for a refusal. */

@@ -12,6 +12,8 @@ import type { Harness } from './harness.js';
 import { headerContract } from './headers.js';
 import { hostileInputContract } from './hostile-input.js';
 import { identityContract } from './identity.js';
+import { keyContract } from './keys.js';
+import { hostileKeyContract } from './keys-hostile.js';
 import { leavingContract } from './leaving.js';
 import { proxyContract } from './proxies.js';
 import { refusalContract } from './refusals.js';
@@ -25,6 +27,8 @@ export function adapterContract(name: string, harness: Harness): void {
     const open = workbench(harness);
     describe('annotations', () => annotationContract(open));
     describe('identity', () => identityContract(open));
+    describe('API keys', () => keyContract(open));
+    describe('hostile API keys', () => hostileKeyContract(open));
     describe('refusals', () => refusalContract(open));
     describe('a store that is down', () => storeDownContract(open));
     describe('Retry-After', () => retryAfterContract(open));

@@ -18,6 +18,8 @@ export interface Adapter<R, S, N = never> {
   /** Whose word on the client's address the app takes. */
   proxyTrust(request: R): 'none' | 'some' | 'all';
   header(request: R, name: string): string | readonly string[] | undefined;
+  /** Names and values in turn, as they came. */
+  rawHeaders(request: R): readonly string[];
   /** The parsed body, where it has been parsed. */
   body(request: R): unknown;
   /** Status and headers are on their way. */

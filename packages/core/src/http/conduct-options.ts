@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { oneOfNames, type Problem } from '../errors.js';
 import type { Tollgate } from '../gate.js';
+import type { ApiKey } from '../keys/key.js';
+import type { Authenticator } from '../keys/verification.js';
 import type { May, Subject } from '../request.js';
 import { check, isRecord, optionalFunction } from '../schema.js';
 import type { ResponseEnd } from './adapter.js';
@@ -11,10 +13,15 @@ import type { TierName } from './toll.js';
 /** Options that all adapters share. `F` is how the app answers refusals in a framework. */
 export interface ConductOptions<R, F = never> {
   /**
-   * On whose behalf a request comes. Where it fails, the request fails as the app's own error. Unless given, callers are
+   * Takes no request past the gate without an API key of this ring, in `Authorization: Bearer` or `x-api-key`: 401, also where
+   * a route is free. OPTIONS, and what `skip` lets pass, need none. A key's scopes are looked at where a toll stands: 403.
+   */
+  authenticate?: Authenticator;
+  /**
+   * On whose behalf a request comes, beyond what its API key says, which holds. Where it fails, the request fails as the app's own error. Unless given, callers are
    * told apart by nothing but their address, where limits count by `ip`.
    */
-  identify?: (request: R) => May<Subject | undefined>;
+  identify?: (request: R, key?: ApiKey) => May<Subject | undefined>;
   /** What a route without an annotation costs, whatever its body says. Free unless given. */
   defaultTier?: TierName;
   /** Requests to let pass uncharged. */
@@ -29,7 +36,7 @@ export interface ConductOptions<R, F = never> {
    * by provoking errors.
    */
   refundOn?: (end: ResponseEnd) => boolean;
-  /** Bits of an IPv6 address that tell callers apart, from 32 to 128. 56 unless given. */
+  /** Bits of an IPv6 address that tell callers, and who guesses keys, apart, from 32 to 128. 56 unless given. */
   ipv6Prefix?: number;
   /** Answers a refused request in place of problem+json. Status and headers are set already. */
   refuse?: F;
@@ -38,7 +45,12 @@ export interface ConductOptions<R, F = never> {
 const A_PREFIX = 'a whole number from 32 to 128';
 
 const FIELDS = {
-  identify: optionalFunction('(request) => subject'),
+  authenticate: z
+    .custom((value) => isRecord(value) && typeof value.verify === 'function', {
+      error: 'a ring of keys, such as keyRing({ store })',
+    })
+    .optional(),
+  identify: optionalFunction('(request, key) => subject'),
   defaultTier: z.custom((value) => typeof value === 'string' && value !== '', { error: "a tier's name" }).optional(),
   skip: optionalFunction('(request) => boolean'),
   headers: z.literal(['draft', 'legacy', 'both', false], { error: "'draft', 'legacy', 'both' or false" }).optional(),

@@ -3,18 +3,23 @@
  * is the client told, how did it end. What differs between frameworks is in their {@link Adapter}.
  */
 import type { Admission, Decision } from '../admission.js';
-import { showThrown, warn, wrongValue } from '../errors.js';
+import { wrongValue } from '../errors.js';
 import type { Tollgate } from '../gate.js';
+import type { ApiKey } from '../keys/key.js';
+import { lackedScope } from '../keys/scopes.js';
 import type { LayerState } from '../meters/layer-state.js';
 import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
 import { isRecord } from '../schema.js';
 import { A_SUBJECT } from '../subject.js';
-import type { Adapter, ResponseEnd } from './adapter.js';
+import type { Adapter } from './adapter.js';
 import { addressKey } from './address.js';
+import { createAuthentication } from './authentication.js';
 import { type ConductOptions, checkOptions } from './conduct-options.js';
+import { finisher } from './ending.js';
 import { type Conduct, type Exchange, enterGate, exchangeOf, type Passage } from './exchange.js';
-import { abortOnClose, clientGone } from './leaving.js';
-import { retryHeaders } from './problem.js';
+import { scopeRefusal } from './key-problem.js';
+import { abortOnClose } from './leaving.js';
+import { type Refusal, refusalHeaders } from './problem.js';
 import { proxyWatch } from './proxy.js';
 import { besideOthers, type Fields, rateLimitHeaders } from './rate-limit-headers.js';
 import { makeToll, type Toll, type TollFacts } from './toll.js';
@@ -28,11 +33,13 @@ export function createConduct<R extends object, S, F>(
   options: ConductOptions<R, F> = {},
 ): Conduct<R, S, F> {
   checkOptions(gate, options);
-  const { identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56, refuse } = options;
+  const { authenticate, identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56, refuse } = options;
   const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
+  const finish = finisher(refundOn);
   const countsIp = gate.dimensions.has('ip');
   const countsRoute = gate.dimensions.has('route');
-  const watchProxy = proxyWatch(adapter);
+  const watchProxy = proxyWatch(adapter, countsIp ? "Limits count by 'ip'" : 'Bad API keys are counted by address');
+  const refusalOfKey = authenticate && createAuthentication(adapter, authenticate, addressOf);
 
   // Where neither the app nor the store promises anything, and no fact is a function, a request is admitted without a
   // promise and without a closure: one costs more than all the rest.
@@ -46,7 +53,7 @@ export function createConduct<R extends object, S, F>(
   }
 
   function identifyFor(request: R, response: S, exchange: Exchange, toll: Toll<R>): May<Passage> {
-    const identified = identify?.(request);
+    const identified = identify?.(request, exchange.key);
     return isPromise(identified)
       ? then(identified, (identified) => askFor(request, response, exchange, toll, identified))
       : askFor(request, response, exchange, toll, identified);
@@ -59,26 +66,33 @@ export function createConduct<R extends object, S, F>(
     toll: Toll<R>,
     identified: Subject | undefined,
   ): May<Passage> {
-    const subject = subjectOf(request, identified);
+    const subject = subjectOf(request, identified, exchange.key);
     // What no route of its own stands for is not known to be meant for a model.
     const body = gate.countsTokens && toll !== defaultToll ? adapter.body(request) : undefined;
     const facts = toll.facts(request);
     return isPromise(facts)
-      ? then(facts, (facts) => admit(request, response, exchange, subject, facts, body))
-      : admit(request, response, exchange, subject, facts, body);
+      ? then(facts, (facts) => admit(request, response, exchange, toll, subject, facts, body))
+      : admit(request, response, exchange, toll, subject, facts, body);
   }
 
   function admit(
     request: R,
     response: S,
     exchange: Exchange,
+    toll: Toll<R>,
     subject: Subject | undefined,
     facts: TollFacts,
     body: unknown,
   ): May<Passage> {
     if (adapter.isClosed(response)) return 'gone';
-    const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
-    const { admission } = exchange;
+    const { admission, key } = exchange;
+    const needsRoute = countsRoute || key?.scopes.routes !== undefined;
+    const route = facts.route ?? (needsRoute ? routeOf(request) : undefined);
+    // A default tier knows neither feature nor model, and in some frameworks no route: the route's own toll does.
+    if (key !== undefined && toll !== defaultToll) {
+      const lacked = lackedScope(key.scopes, { route, feature: facts.feature, model: facts.model });
+      if (lacked !== undefined) return forbid(response, exchange, scopeRefusal(lacked));
+    }
     const leaving = gate.hasLine && admission === undefined ? new AbortController() : undefined;
     const asked = requestOf(facts, subject, route);
     const decision = gate.decide(asked, {
@@ -115,14 +129,21 @@ export function createConduct<R extends object, S, F>(
     return isPromise(telling) ? then(telling, () => decision) : decision;
   }
 
-  function subjectOf(request: R, identified: Subject | undefined): Subject | undefined {
+  /** What a key says holds, whatever else is known of who shows it. */
+  function subjectOf(request: R, identified: Subject | undefined, key: ApiKey | undefined): Subject | undefined {
     if (identified !== undefined && !isRecord(identified)) {
       throw wrongValue('TOLLGATE_REQUEST_INVALID', 'identify', identified, A_SUBJECT);
     }
-    if (!countsIp || identified?.ip !== undefined) return identified;
+    const known = identified === undefined ? key?.subject : identified;
+    const subject = key === undefined || known === key.subject ? known : { ...known, ...key.subject };
+    if (!countsIp || subject?.ip !== undefined) return subject;
+    const ip = addressOf(request);
+    return Object.assign({ ip }, subject, { ip });
+  }
+
+  function addressOf(request: R): string | undefined {
     watchProxy(request);
-    const ip = addressKey(adapter.ip(request), ipv6Prefix);
-    return Object.assign({ ip }, identified, { ip });
+    return addressKey(adapter.ip(request), ipv6Prefix);
   }
 
   /** HEAD runs the route of GET. */
@@ -145,6 +166,11 @@ export function createConduct<R extends object, S, F>(
     if (headers !== false) setHeaders(response, exchange, rateLimitHeaders(await admission.layers(), headers));
   }
 
+  async function forbid(response: S, exchange: Exchange, refusal: Refusal): Promise<Passage> {
+    await release(exchange);
+    return keep(response, exchange, { admitted: false, refusal });
+  }
+
   async function leave(exchange: Exchange): Promise<Passage> {
     await release(exchange);
     return 'gone';
@@ -155,32 +181,10 @@ export function createConduct<R extends object, S, F>(
     exchange.admission = undefined;
   }
 
-  /** Provisional, since the handler may know better and say so later. */
-  function finish({ admission }: Exchange, end: ResponseEnd): void {
-    if (!admission) return;
-    if (!end.finished) admission.abort(clientGone());
-    try {
-      const concluding = admission.conclude({ outcome: outcomeOf(end) });
-      if (isPromise(concluding)) concluding.then(undefined, (error) => warnOfUnsettled(admission, error));
-    } catch (error) {
-      warnOfUnsettled(admission, error);
-    }
-  }
-
-  function outcomeOf(end: ResponseEnd): 'succeeded' | 'failed' | 'ignored' {
-    const kept = end.finished && end.status < 500 ? 'succeeded' : 'failed';
-    try {
-      return refundOn?.(end) ? 'ignored' : kept;
-    } catch (error) {
-      warn('TOLLGATE_SETTLE_FAILED', `refundOn threw, so nothing is given back: ${showThrown(error)}`);
-      return kept;
-    }
-  }
-
   function tell(response: S, exchange: Exchange, decision: Decision): May<void> {
     if (!decision.admitted) {
       const { refusal } = decision;
-      setHeaders(response, exchange, [...rateLimitHeaders(refusal.layers, headers), ...retryHeaders(refusal)]);
+      setHeaders(response, exchange, [...rateLimitHeaders(refusal.layers, headers), ...refusalHeaders(refusal)]);
     } else if (headers !== false) {
       const { admission } = decision;
       const layers = decision.layers ?? admission.layers();
@@ -211,19 +215,37 @@ export function createConduct<R extends object, S, F>(
     exchange.told = fields;
   }
 
+  function payDefault(request: R, response: S, hasToll: boolean): May<Passage> {
+    return hasToll ? undefined : defaultToll && pass(request, response, defaultToll);
+  }
+
+  /** @param refusalFor what refuses the request for its key */
+  function enterWithKey(
+    request: R,
+    response: S,
+    exchange: Exchange,
+    hasToll: boolean,
+    refusalFor: (request: R, exchange: Exchange) => May<Refusal | undefined>,
+  ): May<Passage> {
+    const decide = (refusal: Refusal | undefined) =>
+      refusal === undefined
+        ? payDefault(request, response, hasToll)
+        : keep(response, exchange, { admitted: false, refusal });
+    if (skip === undefined) return then(refusalFor(request, exchange), decide);
+    return then(skip(request), (skipped) => (skipped ? undefined : then(refusalFor(request, exchange), decide)));
+  }
+
   const conduct: Conduct<R, S, F> = {
     refuse,
     pass,
     enter(request, response, hasToll = false) {
-      enterGate(request, gate, conduct);
-      return hasToll ? undefined : defaultToll && pass(request, response, defaultToll);
+      const exchange = enterGate(request, gate, conduct);
+      return refusalOfKey === undefined || adapter.method(request) === 'OPTIONS'
+        ? payDefault(request, response, hasToll)
+        : enterWithKey(request, response, exchange, hasToll, refusalOfKey);
     },
   };
   return conduct;
-}
-
-function warnOfUnsettled({ id }: Admission, error: unknown): void {
-  warn('TOLLGATE_SETTLE_FAILED', `Admission ${id} could not be settled: ${showThrown(error)}`);
 }
 
 /** All that a toll can say of a request, so that nothing new is forgotten here. */

@@ -2,6 +2,8 @@
 import type { Admission, Decision } from '../admission.js';
 import { TollgateError } from '../errors.js';
 import type { Tollgate } from '../gate.js';
+import type { ApiKey } from '../keys/key.js';
+import type { Authenticator } from '../keys/verification.js';
 import type { May } from '../request.js';
 import type { Fields } from './rate-limit-headers.js';
 import type { Toll } from './toll.js';
@@ -29,6 +31,9 @@ export interface Exchange {
   /** As the gate was entered last. */
   conduct: Conduct<never, never>;
   admission: Admission | undefined;
+  /** The API key that the request has shown, here or at a gate before, and to whom. */
+  key: ApiKey | undefined;
+  authenticator: Authenticator | undefined;
   /** The end of the response is listened for. */
   watched: boolean;
   /** The header fields that the client was told last. */
@@ -50,10 +55,13 @@ const NO_FIELDS: Fields = [];
 /** Lets a gate, entered before or not, be the one that a request has entered last. */
 export function enterGate(request: object, gate: Tollgate, conduct: Conduct<never, never>): Exchange {
   const entered = request as Entered;
+  const before = entered[EXCHANGE];
   const exchange = leave(entered, gate) ?? {
     gate,
     conduct,
     admission: undefined,
+    key: before?.key,
+    authenticator: before?.authenticator,
     watched: false,
     told: NO_FIELDS,
     outer: undefined,
@@ -88,6 +96,11 @@ export function admissionOf(request: object): Admission | undefined {
 /** The same, as what requests inherit: a getter of their `admission`. */
 export function admissionOfThis(this: object): Admission | undefined {
   return admissionOf(this);
+}
+
+/** The API key that a request has shown; `undefined` where none was asked for. */
+export function apiKeyOf(request: object): ApiKey | undefined {
+  return (request as Entered)[EXCHANGE]?.key;
 }
 
 /** The property `admission` of what requests inherit from. Apps may put something else in its place, as tests do: it stays there. */

@@ -7,7 +7,7 @@ export { type Annotation, annotationReader } from './annotations.js';
 export { answer } from './answer.js';
 export { createConduct } from './conduct.js';
 export type { ConductOptions } from './conduct-options.js';
-export { ADMISSION, admissionOfThis, type Conduct, conductOf, type Passage } from './exchange.js';
+export { ADMISSION, admissionOfThis, apiKeyOf, type Conduct, conductOf, type Passage } from './exchange.js';
 export { problemBody } from './problem.js';
 export type { HeaderStyle } from './rate-limit-headers.js';
 export {

@@ -7,7 +7,7 @@ import { reasons, waitOf } from './reasons.js';
 import { duration, number, plural, secondsUp } from './wording.js';
 
 /**
- * Why a request was refused. `shed`, `line-full`, `too-long-wait` (it could not begin in the time that it may wait) and
+ * Why a request was refused. `unauthenticated`, `forbidden` and `locked-out` are those of API keys. `shed`, `line-full`, `too-long-wait` (it could not begin in the time that it may wait) and
  * `waited-too-long` are those of gates with a line.
  */
 export type RefusalReason =
@@ -15,6 +15,9 @@ export type RefusalReason =
   | 'budget'
   | 'too-costly'
   | 'store-down'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'locked-out'
   | 'shed'
   | 'line-full'
   | 'too-long-wait'
@@ -79,6 +82,9 @@ export const KINDS: Record<RefusalReason, { status: number; type: string; title:
   budget: { status: 402, type: `${PROBLEM_TYPES}#quota-exceeded`, title: 'Budget exhausted' },
   'too-costly': { status: 422, type: 'about:blank', title: 'Unprocessable Content' },
   'store-down': { status: 503, type: REDUCED_CAPACITY, title: 'Temporarily unavailable' },
+  unauthenticated: { status: 401, type: 'about:blank', title: 'Unauthorized' },
+  forbidden: { status: 403, type: 'about:blank', title: 'Forbidden' },
+  'locked-out': { status: 429, type: `${PROBLEM_TYPES}#abnormal-usage-detected`, title: 'Too many bad keys' },
   shed: { status: 503, type: REDUCED_CAPACITY, title: 'Too busy' },
   'line-full': { status: 503, type: REDUCED_CAPACITY, title: 'Line full' },
   'too-long-wait': { status: 503, type: REDUCED_CAPACITY, title: 'Wait too long' },
@@ -162,10 +168,11 @@ export function storeDownRefusal(id: string): Refusal {
 }
 
 /**
- * The headers that every refusal has, whatever its body: when to come back, and whether SDKs should retry by themselves.
- * A budget has no `Retry-After`, on which clients would come back at once, all together.
+ * The headers that every refusal has, whatever its body: when to come back, whether SDKs should retry by themselves, and
+ * how to say who one is. A budget has no `Retry-After`, on which clients would come back at once, all together.
  */
-export function retryHeaders({ reason, retryAfterMs }: Refusal): [name: string, value: string][] {
+export function refusalHeaders({ reason, retryAfterMs }: Refusal): [name: string, value: string][] {
+  if (reason === 'unauthenticated') return [['WWW-Authenticate', 'Bearer']];
   if (reason === 'budget') return [['x-should-retry', 'false']];
   const seconds = retryAfterMs === undefined ? undefined : secondsUp(retryAfterMs);
   const headers: [string, string][] = seconds === undefined ? [] : [['Retry-After', String(seconds)]];

@@ -4,8 +4,15 @@ import type { Adapter } from './adapter.js';
 
 const SETTING = "Express: 'trust proxy', Koa: app.proxy and app.maxIpsCount, Fastify: trustProxy";
 
-/** Warns, once each, of settings under which clients choose their own address or share the proxy's. */
-export function proxyWatch<R>(adapter: Pick<Adapter<R, never>, 'proxyTrust' | 'header'>): (request: R) => void {
+/**
+ * Warns, once each, of settings under which clients choose their own address or share the proxy's.
+ *
+ * @param what goes by addresses
+ */
+export function proxyWatch<R>(
+  adapter: Pick<Adapter<R, never>, 'proxyTrust' | 'header'>,
+  what: string,
+): (request: R) => void {
   let quiet = false;
   return (request) => {
     if (quiet) return;
@@ -14,7 +21,7 @@ export function proxyWatch<R>(adapter: Pick<Adapter<R, never>, 'proxyTrust' | 'h
       quiet = true;
       warn(
         'TOLLGATE_PROXY_TRUSTED_BLINDLY',
-        "Limits count by 'ip', and the app trusts every proxy: any client can send an X-Forwarded-For of its choice and be " +
+        `${what}, and the app trusts every proxy: any client can send an X-Forwarded-For of its choice and be ` +
           'counted as somebody new each time. Trust your own proxies alone, by number or by address ' +
           `(${SETTING}).`,
       );
@@ -22,7 +29,7 @@ export function proxyWatch<R>(adapter: Pick<Adapter<R, never>, 'proxyTrust' | 'h
       quiet = true;
       warn(
         'TOLLGATE_PROXY_NOT_TRUSTED',
-        "Limits count by 'ip', and a request came with X-Forwarded-For while the app trusts no proxy. Behind a proxy all " +
+        `${what}, and a request came with X-Forwarded-For while the app trusts no proxy. Behind a proxy all ` +
           `clients then count as one, with the proxy's address. Trust your proxies, by number or by address (${SETTING}).`,
       );
     }
