@@ -66,6 +66,18 @@ test('a key that is replaced serves what is under way, and nothing more', () => 
   expect(namesOf(pool.keys).toSorted()).toEqual(['new', 'other']);
 });
 
+test('a call that is ended twice ends no other', () => {
+  const pool = createPool(keys('old'));
+  const [old] = pool.keys;
+  const [first, second] = [beginCall(pool, old), beginCall(pool, old)];
+  setKeys(pool, keys('new'));
+  first?.();
+  first?.();
+  expect(namesOf(pool.keys)).toEqual(['new', 'old']);
+  second?.();
+  expect(namesOf(pool.keys)).toEqual(['new']);
+});
+
 test('a new secret under the old name is another key', async () => {
   const pool = createPool(keys('prod-1'));
   const [old] = offerKeys(pool);
