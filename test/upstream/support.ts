@@ -8,7 +8,6 @@ import { listen, portOf } from '../helpers/http-server.js';
 
 export { warnings } from '../core/support.js';
 
-export const CHAT = '/v1/chat/completions';
 export const MODEL = 'small-1';
 
 /** A call as a provider saw it. */
@@ -28,7 +27,9 @@ export interface FakeReply {
 }
 
 /** Answers the n-th call, from 0; `'hang up'` closes the connection, `'hang'` never answers. */
-export type Script = (seen: Seen, n: number) => FakeReply | 'hang up' | 'hang';
+export type Script = (seen: Seen, n: number) => Told | Promise<Told>;
+
+export type Told = FakeReply | 'hang up' | 'hang';
 
 /** Usage of every call that is answered well. */
 export const USAGE = { prompt_tokens: 10, completion_tokens: 5 };
@@ -46,12 +47,12 @@ export async function fakeServer(script: Script = answered): Promise<{ server: S
     const key = (headers.authorization ?? '').replace('Bearer ', '');
     const one = { key, path, method, headers, text, model: modelIn(text) };
     seen.push(one);
-    reply(res, script(one, seen.length - 1));
+    reply(res, await script(one, seen.length - 1));
   });
   return { server, seen };
 }
 
-function reply(res: ServerResponse, told: ReturnType<Script>): void {
+function reply(res: ServerResponse, told: Told): void {
   if (told === 'hang') return;
   if (told === 'hang up') {
     res.destroy();
@@ -99,17 +100,36 @@ export function key(name: string, more: Partial<KeyOptions> = {}): KeyOptions {
   return { name, secret: () => `secret-of-${name}`, ...more };
 }
 
-/** A provider at a server. Its answers are failures by their status alone; its limits are in no header. */
+/** The same with no socket in between, where a clock tells what comes when. */
+export function fakeTransport(script: Script = answered): { fetch: typeof globalThis.fetch; seen: Seen[] } {
+  const seen: Seen[] = [];
+  const fetch = async (url: URL, { method, headers, body, signal }: RequestInit) => {
+    const given = Object.fromEntries(new Headers(headers));
+    const text = String(body ?? '');
+    const key = (given.authorization ?? '').replace('Bearer ', '');
+    const one = { key, path: url.pathname, method: String(method), headers: given, text, model: modelIn(text) };
+    seen.push(one);
+    const told = await script(one, seen.length - 1);
+    if (told === 'hang up') throw new TypeError('fetch failed', { cause: new Error('other side closed') });
+    if (told === 'hang')
+      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    const { status = 200, headers: more = {}, body: json = {} } = told;
+    return new Response(JSON.stringify(json), { status, headers: { 'content-type': 'application/json', ...more } });
+  };
+  return { fetch: fetch as typeof globalThis.fetch, seen };
+}
+
+/** A provider at a server, or at a base URL. Its answers are failures by their status; its limits are in no header. */
 export function provider(
   name: string,
-  server: Server,
+  at: Server | string,
   keys: readonly KeyOptions[],
   more: Partial<Provider> = {},
 ): Provider {
   return {
     name,
     format,
-    baseUrl: `http://127.0.0.1:${portOf(server)}/v1`,
+    baseUrl: baseOf(at),
     keys,
     family: (model) => model,
     authorize: (headers, secret) => headers.set('authorization', `Bearer ${secret}`),
@@ -171,9 +191,13 @@ export async function chat(
   return { response, text };
 }
 
+function baseOf(at: Server | string): string {
+  return typeof at === 'string' ? at : `http://127.0.0.1:${portOf(at)}/v1`;
+}
+
 /** What SDKs send: with the placeholder of a key. */
-export function post(fetch: typeof globalThis.fetch, server: Server, body: object = {}, init: RequestInit = {}) {
-  return fetch(`http://127.0.0.1:${portOf(server)}${CHAT}`, {
+export function post(fetch: typeof globalThis.fetch, at: Server | string, body: object = {}, init: RequestInit = {}) {
+  return fetch(`${baseOf(at)}/chat/completions`, {
     method: 'POST',
     headers: { authorization: 'Bearer managed', 'content-type': 'application/json' },
     body: JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'hi' }], max_tokens: 20, ...body }),

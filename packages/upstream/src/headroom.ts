@@ -6,6 +6,7 @@
 import {
   type AdaptiveLimit,
   type AdmitRequest,
+  type BudgetState,
   budget,
   type Clock,
   concurrency,
@@ -42,6 +43,13 @@ export interface Turn {
   settle(outcome: Outcome): Promise<void>;
 }
 
+/** What a key has left. */
+export interface KeyHeadroom {
+  readonly families: readonly { readonly family: string; readonly limits: readonly LayerState[] }[];
+  /** Of its daily budget; `undefined` where no key has one. */
+  readonly spent: BudgetState | undefined;
+}
+
 export interface HeadroomGate {
   /**
    * Waits until one of the ways has room, the first of them that has. Rejects with the signal's reason where that aborts.
@@ -54,8 +62,8 @@ export interface HeadroomGate {
     behalf: Readonly<AdmitRequest> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Turn | { readonly refusal: Refusal }>;
-  /** How the limits stand of a key, for a family of models. */
-  inspect(way: CallWay): Promise<readonly LayerState[]>;
+  /** How a key stands, by the name of its ways, with each family of models that it has had answers for. */
+  inspect(provider: string, way: string): Promise<KeyHeadroom>;
   line(): Promise<LineState | undefined>;
   close(): Promise<void>;
 }
@@ -80,6 +88,8 @@ const CAREFUL = { min: 1, max: 1000, initial: 10 };
 const FAMILY = 'family' as Dimension;
 const DURATIONS = { second: '1s', minute: '1m', day: '1d' } as const;
 
+/** The layer of the calls that a provider has at once. */
+export const SLOTS = 'slots';
 /** The layer by which a key is shut for all that it serves. */
 const KEY_RESTS = 'key';
 /** The layer by which it is shut for a family: there whether its limit is known or not. */
@@ -100,7 +110,7 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
     store,
     clock,
     limits: [
-      concurrency({ name: 'slots', by: 'provider', limit: slots }),
+      concurrency({ name: SLOTS, by: 'provider', limit: slots }),
       headroom({ name: KEY_RESTS, by: 'key', unit: 'requests', window: '1m', limit: UNLIMITED }),
       ...UNITS.flatMap((unit) => WINDOWS.map((window) => layerOf(known, unit, window))),
     ],
@@ -142,9 +152,14 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
         settle: (outcome) => admission.settle(outcome),
       };
     },
-    async inspect(way) {
-      const { limits } = await gate.inspect(subjectOf(way), { provider: way.provider.name });
-      return limits;
+    async inspect(provider, key) {
+      const standOf = async (family: string) => {
+        const { limits, budgets } = await gate.inspect({ key, [FAMILY]: family }, { provider });
+        return { family, limits: limits.filter(({ by }) => by.includes(FAMILY)), budget: budgets[0] };
+      };
+      const [first, ...others] = await Promise.all(['', ...known.familiesOf(key)].map(standOf));
+      const families = others.map(({ family, limits }) => ({ family, limits }));
+      return { families, spent: first.budget };
     },
     line: async () => (await gate.inspect({})).line,
     close: () => gate.close(),

@@ -39,7 +39,7 @@ export function keyHealth(): KeyHealth {
  */
 export function noteSuccess(health: KeyHealth, family: string, sentAt: number): boolean {
   const throttled = health.throttled.get(family);
-  if (throttled !== undefined && sentAt >= throttled.at) health.throttled.delete(family);
+  if (throttled !== undefined && sentAt > throttled.at) health.throttled.delete(family);
   if (health.why === undefined || sentAt < health.outUntil) return false;
   health.why = undefined;
   health.outs = 0;
@@ -55,7 +55,7 @@ export function noteThrottled(
   retryAfterMs: number | undefined,
 ): { readonly restsMs: number; readonly inARow: number; readonly escalates: boolean } {
   const last = throttled.get(family);
-  if (last !== undefined && sentAt < last.at) {
+  if (last !== undefined && sentAt <= last.at) {
     const left = Math.max(0, last.at + last.restsMs - now);
     return { restsMs: retryAfterMs ?? left, inARow: last.inARow, escalates: false };
   }

@@ -45,7 +45,7 @@ export function noteFailure(
   retryAfterMs: number | undefined,
 ): number | undefined {
   health.underWay--;
-  if (sentAt >= health.failedAt) {
+  if (sentAt > health.failedAt) {
     health.failures++;
     health.failedAt = now;
   }

@@ -4,6 +4,7 @@ export { bedrockFormat } from './formats/bedrock.js';
 export type { Call, CallRefusal, StreamReader, Usage, WireFormat } from './formats/format.js';
 export { geminiFormat } from './formats/gemini.js';
 export { openaiFormat, openaiFormatUnasked } from './formats/openai.js';
+export type { KeyState, ProviderState, UpstreamState } from './inspection.js';
 export type { KeyOptions, SecretSource } from './keys/key.js';
 export { type CacheOptions, cached, env, file } from './keys/secrets.js';
 export type { UpstreamOptions } from './options.js';

@@ -15,28 +15,39 @@ export interface KnownLimits {
   /** The lesser of what is configured and what was told; `undefined` where neither is. */
   of(whose: LimitsOf, unit: HeadroomUnit, window: HeadroomWindow): number | undefined;
   learn(whose: LimitsOf, readings: readonly Reading[]): void;
+  /** The families that a way has had answers for. */
+  familiesOf(way: string): readonly string[];
+}
+
+interface Learned {
+  readonly way: string;
+  readonly family: string;
+  /** By unit and window. */
+  readonly limits: Map<string, number>;
 }
 
 /** Names of models come from clients: beyond this many the oldest is forgotten, and learned anew. */
 const MOST_FAMILIES = 10_000;
 
 export function createKnownLimits(providers: ReadonlyMap<string, Provider>): KnownLimits {
-  /** By way and family, then by unit and window. */
-  const learned = new Map<string, Map<string, number>>();
+  /** By way and family. */
+  const learned = new Map<string, Learned>();
   return {
     of(whose, unit, window) {
       const own = configured(providers.get(whose.provider), whose.family, unit, window);
-      const told = learned.get(idOf(whose))?.get(unit + window);
+      const told = learned.get(idOf(whose))?.limits.get(unit + window);
       return own === undefined || told === undefined ? (own ?? told) : Math.min(own, told);
     },
     learn(whose, readings) {
       const id = idOf(whose);
-      const told = learned.get(id) ?? new Map<string, number>();
-      for (const { unit, window, limit } of readings) if (limit !== undefined) told.set(unit + window, limit);
+      const { way, family } = whose;
+      const told = learned.get(id) ?? { way, family, limits: new Map() };
+      for (const { unit, window, limit } of readings) if (limit !== undefined) told.limits.set(unit + window, limit);
       const [oldest] = learned.keys();
       if (learned.size >= MOST_FAMILIES && !learned.has(id)) learned.delete(oldest);
       learned.set(id, told);
     },
+    familiesOf: (way) => [...learned.values()].filter((one) => one.way === way).map(({ family }) => family),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Refusal, TollgateError } from '@tollgate/core';
 import type { Failed } from './attempt.js';
 import type { WireFormat } from './formats/format.js';
+import { SLOTS } from './headroom.js';
 import type { Provider } from './providers/provider.js';
 import type { Asked } from './request.js';
 
@@ -46,19 +47,18 @@ export function fromGate({ reason, status, title, detail, retryAfterMs }: Refusa
 export function fromHeadroom({ reason, status, layer, retryAfterMs }: Refusal, { name }: Provider): OwnRefusal {
   const canRetry = reason !== 'waited-too-long' && retryAfterMs !== undefined;
   const known = { status, reason, retryAfterMs, canRetry };
-  const limit = layer === undefined ? 'what is left' : `'${layer}'`;
-  switch (reason) {
-    case 'budget':
-      return {
-        ...known,
-        title: 'Daily budget exhausted',
-        detail: `All keys of ${name} have spent their daily budgets.`,
-      };
-    case 'too-costly':
-      return { ...known, title: 'Too large', detail: `This call takes more than ${limit} of ${name} ever allows.` };
-    default:
-      return { ...known, title: 'No headroom', detail: `${name} has no room for this call: ${limit} is used up.` };
+  if (reason === 'budget') {
+    return { ...known, title: 'Daily budget exhausted', detail: `All keys of ${name} have spent their daily budgets.` };
   }
+  if (reason === 'too-costly') {
+    return { ...known, title: 'Too large', detail: `This call takes more than '${layer}' of ${name} ever allows.` };
+  }
+  const title = 'No headroom';
+  if (layer === SLOTS) {
+    const detail = `${name} bears no more calls at present: as many are under way as it can take, or it has failed and rests.`;
+    return { ...known, status: 503, title, detail };
+  }
+  return { ...known, title, detail: `${name} has no room for this call now (${layer}).` };
 }
 
 /**

@@ -4,6 +4,7 @@ import { answerTo, type Site } from './call.js';
 import { createUpstreamEmitter, type UpstreamEmitter } from './events.js';
 import { createHeadroomGate } from './headroom.js';
 import { createHealth } from './health.js';
+import { inspectUpstream, type UpstreamState } from './inspection.js';
 import type { KeyOptions } from './keys/key.js';
 import { beginCall, createPool, setKeys } from './keys/pool.js';
 import { readKeys } from './keys/read-keys.js';
@@ -33,6 +34,8 @@ export interface Upstream {
   rotate(provider: string, keys: readonly KeyOptions[]): void;
   /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
   on: UpstreamEmitter['on'];
+  /** How providers, their keys and the line stand. Rejects where the store fails. */
+  inspect(): Promise<UpstreamState>;
   /** Sends nothing from now on, nor what waits. The gate that it was made for goes on. */
   close(): Promise<void>;
 }
@@ -112,6 +115,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       warnOfKeys(name, read, clock.now(), warned);
     },
     on: emitter.on,
+    inspect: () => inspectUpstream(roads, site.headroom, clock.now()),
     close: () => site.headroom.close(),
   };
 }
