@@ -1,6 +1,6 @@
 /** How requests leave the line without having begun, and what they are told. */
 import { type AdmitRequest, concurrency, memoryStore, slidingWindow, tokenBucket } from '@tollgate/core';
-import { problemBody, retryHeaders } from '../../packages/core/src/http/problem.js';
+import { problemBody, refusalHeaders } from '../../packages/core/src/http/problem.js';
 import { askers, flush, gateOf, MINUTE, SECOND } from './support.js';
 
 const one: AdmitRequest = { permits: 1 };
@@ -62,7 +62,7 @@ describe('a deadline', () => {
     });
     if (refusal) {
       expect(problemBody(refusal)).toMatchObject({ type: CAPACITY, status: 503, retryAfter: 1, position: 1 });
-      expect(retryHeaders(refusal)).toEqual([['Retry-After', '1']]);
+      expect(refusalHeaders(refusal)).toEqual([['Retry-After', '1']]);
     }
     await end('runs');
     expect(began).toEqual(['runs', 'waits longer']);

@@ -1,5 +1,5 @@
 import type { Charge, Dimension, LayerState, Rule, Unit, Usage } from '@tollgate/core';
-import { problemBody, refusalOf, retryHeaders, storeDownRefusal } from '../../packages/core/src/http/problem.js';
+import { problemBody, refusalHeaders, refusalOf, storeDownRefusal } from '../../packages/core/src/http/problem.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -76,7 +76,7 @@ describe('the sentence', () => {
     expect(refusal({ by: [], waitMs: NEVER }).detail).toBe(
       "The limit 'user', which you share with others, is reached. None comes back by itself.",
     );
-    expect(retryHeaders(used)).toEqual([['x-should-retry', 'false']]);
+    expect(refusalHeaders(used)).toEqual([['x-should-retry', 'false']]);
     expect(problemBody(used)).not.toHaveProperty('retryAfter');
     expect(refusal({ waitMs: NEVER }, { name: 'small', limit: 5, waitMs: NEVER })).toMatchObject({
       layer: 'small',
@@ -312,7 +312,7 @@ describe('the headers', () => {
     [DAY, '86400', true],
   ])('for a wait of %d ms: Retry-After %s, retries by themselves forbidden: %p', (waitMs, seconds, forbidden) => {
     const result = refusal({ waitMs });
-    expect(retryHeaders(result)).toEqual([
+    expect(refusalHeaders(result)).toEqual([
       ['Retry-After', seconds],
       ...(forbidden ? [['x-should-retry', 'false']] : []),
     ]);
@@ -320,7 +320,7 @@ describe('the headers', () => {
   });
 
   test('for what can never be: no time, and no retries', () => {
-    expect(retryHeaders(refusal({ waitMs: NEVER, cost: 200 }))).toEqual([['x-should-retry', 'false']]);
+    expect(refusalHeaders(refusal({ waitMs: NEVER, cost: 200 }))).toEqual([['x-should-retry', 'false']]);
   });
 });
 
@@ -429,7 +429,7 @@ describe('where a budget refuses', () => {
   test.each([402, 429])('the headers, with status %d, forbid retries and name no time', (status) => {
     for (const waitMs of [1, 6 * HOUR]) {
       const result = refusalOf('id-1', [[budget({ waitMs }), { name: 'rate', waitMs: SECOND }].map(said)], status);
-      expect(retryHeaders(result)).toEqual([['x-should-retry', 'false']]);
+      expect(refusalHeaders(result)).toEqual([['x-should-retry', 'false']]);
     }
   });
 });
