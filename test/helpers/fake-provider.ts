@@ -7,13 +7,13 @@ export interface ServedProvider extends FakeProvider {
   readonly url: string;
 }
 
-/** To be called where tests are described. What is started with what it gives ends with the test. */
+/** To be called where tests are described. What is started with what it gives ends with the file. */
 export function useFakeProviders(): (
   options: Partial<ProviderOptions> & Pick<ProviderOptions, 'kind'>,
 ) => Promise<ServedProvider> {
   const servings: Serving[] = [];
-  afterEach(() => {
-    for (const serving of servings.splice(0)) serving.close();
+  afterAll(() => {
+    for (const serving of servings) serving.close();
   });
   return async (options) => {
     const provider = createProvider({ keys: [KEY], ...options });

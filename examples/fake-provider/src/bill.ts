@@ -21,6 +21,8 @@ interface Price {
 const PRICE_LIST: ReadonlyMap<string, Price> = new Map([
   ['gpt-5', { input: 1_250_000n, cacheRead: 125_000n, cacheWritten: 1_250_000n, output: 10_000_000n }],
   ['gpt-5-mini', { input: 250_000n, cacheRead: 25_000n, cacheWritten: 250_000n, output: 2_000_000n }],
+  ['openai/gpt-5', { input: 1_250_000n, cacheRead: 125_000n, cacheWritten: 1_250_000n, output: 10_000_000n }],
+  ['openai/gpt-5-mini', { input: 250_000n, cacheRead: 25_000n, cacheWritten: 250_000n, output: 2_000_000n }],
   ['text-embedding-3-small', { input: 20_000n, cacheRead: 20_000n, cacheWritten: 20_000n, output: 0n }],
   ['claude-sonnet-4-6', { input: 3_000_000n, cacheRead: 300_000n, cacheWritten: 3_750_000n, output: 15_000_000n }],
   ['claude-haiku-4-5', { input: 1_000_000n, cacheRead: 100_000n, cacheWritten: 1_250_000n, output: 5_000_000n }],

@@ -67,7 +67,8 @@ export interface ProviderOptions extends Partial<Omit<Behaviour, 'keys'>> {
 }
 
 export interface FakeProvider extends Behaviour {
-  readonly calls: readonly CallRecord[];
+  /** In the order in which they came. To be emptied at will. */
+  readonly calls: CallRecord[];
   /** Calls that are under way, and the most that ever were at once. */
   readonly underWay: number;
   readonly mostUnderWay: number;
@@ -90,6 +91,7 @@ export function createProvider(options: ProviderOptions): FakeProvider {
   const random = randomBy(seed);
   const calls: CallRecord[] = [];
   const limitersOf = new Map<string, Limiters>();
+  let count = 0;
   let underWay = 0;
   let mostUnderWay = 0;
 
@@ -116,7 +118,7 @@ export function createProvider(options: ProviderOptions): FakeProvider {
       const record: CallRecord = {
         ...call,
         ...{
-          id: String(calls.length),
+          id: String(++count),
           key,
           body,
           at: clock.now(),
