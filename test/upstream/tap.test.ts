@@ -88,6 +88,25 @@ describe('a tap over a stream', () => {
     expect(endings).toMatchObject([{ how: 'cancelled', isEstimate: true }]);
   });
 
+  test('a client that aborts while it reads nothing has left at once, as with fetch itself', async () => {
+    const leaving = new AbortController();
+    const { response, endings, seen } = tapped(openaiFormat, CHAT, CHUNKS, { signal: leaving.signal });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    leaving.abort('enough');
+    expect(endings).toMatchObject([{ how: 'cancelled', usage: { outputTokens: 1 } }]);
+    expect(seen).toEqual({ pulled: 1, cancelled: 'enough' });
+    await expect(reader?.read()).rejects.toBe('enough');
+  });
+
+  test('an abort after the end changes nothing', async () => {
+    const leaving = new AbortController();
+    const { response, endings } = tapped(openaiFormat, CHAT, CHUNKS, { signal: leaving.signal });
+    expect(await read(response)).toHaveLength(CHUNKS.length);
+    leaving.abort();
+    expect(endings).toMatchObject([{ how: 'complete' }]);
+  });
+
   test('fails where the stream tells of an error, and keeps what it says', async () => {
     const error = { code: 502, message: 'Provider disconnected' };
     const { response, endings } = tapped(openaiFormat, CHAT, [...CHUNKS.slice(0, 2), bytes(eventStream([{ error }]))]);

@@ -21,7 +21,7 @@ export interface TapOptions {
   readonly call: Call;
   /** The client itself has asked for usage in the stream, and is to see it. */
   readonly asked: boolean;
-  /** The client's own signal: a body that breaks once it is aborted was cancelled. */
+  /** The client's own signal: once it is aborted the body is cancelled, also where nobody reads from it just then. */
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
   /** Called once, as soon as the usage is known for certain, or else when the body ends. Must not throw. */
@@ -46,7 +46,10 @@ export function tap(response: Response, options: TapOptions): Response {
     return response;
   }
   const source = body.getReader();
-  const idle = idleTimer(clock, giveUp);
+  const idle = idleTimer(clock, () => {
+    drop(new Error(`Nobody has read from the answer for ${IDLE_MS / 1000} seconds, so it was given up.`));
+  });
+  const leave = () => drop(signal?.reason);
   let hasEnded = false;
   let isOpen = true;
   let controller: ReadableStreamDefaultController<Uint8Array>;
@@ -55,6 +58,7 @@ export function tap(response: Response, options: TapOptions): Response {
     {
       start(given) {
         controller = given;
+        signal?.addEventListener('abort', leave, { once: true });
       },
       pull() {
         idle.note(true);
@@ -86,8 +90,7 @@ export function tap(response: Response, options: TapOptions): Response {
     controller.error(error);
   }
 
-  function giveUp(): void {
-    const error = new Error(`Nobody has read from the answer for ${IDLE_MS / 1000} seconds, so it was given up.`);
+  function drop(error: unknown): void {
     close('cancelled', error);
     controller.error(error);
     source.cancel(error).catch(() => {});
@@ -96,6 +99,7 @@ export function tap(response: Response, options: TapOptions): Response {
   function close(how: Ending['how'], error?: unknown): void {
     isOpen = false;
     idle.stop();
+    signal?.removeEventListener('abort', leave);
     end(how, error);
   }
 
