@@ -21,6 +21,7 @@ import {
   parseName,
   parseRecord,
 } from './options-reader.js';
+import { catalogPrices } from './prices.js';
 import type { Provider } from './providers/provider.js';
 import type { StandIn } from './ways.js';
 
@@ -44,7 +45,7 @@ export interface UpstreamOptions {
   timeout?: Duration | undefined;
   /** Keys of another environment aren't used. All are unless given. */
   environment?: string | undefined;
-  /** What models cost, for the daily budgets of keys. Needed where a key has one. */
+  /** What models cost, for the daily budgets of keys; `catalogPrices()` unless given, where a key has one. */
   prices?: TollgateConfig['prices'] | undefined;
   /** What sends; the global fetch unless given. */
   fetch?: typeof globalThis.fetch | undefined;
@@ -92,20 +93,24 @@ export function readUpstreamOptions(options: UpstreamOptions): ReadOptions {
     fetch: optional(given.fetch, (value) => reader.read('fetch', value, 'a function such as fetch', parseFetch)),
     maxWait: options?.maxWait,
     slots: options?.concurrency,
-    prices: options?.prices,
+    prices: options?.prices ?? (areCapped(providers) ? catalogPrices() : undefined),
   };
   for (const { path, value, expected } of problemsByCore(read)) reader.read(path, value, expected, () => undefined);
-  for (const { keys } of providers.values()) checkCaps(keys, given.prices, reader);
   reader.noOtherFields('upstream', given, FIELDS);
   reader.throwProblems();
   return read;
 }
 
-/** What is spent with a key is known by prices alone. */
+/** Of a key that comes later: what is spent with it is known by prices alone. */
 export function checkCaps(keys: readonly KeyOptions[], prices: unknown, reader: OptionsReader): void {
   const capped = keys.find(({ dailyBudget }) => dailyBudget !== undefined);
   if (capped === undefined || prices !== undefined) return;
-  reader.read('prices', prices, `prices, since key '${capped.name}' has a daily budget`, () => undefined);
+  const expected = `no daily budget for '${capped.name}', or prices in createUpstream: there are none to tell what is spent`;
+  reader.read('keys', keys, expected, () => undefined);
+}
+
+function areCapped(providers: ReadonlyMap<string, Provider>): boolean {
+  return [...providers.values()].some(({ keys }) => keys.some(({ dailyBudget }) => dailyBudget !== undefined));
 }
 
 function optional<T>(value: unknown, read: (value: unknown) => T): T | undefined {
@@ -152,8 +157,9 @@ function readStandIn(
   providers: ReadonlyMap<string, Provider>,
   reader: OptionsReader,
 ): void {
-  const { provider: name, models } =
-    reader.read(at, value, "an object such as { provider: 'azure' }", parseRecord) ?? {};
+  const given = reader.read(at, value, "an object such as { provider: 'azure' }", parseRecord);
+  if (given === undefined) return;
+  const { provider: name, models } = given;
   const other = typeof name === 'string' ? providers.get(name) : undefined;
   const isOther = () => (other === provider ? undefined : other);
   reader.read(`${at}.provider`, name, 'the name of another provider', isOther);
