@@ -6,7 +6,9 @@ import { askers, flush, gateOf, SECOND } from './support.js';
 
 const PRIORITIES: readonly Priority[] = ['interactive', 'standard', 'batch', 'background'];
 const long = { interactive: '1d', standard: '1d', batch: '1d', background: '1d' } as const;
-const queue = { concurrency: 1, maxDepth: 10, maxWait: long, shedding: { holdMs: 5000 } } as const;
+/** A tenth apart, to be told from each other. */
+const shedding = { raiseAt: [0.7, 0.8, 0.9, 0.95], lowerAt: [0.5, 0.6, 0.7, 0.8], holdMs: 5000 } as const;
+const queue = { concurrency: 1, maxDepth: 10, maxWait: long, shedding } as const;
 const of = (priority: Priority, more: AdmitRequest = {}): AdmitRequest => ({ permits: 1, priority, ...more });
 
 /** A gate whose one slot is taken, and in whose line so many wait. */
@@ -126,7 +128,7 @@ describe('shedding', () => {
 
   describe('where a slot is free every 20 seconds', () => {
     async function slow() {
-      const bench = gateOf([], { queue: { concurrency: 1 } });
+      const bench = gateOf([], { queue: { concurrency: 1, shedding } });
       const asking = askers(bench.gate);
       for (let i = 0; i < 12; i++) asking.ask(`early ${i}`, of('batch'));
       await flush();
@@ -253,7 +255,7 @@ describe('shedding', () => {
   });
 
   it('is by itself of what a tenant asks beyond its share, and costs nobody else', async () => {
-    const { gate, clock } = gateOf([], { queue: { concurrency: 1, fairBy: 'tenant' } });
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, shedding, fairBy: 'tenant' } });
     const { ask, end, refusals, began } = askers(gate);
     const by = (tenant: string, priority: Priority): AdmitRequest => of(priority, { subject: { tenant } });
     // A slot is free every second, and that is known.
@@ -283,7 +285,7 @@ describe('shedding', () => {
   });
 
   it('sets no timer while nobody waits, however they came and went', async () => {
-    const { gate, clock } = gateOf([], { queue: { concurrency: 1 } });
+    const { gate, clock } = gateOf([], { queue: { concurrency: 1, shedding } });
     let timers = 0;
     const { after } = clock;
     clock.after = (ms, task) => {

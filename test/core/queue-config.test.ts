@@ -28,7 +28,7 @@ describe('a queue', () => {
       patienceMs: { interactive: 10 * SECOND, standard: 30 * SECOND, batch: 3 * MINUTE, background: 5.5 * MINUTE },
       fairBy: undefined,
       weights: new Map(),
-      shedding: { raiseAt: [0.7, 0.8, 0.9, 0.95], lowerAt: [0.5, 0.6, 0.7, 0.8], holdMs: 5000 },
+      shedding: { raiseAt: [0.6, 0.6, 0.6, 0.95], lowerAt: [0.5, 0.5, 0.5, 0.8], holdMs: 5000 },
     });
     expect(layersOf({ queue: {} })).toEqual([]);
   });
@@ -55,7 +55,7 @@ describe('a queue', () => {
         ['big', 10],
         ['small', 0.5],
       ]),
-      shedding: { raiseAt: [0.7, 0.8, 0.9, 0.95], lowerAt: [0.1, 0.2, 0.3, 0.4], holdMs: 100 },
+      shedding: { raiseAt: [0.6, 0.6, 0.6, 0.95], lowerAt: [0.1, 0.2, 0.3, 0.4], holdMs: 100 },
     });
   });
 
@@ -222,11 +222,11 @@ describe('a mistake', () => {
       }),
     ],
     [
-      'queue.shedding.lowerAt[0]',
-      0.75,
-      'less than 0.7',
-      (first) => ({
-        shedding: { lowerAt: [first, 0.76, 0.77, 0.78] },
+      'queue.shedding.lowerAt[3]',
+      0.95,
+      'less than 0.95',
+      (last) => ({
+        shedding: { lowerAt: [0.1, 0.2, 0.3, last] },
       }),
     ],
     ['queue.shedding.holdMs', '5s', 'milliseconds', (holdMs) => ({ shedding: { holdMs } })],

@@ -544,7 +544,7 @@ describe('options', () => {
     [{ raiseAt: [1, 3, 2, 4] }, 'shedding.raiseAt[2]', 'a finite number above 0, and not less than the one before it'],
     [{ lowerAt: [0, 0.6, 0.7, 0.8] }, 'shedding.lowerAt[0]', 'a finite number above 0'],
     [{ lowerAt: [0.5, 0.6, '0.7', 0.8] }, 'shedding.lowerAt[2]', 'a finite number above 0'],
-    [{ lowerAt: [0.5, 0.8, 0.8, 0.8] }, 'shedding.lowerAt[1]', 'less than 0.8, which raiseAt has for that level'],
+    [{ lowerAt: [0.5, 0.5, 0.5, 0.95] }, 'shedding.lowerAt[3]', 'less than 0.95, which raiseAt has for that level'],
     [{ holdMs: 0 }, 'shedding.holdMs', 'a finite number of milliseconds, 1 or more'],
     [{ holdMs: Number.POSITIVE_INFINITY }, 'shedding.holdMs', 'a finite number of milliseconds, 1 or more'],
   ])('%j are wrong at %s', (given, path, expected) => {
