@@ -14,17 +14,20 @@ export interface FaultyProxy {
   /** All connections break, and new ones too, until `mend`. */
   cut(): void;
   mend(): void;
+  /** All connections break, and new ones are to another port. */
+  redirect(port: number): void;
   close(): Promise<void>;
 }
 
 export async function startFaultyProxy(target: number): Promise<FaultyProxy> {
+  let current = target;
   const pairs = new Set<{ client: Socket; server: Socket; held: Buffer[] }>();
   let [isLosing, isDelaying, isHolding, isCut] = [false, false, false, false];
   const delayed: (() => void)[] = [];
 
   const listener = createServer((client) => {
     if (isCut) return void client.destroy();
-    const server = connect(target, '127.0.0.1');
+    const server = connect(current, '127.0.0.1');
     const pair = { client, server, held: [] as Buffer[] };
     let [hasAskedForScript, isLate] = [false, false];
     pairs.add(pair);
@@ -85,6 +88,10 @@ export async function startFaultyProxy(target: number): Promise<FaultyProxy> {
     },
     mend() {
       isCut = false;
+    },
+    redirect(port) {
+      current = port;
+      breakAll();
     },
     close() {
       breakAll();

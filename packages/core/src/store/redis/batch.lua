@@ -1,9 +1,10 @@
 -- Takes, settles, observations and peeks, all in one call, one after the other. Compute, then commit: nothing is written before all is
 -- known, so that an error leaves everything as it was.
 --
--- KEYS  1: what the sender's last batch was, and what came of it. 2: the epoch. 3 …: the records; then those of ARGV 4.
--- ARGV  1: `number, epoch, now, layouts, grants`; each layout: `columns`, each `meter, width, kind, rule (2)`; each grant:
---          `record, layout`. `now` is -1 where the time is Redis's.
+-- KEYS  1: what the last batch of the sender's lane was, and what came of it. 2: the epoch; where `known` is above 0, the
+--          same as 1 of the lane that it is of; the records; then those of ARGV 4.
+-- ARGV  1: `number, known, epoch, now, layouts, grants`; each layout: `columns`, each `meter, width, kind, rule (2)`; each grant:
+--          `record, layout`. `now` is -1 where the time is Redis's; `known` a batch of the sender's that was answered, or 0.
 --       2: the operations, each `kind, bytes of the rest, option, count, …`:
 --            take    option: alternatives; count: charges of the first; each `cell, cost, room`. Then of each further
 --                    alternative `count, …` likewise. The cell of a shadow charge is negative
@@ -28,6 +29,8 @@
 --            peek    the rows
 --            observe 1 where that left more room, or 0
 --            run     0, then for each cell `place`, of a budget `used` too. Or NOT_CHARGED and what is answered to each take
+-- Or the number of the last batch of that lane, where that is before `known`: what was answered since is lost, and
+-- nothing is done.
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
 --
 -- A batch that is sent again is answered as it was before. Epochs tell apart what was charged before all data was lost:
@@ -215,10 +218,10 @@ end
 for r = 1, #records do
   if isBooked[r] then
     local value = writeRecord(records[r], formats[r])
-    if values[2 + r] and not isLater[r] then
-      redis.call('SET', KEYS[2 + r], value, 'KEEPTTL')
+    if values[before + r] and not isLater[r] then
+      redis.call('SET', KEYS[before + r], value, 'KEEPTTL')
     else
-      redis.call('SET', KEYS[2 + r], value, 'PX', max(1, lastMinute(records[r]) * MINUTE - now))
+      redis.call('SET', KEYS[before + r], value, 'PX', max(1, lastMinute(records[r]) * MINUTE - now))
     end
   end
 end

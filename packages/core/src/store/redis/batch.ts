@@ -19,7 +19,7 @@ export interface Batch {
   readonly operations: readonly Operation[];
   /** The same, in the order in which they are done. */
   readonly steps: readonly (Operation | Run)[];
-  /** But for the first two. */
+  /** But for those that say what was done before. */
   readonly keys: readonly string[];
   readonly values: readonly (string | Buffer)[];
 }
@@ -67,9 +67,10 @@ export function createBatches(prefix: string, instance: string) {
   /**
    * Takes from the front of a queue what fits in one call.
    *
+   * @param known a batch of some lane that was answered; 0: none is named
    * @param time of all of it, of operations that were asked for at that time; `undefined` where it is Redis's
    */
-  function next(queue: Operation[], number: number, time: number | undefined): Batch {
+  function next(queue: Operation[], number: number, known: number, time: number | undefined): Batch {
     places = new Map();
     layouts = [];
     keys = [];
@@ -87,10 +88,10 @@ export function createBatches(prefix: string, instance: string) {
     for (const step of steps) write(step);
     // A new epoch begins with it, should there be none: all data was lost.
     const epoch = Math.floor(Math.random() * 2 ** 53);
-    for (const value of [number, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
+    for (const value of [number, known, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
     for (const charges of layouts) writeLayout(charges, operations[0].now);
     for (let i = 0; i < grants.length; i++) push(head, grants.numbers[i]);
-    const waiting = waitings.next(keys);
+    const waiting = waitings.next(keys, known > 0 ? 3 : 2);
     return {
       operations,
       steps,

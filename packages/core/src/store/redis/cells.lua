@@ -1,14 +1,19 @@
 -- The rows that a batch is about, as KEYS and ARGV 1 of batch.lua say: a cell for each, by its number. Ends here where the
--- batch has been done already.
+-- batch has been done already, or others before it were lost.
 local RULES = { window, bucket, calendar, slots, headroom }
 
 local values = redis.call('MGET', unpack(KEYS))
 
-local number, epoch, now, layoutCount, grants, at = unpackNumbers('<ddddd', ARGV[1])
-if values[1] then
-  local last = unpackNumbers('<d', values[1])
-  if last > number then return false end
-  if last == number then return #values[1] > 8 and sub(values[1], 9) end
+local number, known, epoch, now, layoutCount, grants, at = unpackNumbers('<dddddd', ARGV[1])
+local last = values[1] and unpackNumbers('<d', values[1]) or 0
+if last > number then return false end
+if last == number then return #values[1] > 8 and sub(values[1], 9) end
+-- How many keys are before those of records.
+local before = 2
+if known > 0 then
+  before = 3
+  local answered = values[3] and unpackNumbers('<d', values[3]) or 0
+  if answered < known then return packNumbers('<d', answered) end
 end
 if values[2] then epoch = unpackNumbers('<d', values[2]) end
 if now == -1 then now = milliseconds() end
@@ -36,7 +41,7 @@ for _ = 1, grants do
   local r, l
   r, l, at = unpackNumbers('<dd', ARGV[1], at)
   local isNew = not records[r]
-  if isNew then records[r], formats[r] = readRecord(values[2 + r], layouts[l], now) end
+  if isNew then records[r], formats[r] = readRecord(values[before + r], layouts[l], now) end
   local columns = layouts[l].columns
   for c = 1, #columns do
     local column = columns[c]

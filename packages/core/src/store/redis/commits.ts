@@ -12,9 +12,10 @@ import { randomBytes } from 'node:crypto';
 import { showThrown, TollgateError } from '../../errors.js';
 import type { NotTaken, Receipt, Taken } from '../store.js';
 import { type Batch, createBatches } from './batch.js';
-import type { Operation, Take } from './operation.js';
+import type { Operation, Peek, RedisEntry, Take } from './operation.js';
 import { readingOf } from './reply.js';
 import { BATCH, CANCEL, type RedisClient, runScript, type Script } from './scripts.js';
+import { changesOf, type Spend, type SpendLedger, spendsOf } from './spend-ledger.js';
 
 interface Lane {
   /** Where Redis keeps what became of its last call. */
@@ -31,10 +32,17 @@ const LANES = 4;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
+/** Whoever has been idle for so long asks whether Redis still knows what was answered. */
+const PROBE_MS = 1_000;
+
+/** What is answered where it doesn't: the last call of the lane that it knows of. */
+const LOSS_BYTES = 8;
+
 export interface Commits {
   /** By which Redis knows this one from others. */
   readonly instance: string;
-  submit(operation: Operation): void;
+  /** @param isFirst goes before all that is waiting to be sent */
+  submit(operation: Operation, isFirst?: boolean): void;
   /** Calls `task` once nothing is awaited. */
   whenIdle(task: () => void): void;
 }
@@ -44,6 +52,8 @@ export interface Commits {
  * @param isTimeGiven operations bring their time, else it is Redis's
  * @param known told of each operation whose outcome is certain
  * @param giveBack gives back what was charged for nobody
+ * @param ledger what was spent is noted there
+ * @param spendAgain told of what was spent and is lost
  */
 export function createCommits(
   client: RedisClient,
@@ -52,19 +62,28 @@ export function createCommits(
   isTimeGiven: boolean,
   known: (operation: Operation) => void,
   giveBack: (receipt: Receipt, now: number) => void,
+  ledger: SpendLedger | undefined,
+  spendAgain: (spends: readonly Spend[]) => void,
 ): Commits {
   const instance = randomBytes(9).toString('base64url');
   const nextBatch = createBatches(head, instance);
-  const queue: Operation[] = [];
+  let queue: Operation[] = [];
   const lanes = Array.from({ length: LANES }, (_, i): Lane => {
     return { marker: `${head}/lane/${instance}/${i}`, number: 0, batch: undefined, asking: false };
   });
   let isScheduled = false;
   let watch: NodeJS.Timeout | undefined;
+  let probing: NodeJS.Timeout | undefined;
+  /** Nothing was sent since that was looked at. */
+  let isUnused = true;
+  /** The latest time that came with an operation. */
+  let latest = 0;
   let idle: (() => void)[] = [];
 
-  function submit(operation: Operation): void {
-    queue.push(operation);
+  function submit(operation: Operation, isFirst = false): void {
+    latest = Math.max(latest, operation.now);
+    if (isFirst) queue.unshift(operation);
+    else queue.push(operation);
     schedule();
     watch ??= setTimeout(giveUpLate, timeoutMs);
   }
@@ -83,13 +102,16 @@ export function createCommits(
     }
   }
 
-  function sendBy(lane: Lane): void {
+  function sendBy(lane: Lane, from = queue): void {
     lane.number++;
-    const now = isTimeGiven ? queue[0].now : undefined;
-    const batch = nextBatch(queue, lane.number, now);
+    isUnused = false;
+    const now = isTimeGiven ? from[0].now : undefined;
+    const witness = ledger?.newest();
+    const batch = nextBatch(from, lane.number, witness?.number ?? 0, now);
     lane.batch = batch;
-    call(BATCH, [lane.marker, `${head}/epoch`, ...batch.keys], batch.values).then(
-      (reply) => finish(lane, batch, reply),
+    const before = witness === undefined ? [] : [lanes[witness.lane].marker];
+    call(BATCH, [lane.marker, `${head}/epoch`, ...before, ...batch.keys], batch.values).then(
+      (reply) => finish(lane, batch, reply, witness?.lane),
       (error) => {
         if (lane.batch !== batch) return;
         for (const operation of batch.operations) giveUp(operation, failed(error));
@@ -101,32 +123,70 @@ export function createCommits(
   const call = (script: Script, keys: readonly string[], values: readonly (string | Buffer)[]) =>
     runScript(client, script, keys, values) as Promise<Buffer | null>;
 
-  /** @param reply null where the batch was cancelled */
-  function finish(lane: Lane, batch: Batch, reply: Buffer | null): void {
+  /**
+   * @param reply null where the batch was cancelled
+   * @param witness the lane of the call that Redis had to know of
+   */
+  function finish(lane: Lane, batch: Batch, reply: Buffer | null, witness = 0): void {
     if (lane.batch !== batch) return;
     lane.batch = undefined;
     lane.asking = false;
+    if (reply?.length === LOSS_BYTES) {
+      sendAgain(lane, batch, witness, reply.readDoubleLE());
+      return;
+    }
     if (reply === null) for (const operation of batch.operations) giveUp(operation, tooLate(timeoutMs));
-    else tell(batch, reply);
+    else note(lane, tell(batch, reply));
     for (const operation of batch.operations) known(operation);
     schedule();
     tellIdle();
   }
 
-  function tell({ steps }: Batch, reply: Buffer): void {
+  /**
+   * What was answered to a lane since a call is lost, and this batch was not done: it is, once what was spent is spent again.
+   * At once, and by its own lane: after that, should it arrive late, it does nothing.
+   */
+  function sendAgain(lane: Lane, { operations }: Batch, loser: number, number: number): void {
+    queue = [...operations.filter(({ givenUp }) => !givenUp), ...queue];
+    spendAgain(ledger?.takeSince(loser, number) ?? []);
+    sendBy(lane, queue.length > 0 ? queue : [probeAt(latest)]);
+    for (const operation of operations) if (operation.givenUp) known(operation);
+  }
+
+  function note(lane: Lane, spends: readonly Spend[]): void {
+    ledger?.note(lanes.indexOf(lane), lane.number, spends);
+    if (ledger?.newest() !== undefined) probing ??= setInterval(probe, PROBE_MS).unref();
+  }
+
+  function probe(): void {
+    const lane = lanes.find(({ batch }) => batch === undefined);
+    if (isUnused && lane !== undefined) sendBy(lane, [probeAt(latest)]);
+    isUnused = true;
+    ledger?.forget();
+    if (ledger?.newest() !== undefined) return;
+    clearInterval(probing);
+    probing = undefined;
+  }
+
+  /** Returns what it has spent. */
+  function tell({ steps }: Batch, reply: Buffer): Spend[] {
     const reading = readingOf(reply);
+    const spends: Spend[] = [];
     for (const step of steps) {
       switch (step.kind) {
         case 'take':
-          taken(step, reading.take(step));
+          taken(step, reading.take(step), spends);
           break;
         case 'run':
-          for (const [i, result] of reading.run(step).entries()) taken(step.takes[i], result);
+          for (const [i, result] of reading.run(step).entries()) taken(step.takes[i], result, spends);
           break;
-        case 'settle':
+        case 'settle': {
+          const before = ledger && step.entries.map(({ cost }) => cost);
           reading.settle(step);
+          if (before !== undefined) spends.push(...changesOf(step.entries as readonly RedisEntry[], before));
           step.resolve();
           break;
+        }
         case 'observe':
           step.resolve(reading.observe());
           break;
@@ -134,9 +194,11 @@ export function createCommits(
           step.resolve(reading.peek(step));
       }
     }
+    return spends;
   }
 
-  function taken(take: Take, result: Taken | NotTaken): void {
+  function taken(take: Take, result: Taken | NotTaken, spends: Spend[]): void {
+    if (ledger !== undefined && 'receipt' in result) spends.push(...spendsOf(result.receipt as readonly RedisEntry[]));
     if (!take.givenUp) take.resolve(result);
     else if ('receipt' in result && result.receipt.length > 0) giveBack(result.receipt, take.now);
   }
@@ -146,9 +208,10 @@ export function createCommits(
     if (lane.asking) return;
     lane.asking = true;
     for (let pause = FIRST_PAUSE_MS; lane.batch === batch; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-      const cancelling = call(CANCEL, [lane.marker], [String(lane.number)]);
+      const self = lanes.indexOf(lane);
+      const cancelling = call(CANCEL, [lane.marker], [String(lane.number), String(ledger?.last(self) ?? 0)]);
       cancelling.then(
-        (reply) => finish(lane, batch, reply),
+        (reply) => finish(lane, batch, reply, self),
         () => {},
       );
       await Promise.race([cancelling.catch(() => {}), passing(timeoutMs)]);
@@ -159,12 +222,13 @@ export function createCommits(
   /** Tells those who have waited too long. */
   function giveUpLate(): void {
     const latest = performance.now() - timeoutMs;
-    while (queue.length > 0 && queue[0].at <= latest) {
-      const operation = queue.shift() as Operation;
+    const late = queue.filter(({ at }) => at <= latest);
+    if (late.length > 0) queue = queue.filter(({ at }) => at > latest);
+    for (const operation of late) {
       giveUp(operation, tooLate(timeoutMs));
       known(operation);
     }
-    let oldest = queue[0]?.at ?? Number.POSITIVE_INFINITY;
+    let oldest = queue.reduce((oldest, { at }) => Math.min(oldest, at), Number.POSITIVE_INFINITY);
     for (const lane of lanes) {
       const { batch } = lane;
       if (batch === undefined) continue;
@@ -198,6 +262,12 @@ export function createCommits(
       tellIdle();
     },
   };
+}
+
+/** Asks nothing but whether what its lane was told is known. */
+function probeAt(now: number): Peek {
+  const at = performance.now();
+  return { kind: 'peek', who: [], bills: [], now, at, givenUp: false, resolve() {}, reject() {} };
 }
 
 /** Tells who waits for it that it failed, if they haven't been told. */

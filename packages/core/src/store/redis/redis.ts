@@ -1,5 +1,5 @@
 /** Keeps meters in Redis, for any number of processes: each step is atomic there, over all its records. */
-import { configError, type Problem } from '../../errors.js';
+import { configError, type Problem, warn } from '../../errors.js';
 import type { Usage } from '../../meters/meter.js';
 import type { Dimension } from '../../request.js';
 import { denyCache } from '../deny-cache.js';
@@ -12,6 +12,7 @@ import type { Operation, RedisEntry, Settle } from './operation.js';
 import type { RedisClient } from './scripts.js';
 import { shardedStore } from './shards.js';
 import { createShared } from './shared.js';
+import { createSpendLedger, type Spend } from './spend-ledger.js';
 import { turnOf } from './waitings.js';
 
 export type { RedisClient } from './scripts.js';
@@ -40,12 +41,20 @@ export interface RedisStoreOptions {
    * shards: a process leases a part of what they have left, to use without asking for each request.
    */
   shared?: readonly string[];
+  /**
+   * Keeps a ledger of what this process has spent of budgets in the last five minutes, and spends again what a failover or a
+   * restart of Redis loses of that. `false` unless given.
+   */
+  spendLedger?: boolean;
 }
 
 const LONGEST_TIMEOUT_MS = 600_000;
 
-/** Before what was charged for nobody is given back once more. */
+/** Before what has to be settled, and could not be, is once more. */
 const AGAIN_MS = 1_000;
+
+/** Of what is spent again, in one step. */
+const MOST_AGAIN = 100;
 
 /**
  * A store in Redis 7.0 or newer, or Valkey. Its steps fail with `TOLLGATE_STORE_FAILED` or `TOLLGATE_STORE_TIMEOUT`, and
@@ -55,10 +64,10 @@ const AGAIN_MS = 1_000;
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` for a client or an option that is none
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
-  const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis', shardBy, shared } = options;
-  check({ client, prefix, timeoutMs, clock, shardBy, shared });
+  const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis', shardBy, shared, spendLedger = false } = options;
+  check({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger });
   const isTimeGiven = clock === 'gate';
-  const open = (tag: string) => openStore(client, `{${tag}}`, timeoutMs, isTimeGiven);
+  const open = (tag: string) => openStore(client, `{${tag}}`, timeoutMs, isTimeGiven, spendLedger);
   if (shardBy === undefined) return denyCache(open(prefix));
   // A prefix has no brace, so no other store has such tags.
   const shard = (number: number) => open(`${prefix}{${number}`);
@@ -66,8 +75,15 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 }
 
 /** All of whose keys begin alike. */
-function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeGiven: boolean): Store {
-  const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack);
+function openStore(
+  client: RedisClient,
+  head: string,
+  timeoutMs: number,
+  isTimeGiven: boolean,
+  hasLedger: boolean,
+): Store {
+  const ledger = hasLedger ? createSpendLedger() : undefined;
+  const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack, ledger, spendAgain);
   const shared = createShared(client, head, within);
   const records = createRecords(client, head, within);
   const line = createLine(client, head, commits.instance, within);
@@ -77,19 +93,24 @@ function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeG
   let latest = 0;
 
   function tick(now: number): number {
-    if (!isTimeGiven) return now;
     if (now > latest) latest = now;
-    return latest;
+    return isTimeGiven ? latest : now;
   }
 
-  function settle(entries: Receipt, actual: readonly number[], now: number, goesOn: boolean): Promise<void> {
+  function settle(
+    entries: Receipt,
+    actual: readonly number[],
+    now: number,
+    goesOn: boolean,
+    isFirst = false,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const at = performance.now();
-      begin({ kind: 'settle', entries, actual, goesOn, now, at, givenUp: false, resolve, reject });
+      begin({ kind: 'settle', entries, actual, goesOn, now, at, givenUp: false, resolve, reject }, isFirst);
     });
   }
 
-  function begin(operation: Settle): void {
+  function begin(operation: Settle, isFirst = false): void {
     const entries = operation.entries as readonly RedisEntry[];
     if (entries.some(({ settling }) => settling !== undefined)) {
       const timer = setTimeout(() => giveUp(operation, tooLate(timeoutMs)), timeoutMs);
@@ -97,7 +118,7 @@ function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeG
       return;
     }
     for (const entry of entries) entry.settling = operation;
-    commits.submit(operation);
+    commits.submit(operation, isFirst);
   }
 
   function known(operation: Operation): void {
@@ -114,8 +135,28 @@ function openStore(client: RedisClient, head: string, timeoutMs: number, isTimeG
 
   function giveBack(receipt: Receipt, now: number): void {
     const nothing = receipt.map(() => 0);
-    const again = () => void setTimeout(() => giveBack(receipt, now), AGAIN_MS).unref();
-    settle(receipt, nothing, now, false).catch(again);
+    settleForSure(receipt, nothing, now, false);
+  }
+
+  /** In front of all that is to be asked for, which is to see it. */
+  function spendAgain(spends: readonly Spend[]): void {
+    if (spends.length === 0) return;
+    warn(
+      'TOLLGATE_SPEND_LOST',
+      'Redis has lost what it had answered, as in a failover. What was spent is spent again.',
+    );
+    for (let i = 0; i < spends.length; i += MOST_AGAIN) {
+      const some = spends.slice(i, i + MOST_AGAIN);
+      const entries = some.map(({ entry, amount }) => ({ ...entry, cost: Math.max(0, -amount), settling: undefined }));
+      const actual = some.map(({ amount }) => Math.max(0, amount));
+      settleForSure(entries, actual, latest, true);
+    }
+  }
+
+  /** Until it is done. */
+  function settleForSure(entries: Receipt, actual: readonly number[], now: number, isFirst: boolean): void {
+    const again = () => void setTimeout(() => settleForSure(entries, actual, now, isFirst), AGAIN_MS).unref();
+    settle(entries, actual, now, false, isFirst).catch(again);
   }
 
   function within<T>(promise: Promise<T>): Promise<T> {
@@ -174,9 +215,10 @@ interface Checked {
   readonly clock: unknown;
   readonly shardBy: unknown;
   readonly shared: unknown;
+  readonly spendLedger: unknown;
 }
 
-function check({ client, prefix, timeoutMs, clock, shardBy, shared }: Checked): void {
+function check({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger }: Checked): void {
   const problems: Problem[] = [];
   const wrong = (field: string, value: unknown, expected: string) =>
     problems.push({ path: `redisStore.${field}`, value, expected });
@@ -198,5 +240,6 @@ function check({ client, prefix, timeoutMs, clock, shardBy, shared }: Checked): 
   } else if (shared !== undefined && shardBy === undefined) {
     wrong('shared', shared, 'to be given with shardBy alone: without it all limits are in one shard');
   }
+  if (typeof spendLedger !== 'boolean') wrong('spendLedger', spendLedger, 'true or false');
   if (problems.length > 0) throw configError(problems);
 }

@@ -28,8 +28,11 @@ export function createWaitings(head: string, instance: string) {
     note(cell: number, meter: Meter, who: Who): void {
       if (!names.has(cell)) names.set(cell, nameOf(meter, who));
     },
-    /** All that was noted since it was asked last. @param before the keys but for the first two that these come behind */
-    next(before: readonly string[]): {
+    /** All that was noted since it was asked last. @param before the keys that these come behind, and how many are before those */
+    next(
+      before: readonly string[],
+      first: number,
+    ): {
       readonly keys: readonly string[];
       readonly values: readonly (string | Buffer)[];
     } {
@@ -38,7 +41,7 @@ export function createWaitings(head: string, instance: string) {
       const words = createWords();
       for (const [cell, name] of names) {
         push(words, cell);
-        push(words, 2 + before.length + keys.indexOf(name) + 1);
+        push(words, first + before.length + keys.indexOf(name) + 1);
       }
       names = new Map();
       return { keys: [...keys, waiting], values: [instance, bytesOf(words)] };

@@ -1,0 +1,103 @@
+/**
+ * What an instance has spent of budgets of late, call by call. Redis answers before its replica knows, so a failover loses
+ * what was answered last. Which calls Redis still knows of tells what that was: it is spent again, neither more nor less.
+ */
+
+import { recordName } from './keys.js';
+import type { RedisEntry } from './operation.js';
+
+/** What was spent of a budget, or given back to it. */
+export interface Spend {
+  /** By whom, and in which period. */
+  readonly entry: RedisEntry;
+  /** Nano-dollars; below 0: given back. */
+  readonly amount: number;
+}
+
+export interface SpendLedger {
+  /** Notes what came of a call, once it has been answered. */
+  note(lane: number, number: number, spends: readonly Spend[]): void;
+  /** The last call that is noted: Redis has to know of it, and then it knows of all before it. */
+  newest(): { readonly lane: number; readonly number: number } | undefined;
+  /** The number of the last one of a lane; 0: none is. */
+  last(lane: number): number;
+  /** Forgets what is of no use any more, or too much. */
+  forget(): void;
+  /** Takes out what was noted of a lane behind a call. */
+  takeSince(lane: number, number: number): readonly Spend[];
+}
+
+/** For longer no replica that takes over has been without its master, by Redis's own defaults. */
+const KEPT_MS = 5 * 60_000;
+
+/** The oldest are forgotten where there are more. */
+const MOST_KEPT = 100_000;
+
+interface Call {
+  readonly lane: number;
+  readonly number: number;
+  readonly at: number;
+  readonly spends: readonly Spend[];
+}
+
+/** @param time milliseconds of a clock that is never set back */
+export function createSpendLedger(time: () => number = () => performance.now()): SpendLedger {
+  /** In the order of their answers. */
+  let calls: Call[] = [];
+  let kept = 0;
+
+  function forget(): void {
+    const oldest = time() - KEPT_MS;
+    let count = 0;
+    while (count < calls.length && (kept > MOST_KEPT || calls[count].at <= oldest))
+      kept -= calls[count++].spends.length;
+    if (count > 0) calls = calls.slice(count);
+  }
+
+  return {
+    note(lane, number, spends) {
+      const sums = sumsOf(spends);
+      if (sums.length === 0) return;
+      calls.push({ lane, number, at: time(), spends: sums });
+      kept += sums.length;
+    },
+    newest() {
+      return calls.at(-1);
+    },
+    last: (lane) => calls.findLast((call) => call.lane === lane)?.number ?? 0,
+    takeSince(lane, number) {
+      const isLost = (call: Call) => call.lane === lane && call.number > number;
+      const lost = calls.filter(isLost).flatMap(({ spends }) => spends);
+      calls = calls.filter((call) => !isLost(call));
+      kept -= lost.length;
+      return sumsOf(lost);
+    },
+    forget,
+  };
+}
+
+/** What a take has spent. */
+export function spendsOf(receipt: readonly RedisEntry[]): Spend[] {
+  return receipt.filter(isSpent).map((entry) => ({ entry, amount: entry.cost }));
+}
+
+/** What a settling has spent or given back. @param before the costs of its entries */
+export function changesOf(entries: readonly RedisEntry[], before: readonly number[]): Spend[] {
+  const changes = entries.map((entry, i) => ({ entry, amount: entry.cost - before[i] }));
+  return changes.filter(({ entry, amount }) => isSpent(entry) && amount !== 0);
+}
+
+function isSpent({ charge }: RedisEntry): boolean {
+  return charge.rule.kind === 'calendar';
+}
+
+/** One for each budget, key and period. */
+function sumsOf(spends: readonly Spend[]): Spend[] {
+  const sums = new Map<string, Spend>();
+  for (const { entry, amount } of spends) {
+    const { meter } = entry.charge;
+    const name = recordName(`${entry.place} ${meter.id}`, meter.scope, entry.who);
+    sums.set(name, { entry, amount: amount + (sums.get(name)?.amount ?? 0) });
+  }
+  return [...sums.values()].filter(({ amount }) => amount !== 0);
+}

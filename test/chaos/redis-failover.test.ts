@@ -1,0 +1,137 @@
+/** A master dies before its replica knows all that was answered: with a ledger no spend is lost, and none is spent twice. */
+import type { Store, Taken } from '@tollgate/core';
+import { type RedisStoreOptions, redisStore } from '@tollgate/core/redis';
+import { Redis } from 'ioredis';
+import { alternativeOf, charge, daily, makeMeters, START } from '../conformance/store/charges.js';
+import { type FaultyProxy, startFaultyProxy } from '../helpers/faulty-proxy.js';
+import { until } from '../helpers/redis-cluster.js';
+import { describeWithOwnRedis, freePorts, type RedisServer, startRedis } from '../helpers/redis-server.js';
+
+const LIMIT = 1_000_000;
+const USERS = ['ann', 'bob', 'all'];
+
+describeWithOwnRedis('a failover that loses what was answered', () => {
+  let master: RedisServer;
+  let replica: RedisServer;
+  let admins: Redis[] = [];
+  let proxy: FaultyProxy;
+  let clients: Redis[] = [];
+  const meters = makeMeters();
+
+  beforeEach(async () => {
+    const [port] = await freePorts(1);
+    master = await startRedis({ port, settings: ['--repl-diskless-sync-delay', '0'] });
+    replica = await startRedis({ settings: ['--replicaof', '127.0.0.1', `${port}`] });
+    admins = [master, replica].map((server) => new Redis(server.port, { retryStrategy: () => 50 }));
+    for (const admin of admins) admin.on('error', () => {});
+    proxy = await startFaultyProxy(master.port);
+    await until(async () => (await admins[1].info('replication')).includes('master_link_status:up'));
+    jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  });
+
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    for (const client of [...admins, ...clients]) client.disconnect();
+    clients = [];
+    await proxy.close();
+    await Promise.all([master.stop(), replica.stop()]);
+  });
+
+  function open(options: RedisStoreOptions = {}): Store {
+    const client = new Redis(proxy.port, { retryStrategy: () => 20 });
+    client.on('error', () => {});
+    clients.push(client);
+    return redisStore(client, { clock: 'gate', timeoutMs: 10_000, ...options });
+  }
+
+  /** All that was done so far: Redis waits for what the connection that asks has written, and what was before. */
+  async function replicated(): Promise<void> {
+    await admins[0].set('mark', '', 'PX', 60_000);
+    expect(await admins[0].wait(1, 20_000)).toBe(1);
+  }
+
+  async function take(store: Store, cost: number, user: string): Promise<Taken> {
+    const charges = [user, 'all'].map((who) => charge(meters.budget, daily(START), [who], cost, LIMIT));
+    const [one, all] = charges.map((one) => alternativeOf([one]));
+    const result = await Promise.all([one, all].map((way) => store.take({ sequence: 0, alternatives: [way] }, START)));
+    return { ...(result[0] as Taken), receipt: result.flatMap((taken) => (taken as Taken).receipt) };
+  }
+
+  const settle = (store: Store, { receipt }: Taken, actual: number) =>
+    Promise.all(receipt.map((entry) => store.settle([entry], [actual], START)));
+
+  async function spent(store: Store): Promise<number[]> {
+    const asked = USERS.map((user) => alternativeOf([charge(meters.budget, daily(START), [user], 0, LIMIT)]));
+    const usages = await Promise.all(asked.map(({ who, bills }) => store.peek(who, bills, START)));
+    return usages.map(([{ used }]) => used);
+  }
+
+  /** Two instances spend, some of it behind the replica's back; the master dies, and the replica takes over. */
+  async function failOver(stores: readonly Store[]): Promise<void> {
+    const [one, other] = stores;
+    const before = await Promise.all(Array.from({ length: 40 }, (_, i) => take(stores[i % 2], 10, USERS[i % 2])));
+    await replicated();
+    await admins[1].replicaof('127.0.0.1', 1);
+    // By all lanes, with what is given back, and what is above its estimate.
+    const takes = Array.from({ length: 8 }, async (_, i) => {
+      await settle(stores[i % 2], before[i], i % 4 < 2 ? 3 : 12);
+      const lost = await Promise.all(Array.from({ length: 20 }, () => take(stores[i % 2], 10, USERS[i % 2])));
+      await settle(stores[i % 2], lost[0], 4);
+      await settle(stores[i % 2], lost[1], 15);
+    });
+    await Promise.all(takes);
+    expect([await spent(one), await spent(other)]).toEqual([WANTED, WANTED]);
+    await master.kill();
+    await admins[1].replicaof('NO', 'ONE');
+    proxy.redirect(replica.port);
+  }
+
+  /** Of ann 20 × 10 − 4 × 7 + 4 × (18 × 10 + 4 + 15); of bob likewise, by 2 more where it was 12; of all both. */
+  const EACH = 200 - 2 * 7 + 2 * 2 + 4 * (18 * 10 + 4 + 15);
+  const WANTED = [EACH, EACH, 2 * EACH];
+
+  it('loses spend without a ledger, and all who share the budget may spend it again', async () => {
+    const stores = [open(), open()];
+    await failOver(stores);
+    for (const store of stores) for (let i = 0; i < 10; i++) await take(store, 0, 'ann');
+    expect(await spent(stores[0])).toEqual([200, 200, 400]);
+  });
+
+  it('loses none with one, and none is spent twice', async () => {
+    const stores = [open({ spendLedger: true }), open({ spendLedger: true })];
+    await failOver(stores);
+    // Both go on by themselves: what is idle asks whether Redis still knows what it was told.
+    const reader = open();
+    await until(async () => `${await spent(reader)}` === `${WANTED}`);
+    for (const store of stores) for (let i = 0; i < 10; i++) await take(store, 1, 'bob');
+    expect(await spent(reader)).toEqual([EACH, EACH + 20, 2 * EACH + 20]);
+  });
+
+  it('is known to whoever asks next before that is decided', async () => {
+    const store = open({ spendLedger: true });
+    await take(store, 1, 'ann');
+    await replicated();
+    await admins[1].replicaof('127.0.0.1', 1);
+    await take(store, LIMIT - 1, 'ann');
+    await master.kill();
+    await admins[1].replicaof('NO', 'ONE');
+    proxy.redirect(replica.port);
+    const way = alternativeOf([charge(meters.budget, daily(START), ['ann'], 1, LIMIT)]);
+    expect(await store.take({ sequence: 0, alternatives: [way] }, START)).toMatchObject({
+      refused: [[{ used: LIMIT }]],
+    });
+  });
+
+  it('goes unnoticed where all was replicated', async () => {
+    const store = open({ spendLedger: true });
+    const taken = await take(store, 10, 'ann');
+    await replicated();
+    await master.kill();
+    await admins[1].replicaof('NO', 'ONE');
+    proxy.redirect(replica.port);
+    await settle(store, taken, 4);
+    for (let i = 0; i < 10; i++) await take(store, 1, 'ann');
+    expect(await spent(store)).toEqual([14, 0, 14]);
+    expect(process.emitWarning).not.toHaveBeenCalled();
+  });
+});
