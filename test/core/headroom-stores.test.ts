@@ -20,8 +20,8 @@ it('keeps to a share while the store is down, corrected by a share of what is ob
   for (let i = 0; i < 29; i++) await admission(request);
   const last = await admission(request);
   expect(await refusal(request)).toMatchObject({ layer: 'rpm', retryAfterMs: 2 * SECOND });
-  await last.observe([{ layer: 'rpm', remaining: 60 }]);
-  for (let i = 0; i < 15; i++) await admission(request);
+  await last.observe([{ layer: 'rpm', remaining: 20 }]);
+  for (let i = 0; i < 5; i++) await admission(request);
   await refusal(request);
   await before.observe([{ layer: 'rpm', shutMs: MINUTE }]);
   clock.advance(MINUTE - 1);

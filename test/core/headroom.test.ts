@@ -151,6 +151,9 @@ it('goes by the rate that is known now, and forgets a row that has drained by it
   headroom.book(row, AT, rule, LIMIT, START);
   headroom.observe(row, AT, faster, { used: LIMIT, limit: 2 * LIMIT, shutMs: undefined }, undefined, START);
   expect([headroom.drained(row, AT, START + 2_999), headroom.drained(row, AT, START + 3_000)]).toEqual([false, true]);
+  // What may be forgotten is nothing by any rate.
+  expect(headroom.used(row, AT, rule, START + 2_999)).toBeCloseTo(0.02);
+  expect(headroom.used(row, AT, rule, START + 3_000)).toBe(0);
   const none = headroom.headroomRule(WINDOW, 0);
   expect(headroom.wait(rowOf(), AT, none, 0, START)).toBe(0);
   headroom.observe(row, AT, none, { used: 0, limit: 0, shutMs: undefined }, undefined, START);

@@ -83,6 +83,17 @@ describe('ways', () => {
     expect(of('5').way).toBe('a');
   });
 
+  it('wait in the share of whoever asks, whoever they are charged to', async () => {
+    const { gate } = gateOf([headroom({ name: 'rpm', limit: 1, window: '1m' })], {
+      queue: { fairBy: 'tenant', maxWait: '5m' },
+    });
+    const { ask } = askers(gate);
+    const ways = [way('a', { subject: { tenant: 'of the way' } })];
+    for (const name of ['1', '2']) ask(name, { permits: 1, subject: { tenant: 'own' }, ways });
+    await flush();
+    expect((await gate.inspect({})).line?.values.map(({ value }) => value)).toEqual(['own']);
+  });
+
   it('take the slots of the one that is taken', async () => {
     const { admission, refusal } = gateOf([concurrency({ name: 'slots', by: 'provider', limit: { min: 1, max: 1 } })]);
     const request = { permits: 1, ways: [way('a'), way('b', { provider: 'azure' })] };

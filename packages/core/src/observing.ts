@@ -31,12 +31,14 @@ interface HeadroomLayer extends MeteredLayer {
 /** @throws TollgateError `TOLLGATE_OBSERVATION_INVALID` for what is none */
 export function seenOf(plan: Plan, { receipt, offer }: GateAdmission, readings: readonly Observation[]): Seen[] {
   if (!Array.isArray(readings)) throw wrong('readings', readings, "a list such as [{ layer: 'rpm', remaining: 12 }]");
+  // What it was charged by: where the store was down, an entry's charge has a share of the limit.
+  const charges = offer.bills.flatMap((bill) => bill.charges);
   const layers = [...plan.layerOf.values()].filter(isHeadroom);
   return readings.map((reading: unknown, i) => {
     const { layer, limit: told, remaining, shutMs } = checked(reading, `readings[${i}]`, layers);
     const { meter, headroom } = layer;
     const entry = receipt.findLast(({ charge }) => charge.meter === meter);
-    const limit = told ?? entry?.charge.limit ?? Number.POSITIVE_INFINITY;
+    const limit = told ?? charges.find((charge) => charge.meter === meter)?.limit ?? Number.POSITIVE_INFINITY;
     const isKnown = remaining !== undefined && limit < Number.POSITIVE_INFINITY;
     return {
       meter,
