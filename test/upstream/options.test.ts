@@ -59,8 +59,12 @@ test('all mistakes are told of at once, each with its path, the value and what w
 `);
 });
 
-test('a provider is needed', () => {
+test('a provider is needed, and prices where a key has a daily budget', () => {
   const { gate } = gateOf();
+  const capped = provider('one', AT, [key('k1', { dailyBudget: '$5' })]);
+  expect(problemsOf({ gate, providers: [capped] })).toEqual([
+    "prices: got undefined; expected prices such as catalogPrices(), since key 'k1' has a daily budget",
+  ]);
   const expected = 'expected a list of at least one provider, such as [openai({ keys })]';
   expect(problemsOf({ gate, providers: [] })).toEqual([`providers: got a list; ${expected}`]);
   expect(problemsOf(undefined)).toContain(`providers: got undefined; ${expected}`);

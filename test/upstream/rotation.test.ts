@@ -73,7 +73,7 @@ test('wrong keys are told of, all at once and without what they say, and change 
     { name: 'k3', secret: () => 'x', dailyBudget: '$5' },
   ];
   const error = thrownBy(() => llm.rotate('one', wrong as never));
-  expect(error.problems.map(({ path }) => path)).toEqual(['keys[0].name', 'keys[0].secret', 'keys']);
+  expect(error.problems.map(({ path }) => path)).toEqual(['keys[0].name', 'keys[0].secret', 'prices']);
   expect(error.message).not.toMatch(/sk-/);
   expect(thrownBy(() => llm.rotate('nobody', [key('k2')])).message).toContain("provider: got 'nobody'");
   expect(await ask()).toBe(200);

@@ -21,7 +21,6 @@ import {
   parseName,
   parseRecord,
 } from './options-reader.js';
-import { catalogPrices } from './prices.js';
 import type { Provider } from './providers/provider.js';
 import type { StandIn } from './ways.js';
 
@@ -45,7 +44,7 @@ export interface UpstreamOptions {
   timeout?: Duration | undefined;
   /** Keys of another environment aren't used. All are unless given. */
   environment?: string | undefined;
-  /** What models cost, for the daily budgets of keys; `catalogPrices()` unless given, where a key has one. */
+  /** What models cost, such as `catalogPrices()`: needed where a key has a daily budget, which every model is priced for then. */
   prices?: TollgateConfig['prices'] | undefined;
   /** What sends; the global fetch unless given. */
   fetch?: typeof globalThis.fetch | undefined;
@@ -93,24 +92,21 @@ export function readUpstreamOptions(options: UpstreamOptions): ReadOptions {
     fetch: optional(given.fetch, (value) => reader.read('fetch', value, 'a function such as fetch', parseFetch)),
     maxWait: options?.maxWait,
     slots: options?.concurrency,
-    prices: options?.prices ?? (areCapped(providers) ? catalogPrices() : undefined),
+    prices: options?.prices,
   };
   for (const { path, value, expected } of problemsByCore(read)) reader.read(path, value, expected, () => undefined);
+  for (const { keys } of providers.values()) checkCaps(keys, given.prices, reader);
   reader.noOtherFields('upstream', given, FIELDS);
   reader.throwProblems();
   return read;
 }
 
-/** Of a key that comes later: what is spent with it is known by prices alone. */
+/** What is spent with a key is known by prices alone. */
 export function checkCaps(keys: readonly KeyOptions[], prices: unknown, reader: OptionsReader): void {
   const capped = keys.find(({ dailyBudget }) => dailyBudget !== undefined);
   if (capped === undefined || prices !== undefined) return;
-  const expected = `no daily budget for '${capped.name}', or prices in createUpstream: there are none to tell what is spent`;
-  reader.read('keys', keys, expected, () => undefined);
-}
-
-function areCapped(providers: ReadonlyMap<string, Provider>): boolean {
-  return [...providers.values()].some(({ keys }) => keys.some(({ dailyBudget }) => dailyBudget !== undefined));
+  const expected = `prices such as catalogPrices(), since key '${capped.name}' has a daily budget`;
+  reader.read('prices', prices, expected, () => undefined);
 }
 
 function optional<T>(value: unknown, read: (value: unknown) => T): T | undefined {
