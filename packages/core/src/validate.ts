@@ -4,6 +4,7 @@ import { type Clock, systemClock } from './clock.js';
 import { type AlertOptions, DEFAULT_TIERS, type TollgateConfig } from './config.js';
 import { configError, type Problem } from './errors.js';
 import { type Ladders, makeLadders } from './ladders.js';
+import type { ReadLayer } from './layer-fields.js';
 import { incompleteFields, type QueueSlots, type QueueTerms, queueField } from './line/queue-options.js';
 import type { Layer } from './meters/charges.js';
 import { type PriceTable, prices } from './money/prices.js';
@@ -13,16 +14,8 @@ import { A_NAME, check, field, isRecord, parseName, reading, readMap } from './s
 import { memoryStore } from './store/memory/memory.js';
 import type { Store } from './store/store.js';
 import { A_COST, isCost } from './units.js';
-import {
-  budget,
-  concurrency,
-  flexible,
-  headroom,
-  type ReadLayer,
-  slidingWindow,
-  slotsOf,
-  tokenBucket,
-} from './validate-layers.js';
+import { budget, concurrency, slidingWindow, slotsOf, tokenBucket } from './validate-layers.js';
+import { flexible, headroom } from './validate-others.js';
 
 /** What a tier costs, and what it is expected to use. */
 export interface Tier extends Pick<TokenCounts, 'inputTokens' | 'outputTokens'> {
