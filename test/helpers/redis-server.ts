@@ -9,7 +9,8 @@ import { Redis } from 'ioredis';
 
 const PROGRAMS = ['redis-server', 'valkey-server'];
 
-const program = PROGRAMS.find((name) => spawnSync(name, ['--version']).status === 0);
+/** What is on the PATH. */
+export const program = PROGRAMS.find((name) => spawnSync(name, ['--version']).status === 0);
 
 /** The name of what is left out where there is no Redis; `redis-reporter.cjs` tells of it at the end. */
 const LEFT_OUT = 'left out, as there is no Redis: ';
@@ -81,7 +82,8 @@ export function useRedis(): () => string {
   return () => process.env.REDIS_URL ?? `redis://127.0.0.1:${server?.port}`;
 }
 
-async function answers(port: number): Promise<void> {
+/** Waits until there is somebody who answers. */
+export async function answers(port: number): Promise<void> {
   const client = new Redis(port, { retryStrategy: () => 20, maxRetriesPerRequest: 500 });
   client.on('error', () => {});
   await client.ping();

@@ -7,15 +7,18 @@
  * Where an answer doesn't come in time, those who wait are told so, and the lane asks what became of its call, for as long
  * as it takes. What wasn't done by then never will be; what was done is put right: a take that nobody waits for any more is
  * given back.
+ *
+ * With a ledger of what was spent, each call names one that was answered before. Where Redis no longer knows of that, it does
+ * nothing: what was lost since is spent again first.
  */
 import { randomBytes } from 'node:crypto';
 import { showThrown, TollgateError } from '../../errors.js';
-import type { NotTaken, Receipt, Taken } from '../store.js';
+import type { Receipt } from '../store.js';
+import { createAnswers } from './answers.js';
 import { type Batch, createBatches } from './batch.js';
-import type { Operation, Peek, RedisEntry, Take } from './operation.js';
-import { readingOf } from './reply.js';
+import type { Operation, Peek } from './operation.js';
 import { BATCH, CANCEL, type RedisClient, runScript, type Script } from './scripts.js';
-import { changesOf, type Spend, type SpendLedger, spendsOf } from './spend-ledger.js';
+import type { Spend, SpendLedger } from './spend-ledger.js';
 
 interface Lane {
   /** Where Redis keeps what became of its last call. */
@@ -67,6 +70,7 @@ export function createCommits(
 ): Commits {
   const instance = randomBytes(9).toString('base64url');
   const nextBatch = createBatches(head, instance);
+  const tell = createAnswers(giveBack, ledger !== undefined);
   let queue: Operation[] = [];
   const lanes = Array.from({ length: LANES }, (_, i): Lane => {
     return { marker: `${head}/lane/${instance}/${i}`, number: 0, batch: undefined, asking: false };
@@ -166,41 +170,6 @@ export function createCommits(
     if (ledger?.newest() !== undefined) return;
     clearInterval(probing);
     probing = undefined;
-  }
-
-  /** Returns what it has spent. */
-  function tell({ steps }: Batch, reply: Buffer): Spend[] {
-    const reading = readingOf(reply);
-    const spends: Spend[] = [];
-    for (const step of steps) {
-      switch (step.kind) {
-        case 'take':
-          taken(step, reading.take(step), spends);
-          break;
-        case 'run':
-          for (const [i, result] of reading.run(step).entries()) taken(step.takes[i], result, spends);
-          break;
-        case 'settle': {
-          const before = ledger && step.entries.map(({ cost }) => cost);
-          reading.settle(step);
-          if (before !== undefined) spends.push(...changesOf(step.entries as readonly RedisEntry[], before));
-          step.resolve();
-          break;
-        }
-        case 'observe':
-          step.resolve(reading.observe());
-          break;
-        case 'peek':
-          step.resolve(reading.peek(step));
-      }
-    }
-    return spends;
-  }
-
-  function taken(take: Take, result: Taken | NotTaken, spends: Spend[]): void {
-    if (ledger !== undefined && 'receipt' in result) spends.push(...spendsOf(result.receipt as readonly RedisEntry[]));
-    if (!take.givenUp) take.resolve(result);
-    else if ('receipt' in result && result.receipt.length > 0) giveBack(result.receipt, take.now);
   }
 
   /** Asks what became of a call, until it is known; and what was not done by then never will be. */
