@@ -100,6 +100,13 @@ export function keepsHeadroom(bench: () => Bench): void {
       await take(START + 1_000, free);
     });
 
+    it('is kept where somebody who knows of no limit shuts or opens it', async () => {
+      const { take } = bench();
+      await take(START, some(8));
+      await observe(START, undefined, { shutMs: 0, rule: { ...HEADROOM, perMs: Number.POSITIVE_INFINITY } });
+      expect(await level(START + SECOND)).toBe(7);
+    });
+
     it('is known of a key that nothing was charged for, and of that alone', async () => {
       await observe(START, undefined, { used: 7 });
       expect([await level(START), await level(START, 'bob')]).toEqual([7, 0]);

@@ -96,7 +96,8 @@ export function observe(
   now: number,
 ): boolean {
   advance(row, at, row[at + 4] || rule.perMs, now);
-  row[at + 4] = rule.perMs;
+  // Who knows of no limit says nothing of its rate.
+  if (rule.perMs < Number.POSITIVE_INFINITY) row[at + 4] = rule.perMs;
   const before = row[at];
   const wasShut = now < row[at + 3];
   if (counted !== undefined) {

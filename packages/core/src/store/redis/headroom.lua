@@ -55,7 +55,7 @@ end
 -- Takes in what was said, each -1 where it was not. True where that has left more room.
 function headroom.observe(row, at, perMs, place, counted, limit, shutMs, now)
   flow(row, at, rateOf(row, at, perMs), now)
-  row[at + 4] = perMs
+  if perMs < math.huge then row[at + 4] = perMs end
   local before, wasShut = row[at], now < row[at + 3]
   if counted >= 0 then
     local since = place == NO_PLACE and 0 or max(0, row[at + 2] - place)
