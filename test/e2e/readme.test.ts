@@ -83,7 +83,7 @@ function moduleOf(blocks: readonly string[], app: string): string {
   const imports = new Set(lines.flat().filter(isImport));
   const bodies = lines.map((block, i) => {
     const body = block.filter((line) => !isImport(line)).join('\n');
-    return `export async function block${i}() {\n${body.replace(/^export default /m, 'const exported = ')}\n}`;
+    return `export async function block${i}() {\n${body.replace(/^export (default|const keys =) /m, 'const exported = ')}\n}`;
   });
   return [...imports, app, ...bodies].join('\n');
 }

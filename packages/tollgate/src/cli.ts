@@ -3,6 +3,7 @@
 import { TollgateError } from '@tollgate/core';
 import { Command } from 'commander';
 import { checkCommand } from './commands/check.js';
+import { createKeyCommand, listKeysCommand, revokeKeyCommand, rotateKeyCommand } from './commands/keys.js';
 import { explainCommand, inspectCommand } from './commands/looking.js';
 import { replayCommand } from './commands/replay.js';
 import { UsageError } from './config-file.js';
@@ -44,6 +45,51 @@ program
   .option('--json', 'print JSON')
   .action(printing(replayCommand));
 
+const RING = "a module whose default export, or 'keys', is what keyRing is given, with a store on Redis";
+const keys = program.command('keys').description('makes, rotates, revokes and lists API keys');
+
+keys
+  .command('create')
+  .description('makes a key, and shows it once')
+  .argument('<ring>', RING)
+  .requiredOption('--service <name>', 'what is to use it')
+  .option('--environment <name>')
+  .option('--user <id>')
+  .option('--tenant <id>')
+  .option('--plan <name>')
+  .option('--routes <route...>', "such as 'POST /chat'")
+  .option('--features <name...>')
+  .option('--models <name...>')
+  .option('--limit <name=value...>', 'limits of its own, such as spend=$5')
+  .option('--expires-in <duration>', 'such as 30d')
+  .option('--json', 'print JSON')
+  .action(printing(createKeyCommand));
+
+keys
+  .command('rotate')
+  .description('makes a key that takes the place of another, and shows it once; both are taken for a while')
+  .argument('<ring>', RING)
+  .argument('<id>', 'of the key to be replaced')
+  .option('--overlap <duration>', 'how long the old one is still taken; a day unless given, 0 for not at all')
+  .option('--expires-in <duration>', 'such as 30d')
+  .option('--json', 'print JSON')
+  .action(printing(rotateKeyCommand));
+
+keys
+  .command('revoke')
+  .description('makes a key worthless, everywhere and for good')
+  .argument('<ring>', RING)
+  .argument('<id>')
+  .option('--json', 'print JSON')
+  .action(printing(revokeKeyCommand));
+
+keys
+  .command('list')
+  .description('shows all keys, and when they were used')
+  .argument('<ring>', RING)
+  .option('--json', 'print JSON')
+  .action(printing(listKeysCommand));
+
 function whom(command: Command): Command {
   return command
     .argument('<config>', CONFIG)
@@ -59,13 +105,18 @@ function whom(command: Command): Command {
 function printing<A extends unknown[]>(command: (...args: A) => Promise<string>): (...args: A) => Promise<void> {
   return async (...args) => {
     try {
-      process.stdout.write(await command(...args));
+      await write(await command(...args));
+      // What a configuration has opened, such as a connection to Redis, would hold the process.
+      process.exit();
     } catch (error) {
       if (!(error instanceof TollgateError || error instanceof UsageError)) throw error;
-      process.stderr.write(`${error.message}\n`);
-      process.exitCode = 1;
+      process.stderr.write(`${error.message}\n`, () => process.exit(1));
     }
   };
+}
+
+function write(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
 }
 
 void program.parseAsync();
