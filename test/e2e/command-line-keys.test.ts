@@ -50,8 +50,9 @@ describeWithRedis('keys from the command line', () => {
     expect(listed).not.toContain(text);
 
     expect((await tollgate('revoke', 'keys.ts', rotated.id)).stdout).toContain('is revoked');
-    const { key } = await keyRing({ store: redisStore(client, { prefix: 'cli' }) }).verify(rotated.text);
-    expect(key).toBeUndefined();
+    const fresh = keyRing({ store: redisStore(client, { prefix: 'cli' }) });
+    expect((await fresh.verify(rotated.text)).key).toBeUndefined();
+    await fresh.close();
     await ring.close();
     client.disconnect();
   }, 60_000);
