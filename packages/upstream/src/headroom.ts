@@ -142,8 +142,9 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
         way,
         waitedMs: admission.waitedMs,
         observe(readings) {
-          known.learn(limitsOf(way), readings);
-          const told = readings.map(({ unit, window, ...said }) => ({ layer: layerName(unit, window), ...said }));
+          const right = readings.filter(isReading);
+          known.learn(limitsOf(way), right);
+          const told = right.map(({ unit, window, ...said }) => ({ layer: layerName(unit, window), ...said }));
           if (told.length > 0) void admission.observe(told);
         },
         rest(ms, ofKey) {
@@ -171,6 +172,13 @@ function layerOf(known: KnownLimits, unit: HeadroomUnit, window: HeadroomWindow)
   const unknown = name === FAMILY_RESTS ? UNLIMITED : undefined;
   const limit = (whom: Whom) => known.of(whoseIn(whom), unit, window) ?? unknown;
   return headroom({ name, by: ['key', FAMILY], unit, window: DURATIONS[window], limit });
+}
+
+/** What a provider tells, or who reads it, may be wrong: no call fails for that. */
+function isReading({ unit, window, limit, remaining }: Reading): boolean {
+  const isCount = (value: number | undefined) =>
+    value === undefined || (value >= 0 && value <= Number.MAX_SAFE_INTEGER);
+  return UNITS.includes(unit) && WINDOWS.includes(window) && isCount(limit) && isCount(remaining);
 }
 
 /** Such as `tokens-per-minute`. */

@@ -1,4 +1,5 @@
 /** A request as it came to the fetch: whose provider it is for, what it asks for, and whether it can be sent twice. */
+import { types } from 'node:util';
 import type { Call } from './formats/format.js';
 import type { Provider } from './providers/provider.js';
 
@@ -31,7 +32,7 @@ export interface Asked {
 }
 
 /**
- * A stream of JSON is read to its end, since it says what the call will cost. Other streams, such as uploads, are left alone.
+ * A stream that may be JSON is read to its end, since that says what the call will cost. Others, such as uploads, are left alone.
  *
  * @throws TypeError for what is no URL, as fetch does
  */
@@ -39,7 +40,7 @@ export async function readRequest(input: string | URL | Request, init: RequestIn
   const isRequest = typeof input === 'object' && !(input instanceof URL);
   const { method = 'GET', headers: given, body: sent, signal, ...others } = isRequest ? partsOf(input, init) : init;
   const headers = new Headers(given);
-  const body = isStream(sent) && isJson(headers) ? await new Response(sent as ReadableStream).text() : sent;
+  const body = isStream(sent) && mayBeJson(headers) ? await new Response(sent as ReadableStream).text() : sent;
   return {
     url: new URL(isRequest ? input.url : input),
     method: method.toUpperCase(),
@@ -81,9 +82,9 @@ function isStream(body: unknown): boolean {
   return body instanceof ReadableStream || Symbol.asyncIterator in body;
 }
 
-/** Unless it says that it is something else. */
-function isJson(headers: Headers): boolean {
-  return /\bjson\b/i.test(headers.get('content-type') ?? 'json');
+/** Unless it says that it is something else. Requests with a text say by themselves that they are plain text. */
+function mayBeJson(headers: Headers): boolean {
+  return /\bjson\b|^text\b/i.test(headers.get('content-type') ?? 'json');
 }
 
 function jsonOf(body: unknown): unknown {
@@ -97,5 +98,5 @@ function jsonOf(body: unknown): unknown {
 }
 
 function isBytes(body: unknown): body is Uint8Array | ArrayBuffer {
-  return body instanceof Uint8Array || body instanceof ArrayBuffer;
+  return ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body);
 }
