@@ -142,22 +142,6 @@ function promises(open: (clock: ManualClock) => [Gate, Gate]): void {
     expect((await usedIn(web)).runs).toBe(2);
   });
 
-  it('is resumed by a gate of another configuration, and is of no gate of another name', async () => {
-    const id = await (await admit(web)).handOver();
-    const store = worker.store;
-    const other = createTollgate({
-      name: 'jobs',
-      store,
-      clock,
-      limits: [concurrency({ name: 'runs', limit: 9, lease: '10m' })],
-    });
-    const stranger = createTollgate({ name: 'other', store, clock, limits: [] as never, queue: {} });
-    expect(await codeOf(stranger.resume(id))).toBe('TOLLGATE_ADMISSION_UNKNOWN');
-    await (await other.resume(id)).settle({ outcome: 'ignored' });
-    expect(await usedIn(web)).toEqual({ window: 0, bucket: 0, runs: 0, spend: 0 });
-    await stranger.close();
-  });
-
   it('refuses what is no id, no time, or was settled before', async () => {
     const here = await admit(web);
     for (const id of ['', 'a', '*', '}{x', 'aaaaaaaa-!', undefined as never, 7 as never]) {
@@ -193,7 +177,7 @@ describe('an admission that is handed over, in memory', () => {
   });
 
   it('is not, where the store keeps none, and can be settled as before', async () => {
-    const gate = gateOn({ ...memoryStore(), handover: undefined }, manualClock(START));
+    const gate = gateOn({ ...memoryStore(), records: undefined }, manualClock(START));
     const here = await admit(gate);
     expect(await codeOf(here.handOver())).toBe('TOLLGATE_NOT_KEPT');
     expect(await codeOf(gate.resume('aaaaaaaa-1'))).toBe('TOLLGATE_NOT_KEPT');
@@ -222,12 +206,31 @@ describeWithRedis('an admission that is handed over, in Redis', () => {
     return [gateOn(open(prefix), clock), gateOn(open(prefix), clock)];
   });
 
+  it('is resumed by a gate of another configuration, and is of no gate of another name', async () => {
+    const clock = manualClock(START);
+    const prefix = `handover ${process.pid} ${count++}`;
+    const web = gateOn(open(prefix), clock);
+    const id = await (await admit(web)).handOver();
+    const store = open(prefix);
+    const other = createTollgate({
+      name: 'jobs',
+      store,
+      clock,
+      limits: [concurrency({ name: 'runs', limit: 9, lease: '10m' })],
+    });
+    const stranger = createTollgate({ name: 'other', store, clock, limits: [] as never, queue: {} });
+    expect(await codeOf(stranger.resume(id))).toBe('TOLLGATE_ADMISSION_UNKNOWN');
+    await (await other.resume(id)).settle({ outcome: 'ignored' });
+    expect(await usedIn(web)).toEqual({ window: 0, bucket: 0, runs: 0, spend: 0 });
+    await Promise.all([web, other, stranger].map((gate) => gate.close()));
+  });
+
   it('leaves nothing there but for its time, and nothing that is secret', async () => {
     const prefix = `handover ${process.pid} ${count++}`;
     const gate = gateOn(open(prefix), manualClock(START), 'jobs:a.b');
     const id = await (await admit(gate)).handOver({ within: '2h' });
     const [client] = clients;
-    const key = `{${prefix}}/handed/jobs:a.b/${id}`;
+    const [key] = await client.keys(`*:${id}`);
     expect(await client.pttl(key)).toBeGreaterThan(7_100_000);
     expect(await client.get(key)).not.toContain('sk-secret');
     await (await gate.resume(id)).settle();

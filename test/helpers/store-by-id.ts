@@ -35,7 +35,6 @@ export function storeById(): Store {
 
   return {
     ...memory,
-    handover: undefined,
     take(request, now) {
       const ways = request.alternatives.map(({ bills }) => translate(bills));
       const alternatives = request.alternatives.map((way, i) => ({ ...way, bills: ways[i].here }));

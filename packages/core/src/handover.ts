@@ -9,12 +9,14 @@ import type { Quote } from './costs.js';
 import type { DrawnTotal } from './draws.js';
 import { TollgateError, warn, wrongValue } from './errors.js';
 import { type Books, GateAdmission } from './gate-admission.js';
+import { claim, isClaimed, keep } from './kept-admissions.js';
 import { type Ledger, NOTHING_OF_THE_LOAD } from './ledger.js';
-import type { Bill, Meter, Scope } from './meters/meter.js';
+import type { Bill, Scope } from './meters/meter.js';
 import type { AdmitRequest, Subject } from './request.js';
-import type { Entry, Handover, Receipt, Store } from './store/store.js';
+import type { Entry, Receipt, Records, Store } from './store/store.js';
 import type { Offer, Terms } from './terms.js';
 import { parseDuration } from './units.js';
+import { readReceipt, writeReceipt } from './written-receipt.js';
 
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 30 * 86_400_000;
@@ -25,8 +27,11 @@ const ID = /^([\w-]{8}-)([0-9a-z]{1,11})$/;
 /** What of a request is told to those who resume it, besides its subject: no more, since apps may put anything there. */
 const FACTS = ['feature', 'route', 'model', 'provider', 'tier', 'permits', 'priority'] as const;
 
-/** What else is kept of an admission, as JSON. */
-interface About {
+/** What is kept of an admission, as JSON. */
+interface Kept {
+  readonly receipt: string;
+  /** For how long it was handed over. */
+  readonly ttlMs: number;
   readonly request: AdmitRequest;
   /** By dimension, as they are counted. */
   readonly who: Readonly<Record<string, string | undefined>>;
@@ -50,35 +55,38 @@ interface Site {
 }
 
 export function createHandovers({ gate, store, clock, terms, ledger, books }: Site) {
-  function keeper(): Handover {
-    if (store.handover !== undefined) return store.handover;
+  function recordsOf(): Records {
+    if (store.records !== undefined) return store.records;
     throw new TollgateError(
       'TOLLGATE_NOT_KEPT',
       `The store of gate '${gate}' keeps no admissions for others to settle.`,
     );
   }
 
-  function nameOf(id: string): string {
-    return `${gate}/${id}`;
+  function placeOf(id: string) {
+    return { collection: `handed over by ${gate}`, name: id };
   }
 
-  /** @param until the one that has made it may settle until then what nobody else has, kept or not */
-  function claimOf(id: string, until?: number): Claim {
+  /**
+   * @param ttlMs for how long it was handed over
+   * @param until the one that has made it may settle until then what nobody else has, kept or not
+   */
+  function claimOf(id: string, ttlMs: number, until = 0): Claim {
     const by = randomBytes(9).toString('base64url');
-    const claim = {
+    const own = {
       isLost: false,
       async ask() {
-        const leftMs = until === undefined ? 0 : until - clock.now();
-        const answer = await keeper().claim(nameOf(id), by, leftMs > 0 ? leftMs : undefined, clock.now());
-        claim.isLost = answer !== 'claimed';
+        const now = clock.now();
+        const answer = await claim(recordsOf(), placeOf(id), by, ttlMs, now < until, now);
+        own.isLost = answer !== 'claimed';
         if (answer === 'unknown') {
           const message = `Admission ${id} was settled after the time that it was handed over for: it stays charged as estimated.`;
           warn('TOLLGATE_ADMISSION_UNKNOWN', message);
         }
-        return !claim.isLost;
+        return !own.isLost;
       },
     };
-    return claim;
+    return own;
   }
 
   async function handOver(admission: GateAdmission, { within = '1d' }: HandOverOptions = {}): Promise<string> {
@@ -87,7 +95,7 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
       const expected = "a duration from 1s to 30d such as '1h' or '7d'";
       throw wrongValue('TOLLGATE_REQUEST_INVALID', 'handOver.within', within, expected);
     }
-    const { keep } = keeper();
+    const records = recordsOf();
     const { id, receipt, offer, waitedMs, hasBeenExtended, drawnTotal } = admission;
     if (ledger.isLocal(receipt)) {
       const message = `Admission ${id} was charged in this process, while the store could not be asked, and can be settled here alone.`;
@@ -95,7 +103,7 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
     }
     const { way, model, quote, at } = offer;
     const who = Object.fromEntries(terms().plan.dimensions.map((dimension, i) => [dimension, offer.who[i]]));
-    const about: About = {
+    const kept: Kept = {
       request: factsOf(offer.request, who),
       who,
       way,
@@ -104,11 +112,13 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
       at,
       waitedMs,
       hasBeenExtended,
+      receipt: writeReceipt(receipt),
+      ttlMs,
       drawn: drawnTotal && { taken: drawnTotal.taken, told: drawnTotal.told },
     };
-    admission.leave(claimOf(id, clock.now() + ttlMs));
+    admission.leave(claimOf(id, ttlMs, clock.now() + ttlMs));
     try {
-      await keep(nameOf(id), { receipt, about: JSON.stringify(about) }, ttlMs, clock.now());
+      await keep(records, placeOf(id), JSON.stringify(kept), ttlMs, clock.now());
     } catch (error) {
       admission.stay();
       throw error;
@@ -122,23 +132,25 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
     if (sequence === undefined) {
       throw wrongValue('TOLLGATE_REQUEST_INVALID', 'id', id, 'the id of an admission that was handed over');
     }
-    const kept = await keeper().read(nameOf(id), metersOf(terms()), clock.now());
-    if (kept === 'claimed') throw new TollgateError('TOLLGATE_ADMISSION_SETTLED', `Admission ${id} has been settled.`);
-    if (kept === undefined) {
+    const { collection, name } = placeOf(id);
+    const text = await recordsOf().get(collection, name, clock.now());
+    if (text !== undefined && isClaimed(text))
+      throw new TollgateError('TOLLGATE_ADMISSION_SETTLED', `Admission ${id} has been settled.`);
+    if (text === undefined) {
       const message = `Gate '${gate}' knows of no admission ${id} that was handed over: its time is over, or it is of a gate of another name or store.`;
       throw new TollgateError('TOLLGATE_ADMISSION_UNKNOWN', message);
     }
-    const about = JSON.parse(kept.about) as About;
-    const { receipt } = kept;
-    const { request, waitedMs } = about;
-    const offer = offerOf(terms(), about, receipt);
+    const kept = JSON.parse(text) as Kept;
+    const receipt = readReceipt(kept.receipt, terms().plan.layerOf.keys());
+    const { request, waitedMs } = kept;
+    const offer = offerOf(terms(), kept, receipt);
     const theirs = { ...books(), idPrefix };
     const number = Number.parseInt(sequence, 36);
     const admission = new GateAdmission(theirs, number, request, offer, receipt, undefined, waitedMs);
-    admission.hasBeenExtended = about.hasBeenExtended;
-    if (about.drawn !== undefined) admission.drewBefore(about.drawn);
+    admission.hasBeenExtended = kept.hasBeenExtended;
+    if (kept.drawn !== undefined) admission.drewBefore(kept.drawn);
     admission.keepOpen();
-    admission.claim = claimOf(id);
+    admission.claim = claimOf(id, kept.ttlMs);
     return admission;
   }
 
@@ -146,20 +158,16 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
 }
 
 /** Of the subject what it is counted by, and its plan. */
-function factsOf(request: AdmitRequest, who: About['who']): AdmitRequest {
+function factsOf(request: AdmitRequest, who: Kept['who']): AdmitRequest {
   const facts = Object.fromEntries(FACTS.map((name) => [name, request[name]]));
   const own = Object.entries(who).filter(([dimension]) => !(dimension in facts));
   const subject: Subject = { plan: request.subject?.plan, ...Object.fromEntries(own) };
   return { ...facts, subject };
 }
 
-function metersOf({ plan }: Terms): ReadonlyMap<string, Meter> {
-  return new Map([...plan.layerOf.keys()].map((meter) => [meter.id, meter]));
-}
-
 function offerOf(
   { plan, costing }: Terms,
-  { request, who: known, way, model, quote, at }: About,
+  { request, who: known, way, model, quote, at }: Kept,
   receipt: Receipt,
 ): Offer {
   const who = plan.dimensions.map((dimension) => known[dimension]);

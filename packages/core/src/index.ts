@@ -63,8 +63,6 @@ export { type MemoryStoreOptions, memoryStore } from './store/memory/memory.js';
 export type {
   Alternative,
   Entry,
-  Handover,
-  Kept,
   NotTaken,
   Put,
   Receipt,

@@ -82,7 +82,6 @@ export function denyCache(store: Store): Store {
     records: store.records,
     shared: store.shared,
     line: store.line,
-    handover: store.handover,
     close: () => store.close(),
   };
 }

@@ -110,7 +110,7 @@ export function withOutside(store: Store, books: () => Books): Store {
     check: (meters) => store.check?.(meters.filter(({ outside }) => outside === undefined)),
     shared: store.shared,
     line: store.line,
-    handover: store.handover,
+    records: store.records,
     close: () => store.close(),
   };
 }

@@ -104,8 +104,6 @@ export interface Store {
   readonly shared?: Shared | undefined;
   /** Of stores by which the lines of several processes keep one order. */
   readonly line?: SharedLine | undefined;
-  /** Of stores that keep admissions until somebody settles them. */
-  readonly handover?: Handover | undefined;
   /** Each gate that closes calls it; others that share the store may go on. */
   close(): May<void>;
 }
@@ -160,29 +158,4 @@ export interface SharedLine {
    * those who wait are to be tried from time to time. Returns what ends that.
    */
   onRoom(listener: (meter: Meter, key: Key) => void): () => void;
-}
-
-/** An admission that is kept: what it was charged, and what else is to be known of it. */
-export interface Kept {
-  readonly receipt: Receipt;
-  readonly about: string;
-}
-
-/** Admissions that are kept for whoever settles them, in whatever process, under names that nothing else has. */
-export interface Handover {
-  /** Keeps one until `ttlMs` have passed, unless it has been claimed. Where it fails, it may have been kept. */
-  keep(name: string, kept: Kept, ttlMs: number, now: number): Promise<void>;
-  /**
-   * `undefined`: none is kept any more.
-   *
-   * @param meters of whoever asks, by id; of others that are charged all is told that a store has to know of them
-   */
-  read(name: string, meters: ReadonlyMap<string, Meter>, now: number): Promise<Kept | 'claimed' | undefined>;
-  /**
-   * One alone can settle it: the first that asks. Who asks again is told the same.
-   *
-   * @param by of whom nobody else has the name
-   * @param unkeptMs it is claimed for so long where it is not kept, nor can be then; `unknown` where this is left out
-   */
-  claim(name: string, by: string, unkeptMs: number | undefined, now: number): Promise<'claimed' | 'lost' | 'unknown'>;
 }

@@ -13,7 +13,6 @@ import {
 import { book, observe as correctBy, NO_ROOM, settle, usage, used } from '../../meters/rules.js';
 import type { Dimension } from '../../request.js';
 import type { Entry, NotTaken, Receipt, Seen, Store, Taken, TakeRequest } from '../store.js';
-import { createHandover } from './handover.js';
 import { createNamedRecords } from './named-records.js';
 import { createRecords, NONE } from './records.js';
 import { createSpot, look, pointTo, rowOf, type Spot } from './spot.js';
@@ -209,7 +208,6 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
     settle: (entries, actual, at, goesOn = false) => correct(entries, actual, tick(at), goesOn),
     peek: (who, bills, at) => peek(who, bills, tick(at)),
     observe: (seen, at) => observe(seen, tick(at)),
-    handover: createHandover(),
     // Nothing is to be ended, and other gates may count here.
     close() {},
   };

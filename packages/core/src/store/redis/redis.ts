@@ -5,7 +5,6 @@ import type { Dimension } from '../../request.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
 import { createCommits, giveUp, tooLate } from './commits.js';
-import { createHandover } from './handover.js';
 import { createLine } from './line.js';
 import { createRecords } from './named-records.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
@@ -170,7 +169,6 @@ function openStore(
     records,
     shared,
     line,
-    handover: createHandover(client, head, within),
     take({ alternatives, tells = false, score: given }, now) {
       const score = turnOf(alternatives, given);
       return new Promise<Taken | NotTaken>((resolve, reject) => {

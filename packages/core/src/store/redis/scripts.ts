@@ -5,7 +5,6 @@ import bucket from './bucket.lua.js';
 import calendar from './calendar.lua.js';
 import cancel from './cancel.lua.js';
 import cells from './cells.lua.js';
-import handover from './handover.lua.js';
 import headroom from './headroom.lua.js';
 import prelude from './prelude.lua.js';
 import publish from './publish.lua.js';
@@ -31,8 +30,6 @@ export const BATCH = scriptOf(
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));
 
 export const CANCEL = scriptOf(cancel);
-
-export const HANDOVER = scriptOf(handover);
 
 export const SHARED = scriptOf(shared);
 

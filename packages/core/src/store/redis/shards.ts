@@ -157,7 +157,6 @@ export function shardedStore(open: (shard: number) => Store, base: Store, shardi
     },
     records: base.records,
     shared: base.shared,
-    handover: base.handover,
     async close() {
       await leases.close();
       await Promise.all([base, ...stores.values()].map((store) => store.close()));
