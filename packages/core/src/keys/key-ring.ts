@@ -79,7 +79,7 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
   /** What is new is known to nobody, so nobody has to be told of it. */
   async function issue(what: Omit<KeptKey, 'id' | 'digest' | 'identity'>, identity?: string): Promise<IssuedKey> {
     const { id, text } = newText(what.environment);
-    const kept = { id, digest: digestOf(text, pepper).toString('base64'), identity: identity ?? id, ...what };
+    const kept = { id, digest: digestOf(text, pepper), identity: identity ?? id, ...what };
     if (!(await keep(kept, undefined))) throw new TollgateError('TOLLGATE_STORE_FAILED', 'A new key could not be put.');
     return { key: keyOf(kept), reveal: () => text };
   }

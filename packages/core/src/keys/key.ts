@@ -1,5 +1,6 @@
 /** API keys as they are known and as they are kept. Of its text neither has more than a hash. */
 import type { Subject } from '../request.js';
+import type { Digests } from './key-text.js';
 
 /** What a key may be used for. What is left out is not restricted; a `*` at the end of a text stands for any ending. */
 export interface KeyScopes {
@@ -55,13 +56,13 @@ export interface KeptKey {
 
 /** A key that can be compared with. */
 export interface KnownKey {
-  readonly digest: Buffer;
+  readonly digests: Digests;
   /** What is answered to who shows it: each time the same. */
   readonly verified: { readonly key: ApiKey };
 }
 
 export function knownKey(kept: KeptKey): KnownKey {
-  return { digest: Buffer.from(kept.digest, 'base64'), verified: { key: keyOf(kept) } };
+  return { digests: { kept: Buffer.from(kept.digest, 'base64'), plain: undefined }, verified: { key: keyOf(kept) } };
 }
 
 export function keyOf(kept: KeptKey): ApiKey {

@@ -4,7 +4,7 @@ import { showThrown, warn } from '../errors.js';
 import { isPromise, type May } from '../request.js';
 import type { Guard } from './guard.js';
 import { isLive, type KnownKey } from './key.js';
-import { digestOf, idIn, isSameDigest } from './key-text.js';
+import { idIn, isTextOf } from './key-text.js';
 import type { Lookup } from './lookup.js';
 import type { Uses } from './uses.js';
 import type { Authenticator, NotVerified, Verification } from './verification.js';
@@ -71,7 +71,7 @@ export function createVerifier({ lookup, uses, guard, pepper, environment, clock
   }
 
   function judge(known: KnownKey | null, text: string, from: string, now: number): May<Verification> {
-    if (known === null || !isSameDigest(known.digest, digestOf(text, pepper))) return bad(from);
+    if (known === null || !isTextOf(known.digests, text, pepper)) return bad(from);
     const { key } = known.verified;
     if (!isLive(key, now)) return bad(from);
     if (key.environment !== environment) return FORBIDDEN;
