@@ -16,7 +16,14 @@ export async function run(): Promise<number[]> {
   });
   const llm = createUpstream({
     gate,
-    providers: [openai({ keys: [{ name: 'one', secret: () => 'sk-1' }, { name: 'two', secret: () => 'sk-2' }] })],
+    providers: [
+      openai({
+        keys: [
+          { name: 'one', secret: () => 'sk-1' },
+          { name: 'two', secret: () => 'sk-2' },
+        ],
+      }),
+    ],
     fetch: async () => new Response(JSON.stringify(ANSWER), { headers: { 'content-type': 'application/json' } }),
   });
   const { fetch } = llm.as({ subject: { user: 'ada' } });
