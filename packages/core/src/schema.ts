@@ -4,7 +4,7 @@ import { configError, NOT_SHOWN, type Problem } from './errors.js';
 
 export const A_NAME = "a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit";
 
-const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
+export const NAME = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 
 export function parseName(value: unknown): string | undefined {
   return typeof value === 'string' && NAME.test(value) ? value : undefined;
@@ -75,6 +75,12 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+export function hasMethods(value: unknown, methods: readonly string[]): boolean {
+  return (
+    typeof value === 'object' && value !== null && methods.every((one) => typeof Reflect.get(value, one) === 'function')
+  );
+}
+
 /**
  * The input as the schema reads it.
  *
@@ -99,7 +105,8 @@ function problemsOf(input: unknown, issue: z.core.$ZodIssue): Problem[] {
     return issue.keys.map((key) => ({ path: pathText([...issue.path, key]), value: NOT_SHOWN, expected }));
   }
   // A wrong `kind` is a problem of the limit, whose value says more.
-  const path = issue.code === 'invalid_union' ? issue.path.slice(0, -1) : issue.path;
+  const isKind = issue.code === 'invalid_union' && issue.discriminator !== undefined;
+  const path = isKind ? issue.path.slice(0, -1) : issue.path;
   const isSecret = issue.code === 'custom' && issue.params?.isSecret === true;
   const given = path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
   return [{ path: pathText(path), value: isSecret ? NOT_SHOWN : given, expected: issue.message }];

@@ -7,6 +7,9 @@ export type Count = number | `${number}${'k' | 'M'}`;
 /** An amount per length of time, such as `'100/h'`, `'200k/m'` or `'5/10s'`. */
 export type Rate = `${number}${'' | 'k' | 'M'}/${number | ''}${'s' | 'm' | 'h' | 'd' | 'w'}`;
 
+/** How a duration is written. */
+export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/;
+
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 /** As exponents, so that decimals are read as they are written: '1.004441M' is 1004441. */
 const EXPONENTS = { '': 'e0', k: 'e3', M: 'e6' };
@@ -17,7 +20,7 @@ export const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 /** Milliseconds, a positive whole number; `undefined` for what is no duration. */
 export function parseDuration(value: unknown): number | undefined {
   if (typeof value === 'number') return positiveWhole(value);
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(value) : null;
+  const match = typeof value === 'string' ? DURATION.exec(value) : null;
   return match ? positiveWhole(Math.round(Number(match[1]) * MS[match[2] as keyof typeof MS])) : undefined;
 }
 

@@ -10,7 +10,7 @@ import type { Layer } from './meters/charges.js';
 import { type PriceTable, prices } from './money/prices.js';
 import { isWebhookUrl } from './money/webhook.js';
 import type { TokenCounts } from './request.js';
-import { A_NAME, check, field, isRecord, parseName, reading, readMap } from './schema.js';
+import { A_NAME, check, field, hasMethods, isRecord, parseName, reading, readMap } from './schema.js';
 import { memoryStore } from './store/memory/memory.js';
 import type { Store } from './store/store.js';
 import { A_COST, isCost } from './units.js';
@@ -235,10 +235,4 @@ function parseStore(value: unknown): Store | undefined {
 
 function parseClock(value: unknown): Clock | undefined {
   return hasMethods(value, ['now', 'after']) ? (value as unknown as Clock) : undefined;
-}
-
-function hasMethods(value: unknown, methods: readonly string[]): boolean {
-  return (
-    typeof value === 'object' && value !== null && methods.every((one) => typeof Reflect.get(value, one) === 'function')
-  );
 }

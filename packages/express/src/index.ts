@@ -1,6 +1,7 @@
 /** Tollgate in an Express app: reads what Express knows, writes refusals, passes on everything else. */
 import { IncomingMessage } from 'node:http';
 import type { Admission, Refusal, Tollgate } from '@tollgate/core';
+import { type AdminOptions, createAdmin } from '@tollgate/core/admin';
 import {
   ADMISSION,
   type Adapter,
@@ -70,6 +71,20 @@ function handler(annotation: Toll<Request>, metadata: TollHandler['toll']): Toll
   const pass = (req: Request, res: Response) => conductOf<Request, Response>(req).pass(req, res, annotation);
   const pay: RequestHandler = (req, res, next) => void answer(adapter, pass, req, res, next);
   return Object.assign(pay, { toll: Object.freeze(metadata) });
+}
+
+/**
+ * What operators may do, for `app.use('/admin', …)`: keys, budgets, limits, lines and upstreams over HTTP, described by
+ * `/admin/openapi.json`. Where the app has parsed a body already, that is taken.
+ *
+ * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options; also without `authorize`
+ */
+export function tollgateAdmin(options: AdminOptions<Request>): RequestHandler {
+  const admin = createAdmin(options);
+  return async (req, res) => {
+    const { status, headers, body } = await admin.answer({ request: req, raw: req, url: req.url, body: req.body });
+    res.status(status).set(headers).end(body);
+  };
 }
 
 /** What requests inherit from, where it shows their admissions. */

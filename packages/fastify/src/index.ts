@@ -1,5 +1,6 @@
 /** Tollgate in a Fastify app: reads what Fastify knows, writes refusals, passes on everything else. */
 import type { Admission, May, Refusal, Tollgate } from '@tollgate/core';
+import { type AdminOptions, createAdmin } from '@tollgate/core/admin';
 import {
   type Adapter,
   type Annotation,
@@ -119,6 +120,31 @@ export const tollgate: FastifyPluginAsync<TollgateOptions> = fastifyPlugin(plugi
   fastify: '5.x',
   name: '@tollgate/fastify',
 });
+
+/**
+ * What operators may do, for `app.register(tollgateAdmin, { prefix: '/admin', … })`: keys, budgets, limits, lines and
+ * upstreams over HTTP, described by `/admin/openapi.json`.
+ *
+ * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options; also without `authorize`
+ */
+export const tollgateAdmin: FastifyPluginAsync<AdminOptions<FastifyRequest>> = async (app, options) => {
+  const { gates, keyRing, upstreams, authorize } = options;
+  const admin = createAdmin({ gates, keyRing, upstreams, authorize });
+  const depth = app.prefix.split('/').length;
+  // Bodies are read once it is known that an operator asks.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.all('/*', { config: { toll: 'free' } }, async (request, reply) => {
+    const { raw } = request;
+    const url = ['', ...(raw.url ?? '').split('/').slice(depth)].join('/');
+    const { status, headers, body } = await admin.answer({ request, raw, url, body: undefined });
+    // As bytes, which no serializer of the app's touches.
+    return reply
+      .code(status)
+      .headers(headers)
+      .send(body && Buffer.from(body));
+  });
+};
 
 function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunction> {
   let trust: ReturnType<typeof trustOf> | undefined;

@@ -1,5 +1,6 @@
 /** Tollgate in a Koa app: reads what Koa knows, writes refusals, passes on everything else. */
 import type { Admission, Refusal, Tollgate } from '@tollgate/core';
+import { type AdminOptions, createAdmin } from '@tollgate/core/admin';
 import {
   ADMISSION,
   type Adapter,
@@ -68,6 +69,22 @@ function middleware(annotation: Toll<Context>, metadata: TollMiddleware['toll'])
   const pass = (ctx: Context) => conductOf<Context, Context>(ctx).pass(ctx, ctx, annotation);
   const pay: Middleware = (ctx, next) => answer(adapter, pass, ctx, ctx, next);
   return Object.assign(pay, { toll: Object.freeze(metadata) });
+}
+
+/**
+ * What operators may do, for koa-mount's `mount('/admin', …)`: keys, budgets, limits, lines and upstreams over HTTP,
+ * described by `/admin/openapi.json`. Where the app has parsed a body already, that is taken.
+ *
+ * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options; also without `authorize`
+ */
+export function tollgateAdmin(options: AdminOptions<Context>): Middleware {
+  const admin = createAdmin(options);
+  return async (ctx) => {
+    const answer = await admin.answer({ request: ctx, raw: ctx.req, url: ctx.url, body: adapter.body(ctx) });
+    ctx.status = answer.status;
+    ctx.set(answer.headers);
+    ctx.body = answer.body;
+  };
 }
 
 /** Of @koa/router: a route, or a middleware of a router, which has no methods. */

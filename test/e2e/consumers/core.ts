@@ -1,5 +1,6 @@
 /** An app as the README shows it, in what any module setting accepts. Answers one request and refuses the next. */
 import { createTollgate, slidingWindow } from '@tollgate/core';
+import { createAdmin } from '@tollgate/core/admin';
 import { currentAdmission, runWithAdmission } from '@tollgate/core/context';
 import { problemBody } from '@tollgate/core/http';
 import { redisStore } from '@tollgate/core/redis';
@@ -22,6 +23,8 @@ export async function run(): Promise<number[]> {
 }
 
 export const shared = () => redisStore({ callBuffer: async () => null }, { prefix: 'app' });
+
+export const admin = (authorize: (request: object) => boolean) => createAdmin({ gates: [], authorize });
 
 // @ts-expect-error a limit needs a name
 export const wrong = () => slidingWindow({ limit: 10, window: '1m' });

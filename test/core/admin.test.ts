@@ -1,0 +1,223 @@
+/** What operators can do: each operation, over HTTP. */
+import type { IncomingMessage } from 'node:http';
+import { createTollgate, slidingWindow } from '@tollgate/core';
+import { type AdminOptions, createAdmin } from '@tollgate/core/admin';
+import { openAdmin } from '../helpers/admin-bench.js';
+import { closeServers } from '../helpers/http-server.js';
+import { recordWarnings } from '../helpers/http-warnings.js';
+
+const warnings = recordWarnings();
+afterEach(closeServers);
+
+describe('mounting', () => {
+  test('is refused without authorize, with every other problem', () => {
+    const gate = createTollgate({ limits: [slidingWindow({ name: 'a', limit: 1, window: '1m' })] });
+    const options = { gates: [gate, gate, {}], keyRing: {}, upstreams: { llm: {} }, colour: 'red' };
+    const problems = [
+      /4 problems|[5-9] problems/,
+      /gates\[1\]\.name: got 'default'; expected a name of its own: gates\[0\] has this one/,
+      /gates\[2\]: got an object; expected a gate/,
+      /keyRing: got an object; expected a ring of keys/,
+      /upstreams\.llm: got an object; expected an upstream/,
+      /authorize: got undefined; expected a function \(request\) => boolean that says whether an operator asks/,
+      /colour: got a value that is not shown; expected no such field/,
+    ];
+    for (const problem of problems) {
+      expect(() => createAdmin(options as unknown as AdminOptions<unknown>)).toThrow(problem);
+    }
+    expect(() => createAdmin(undefined as unknown as AdminOptions<unknown>)).toThrow(
+      'an object such as { gates, authorize }',
+    );
+  });
+
+  test('without a ring there are no operations on keys', async () => {
+    const { ask } = await openAdmin({ keyRing: undefined });
+    expect(await ask('GET', '/admin/keys')).toMatchObject({ status: 404 });
+    expect((await ask('GET', '/admin/openapi.json')).json.paths).not.toHaveProperty('/keys');
+  });
+});
+
+describe('keys', () => {
+  test('a key is told once, when it is made and when it is rotated, and no secret ever', async () => {
+    const { ask, keys } = await openAdmin();
+    const made = await ask('POST', '/admin/keys', { service: 'search', limits: { spend: '$9' }, expiresIn: '1d' });
+    const { id } = made.json.key;
+    expect(await keys.verify(made.json.text)).toMatchObject({ key: { id, subject: { limits: { spend: '$9' } } } });
+    const rotated = await ask('POST', `/admin/keys/${id}/rotate`, { overlap: '1h' });
+    expect(await keys.verify(rotated.json.text)).toMatchObject({ key: { identity: id } });
+    const later = [
+      await ask('GET', '/admin/keys'),
+      await ask('GET', `/admin/keys/${id}`),
+      await ask('PATCH', `/admin/keys/${id}`, { scopes: { features: ['chat'] } }),
+      await ask('POST', `/admin/keys/${id}/revoke`, {}),
+    ];
+    expect(later.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    for (const { text } of later) {
+      expect(text).toContain(id);
+      expect(text).not.toMatch(/digest|reveal|tg_(live|test)_/);
+    }
+    expect(later[0].json.keys).toMatchObject([{ id, uses: 1, successor: rotated.json.key.id }, { uses: 1 }]);
+    expect(later[2].json).toMatchObject({ scopes: { features: ['chat'] }, subject: { limits: { spend: '$9' } } });
+    expect(later[3].json).toMatchObject({ revokedAt: expect.any(Number) });
+    expect(await keys.verify(made.json.text)).toMatchObject({ refused: 'unauthenticated' });
+  });
+
+  test('what the ring refuses is told by field; a key that is not there is 404; none is rotated twice', async () => {
+    const { ask, keys } = await openAdmin();
+    const { key } = await keys.create({ service: 'search' });
+    const refused = await ask('POST', '/admin/keys', { service: 'a', limits: { speed: 1 }, expiresIn: '1000d' });
+    expect(refused).toMatchObject({
+      status: 422,
+      json: { errors: [{ field: 'limits.speed' }, { field: 'expiresIn' }] },
+    });
+    expect(await ask('PATCH', '/admin/keys/AAAAAAAAAAAA', {})).toMatchObject({ status: 404 });
+    expect(await ask('GET', '/admin/keys/__proto__')).toMatchObject({ status: 404 });
+    await keys.rotate(key.id);
+    expect(await ask('POST', `/admin/keys/${key.id}/rotate`, {})).toMatchObject({
+      status: 422,
+      json: { errors: [{ field: 'id' }] },
+    });
+  });
+});
+
+describe('gates', () => {
+  test('a key stands for its subject, with the limits of its own, by its id or its identity', async () => {
+    const { ask, keys } = await openAdmin();
+    const made = await keys.create({
+      service: 'search',
+      subject: { tenant: 'acme', plan: 'pro' },
+      limits: { spend: '$9' },
+    });
+    const { key } = await keys.rotate(made.key.id);
+    for (const id of [key.id, made.key.id]) {
+      const { json } = await ask('GET', `/admin/gates/api/usage?key=${id}`);
+      expect(json.budgets).toMatchObject([{ layer: 'spend', key: [made.key.id], limit: 9e9 }]);
+      expect(json.limits).toMatchObject([{ layer: 'plan', limit: 200 }, { layer: 'concurrency' }]);
+    }
+    expect((await ask('GET', '/admin/gates/api/usage?key=stranger')).json.budgets).toMatchObject([{ limit: 5e9 }]);
+  });
+
+  test('budgets are topped up and reset', async () => {
+    const { ask, gate, keys } = await openAdmin();
+    const { key } = await keys.create({ service: 'search' });
+    const at = '/admin/gates/api/budgets/spend';
+    await gate.admit({ subject: { ...key.subject, plan: 'pro' }, permits: 1, usd: '$4' });
+    expect(await ask('POST', `${at}/top-up`, { whom: { key: key.id }, amount: '$2' })).toMatchObject({
+      status: 200,
+      json: { used: 4e9, limit: 7e9 },
+    });
+    expect(await ask('POST', `${at}/reset`, { whom: { key: key.id } })).toMatchObject({
+      status: 200,
+      json: { remaining: 7e9 },
+    });
+    const budgets = (await gate.inspect({ key: key.identity })).budgets;
+    expect(budgets).toMatchObject([{ remaining: 7e9 }]);
+    expect(await ask('POST', `${at}/top-up`, { whom: {}, amount: '$2' })).toMatchObject({
+      status: 422,
+      json: { detail: expect.stringContaining('key') },
+    });
+    expect(await ask('POST', `${at}/top-up`, { whom: { key: 'k' }, amount: 'much' })).toMatchObject({ status: 422 });
+    expect(await ask('POST', '/admin/gates/api/budgets/__proto__/reset', { whom: {} })).toMatchObject({ status: 404 });
+    expect(await ask('POST', '/admin/gates/other/budgets/spend/reset', { whom: {} })).toMatchObject({ status: 404 });
+  });
+
+  test('a limit and a budget are changed from now on, or not at all', async () => {
+    const { ask, gate } = await openAdmin();
+    expect(await ask('PATCH', '/admin/gates/api/limits/user', { capacity: 5, refill: '5/h' })).toMatchObject({
+      status: 200,
+      json: { name: 'api' },
+    });
+    expect(await ask('PATCH', '/admin/gates/api/budgets/spend', { limit: '$1' })).toMatchObject({ status: 200 });
+    const { limits, budgets } = await gate.inspect({ user: 'u1', key: 'k1' });
+    expect([limits[0].limit, budgets[0].limit]).toEqual([5, 1e9]);
+    const wrong = await ask('PATCH', '/admin/gates/api/limits/user', { capacity: -1, refill: 'slowly' });
+    expect(wrong).toMatchObject({
+      status: 422,
+      json: { errors: [{ field: 'limits.user.capacity' }, { field: 'limits.user.refill' }] },
+    });
+    for (const name of ['__proto__', 'constructor', 'nobody']) {
+      expect(await ask('PATCH', `/admin/gates/api/limits/${name}`, { limit: 1 })).toMatchObject({ status: 422 });
+    }
+    expect((await gate.inspect({ user: 'u1' })).limits[0].limit).toBe(5);
+  });
+
+  test('the line is shown where there is one', async () => {
+    const other = createTollgate({ name: 'other', limits: [slidingWindow({ name: 'a', limit: 1, window: '1m' })] });
+    const { ask } = await openAdmin({ gates: [other] });
+    expect(await ask('GET', '/admin/gates')).toMatchObject({ json: { gates: [{ name: 'other', hasLine: false }] } });
+    expect(await ask('GET', '/admin/gates/other/line')).toMatchObject({ status: 404 });
+    expect(await (await openAdmin()).ask('GET', '/admin/gates/api/line')).toMatchObject({
+      status: 200,
+      json: { waiting: 0, level: 0 },
+    });
+  });
+});
+
+test('upstreams are shown as they tell, and one that fails is told to the log alone', async () => {
+  const { ask } = await openAdmin({ upstreams: { llm: { inspect: async () => ({ open: true }) } } });
+  expect((await ask('GET', '/admin/upstreams')).json).toEqual({ upstreams: [{ name: 'llm', state: { open: true } }] });
+  const failing = await openAdmin({ upstreams: { llm: { inspect: () => Promise.reject(new Error('sk-secret')) } } });
+  const { status, text } = await failing.ask('GET', '/admin/upstreams');
+  expect([status, text]).toEqual([500, expect.not.stringContaining('secret')]);
+  expect(warnings()).toContain('TOLLGATE_ADMIN_FAILED');
+});
+
+describe('what is wrong with a request', () => {
+  test('is told all at once, by field, without what a stranger field holds', async () => {
+    const { ask } = await openAdmin();
+    const body =
+      '{"service":5,"secret":"hunter2","__proto__":{"x":1},"constructor":1,"expiresIn":"soon","scopes":{"feature":[]}}';
+    const { status, json, text } = await ask('POST', '/admin/keys', body);
+    expect(status).toBe(422);
+    const fields = json.errors.map(({ field }: { field: string }) => field).sort();
+    expect(fields).toEqual(['__proto__', 'constructor', 'expiresIn', 'scopes.feature', 'secret', 'service']);
+    expect(json.errors).toContainEqual({ field: 'service', detail: expect.stringMatching(/^got 5; expected a name/) });
+    expect(text).not.toContain('hunter2');
+    for (const one of ['[]', 'null', '5', '"text"']) {
+      expect(await ask('POST', '/admin/keys', one)).toMatchObject({
+        status: 422,
+        json: { errors: [{ field: 'body' }] },
+      });
+    }
+  });
+
+  test.each(['user=a&user=b', 'colour=red', '__proto__=x', 'user=', 'floor=cheap'])(
+    'a query of %s is refused',
+    async (query) => {
+      const { ask } = await openAdmin();
+      expect(await ask('GET', `/admin/gates/api/usage?${query}`)).toMatchObject({
+        status: 422,
+        json: { errors: [{ field: query.split('=')[0] }] },
+      });
+    },
+  );
+
+  test.each([
+    ['content-encoding', 'gzip', 415],
+    ['content-type', 'application/json;charset=utf-8', 201],
+    ['content-type', 'APPLICATION/JSON', 201],
+    ['x-http-method-override', 'DELETE', 201],
+  ])('a body with %s: %s is answered by %d', async (header, value, status) => {
+    const { ask } = await openAdmin();
+    expect(await ask('POST', '/admin/keys', { service: 'a' }, { headers: { [header]: value } })).toMatchObject({
+      status,
+    });
+  });
+});
+
+/** Authorize is asked before anything is looked at. */
+test('nobody has a body read, or a wrong path told from a right one', async () => {
+  const seen: IncomingMessage[] = [];
+  const authorize = (request: IncomingMessage) => {
+    seen.push(request);
+    return false;
+  };
+  const { ask } = await openAdmin({ authorize });
+  const answers = [
+    await ask('POST', '/admin/keys', '{'),
+    await ask('GET', '/admin/x'),
+    await ask('POST', '/admin/keys', 'x'.repeat(1e6)),
+  ];
+  expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+  expect(seen.map(({ readableDidRead }) => readableDidRead)).toHaveLength(3);
+});
