@@ -131,3 +131,26 @@ it.each([
   },
   120_000,
 );
+
+test.each([100, Number.POSITIVE_INFINITY])(
+  'a call that can’t wait until a key is open again is refused at once, behind one that waits (limit %s)',
+  async (limit) => {
+    const clock = manualClock(START);
+    const rpm = headroom({ name: 'rpm', by: 'key', unit: 'requests', window: '1m', limit });
+    const gate = createTollgate({ clock, limits: [rpm], queue: { maxWait: '1m' } });
+    const told: (number | undefined)[] = [];
+    gate.on('queued', ({ expectedWaitMs }) => told.push(expectedWaitMs));
+    const request = { permits: 0, subject: { key: 'k' } };
+    const first = await gate.admit(request);
+    if (!first.admitted) throw new Error('refused');
+    await first.admission.observe([{ layer: 'rpm', shutMs: 30_000 }]);
+    const waiting = gate.admit(request);
+    expect(await gate.admit({ ...request, maxWait: '5s' })).toMatchObject({ refusal: { reason: 'too-long-wait' } });
+    const next = gate.admit(request);
+    await flush();
+    expect(told).toEqual([30_000, 30_000]);
+    clock.advance(30_000);
+    expect([(await waiting).admitted, (await next).admitted]).toEqual([true, true]);
+    await gate.close();
+  },
+);

@@ -248,6 +248,22 @@ describe('a store in shards', () => {
     }
   });
 
+  it('gives back what is idle, also once a gate that shared the store has closed it', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    try {
+      const { open } = remoteShards();
+      const [one, other] = [open(), open()];
+      await take(one, [shared(1, 1_000_000)]);
+      await one.close();
+      for (let i = 0; i < 2; i++) await take(one, [shared(1, 1_000_000)]);
+      expect(await used(other, 1_000_000)).toBeGreaterThan(3);
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(await used(other, 1_000_000)).toBe(3);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it('charges nothing in a shard where a shared limit refuses', async () => {
     const store = remoteShards().open();
     await take(store, [shared(2, 3), own('a', 2, 10)]);

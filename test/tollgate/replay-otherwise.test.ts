@@ -112,6 +112,16 @@ test('what can’t be replayed is counted by what was wrong, and the rest goes o
   expect(Object.entries(replayed.skipped)).toEqual([[expect.stringContaining('huge'), 1]]);
 });
 
+test('so is what fails later: room for a budget that isn’t there, and more for what has ended', async () => {
+  const credited = at(0, { event: 'credited', by: 'topUp', budget: 'gone', whom: { user: 'a' }, amount: 1e9 });
+  const request = { subject: { user: 'a' }, permits: 1 };
+  const more = at(3, { event: 'asked', id: '1', kind: 'more', request, body: undefined, more: { inputTokens: 5 } });
+  const lines = [credited, asked(1, '1', 'a'), admitted(1, '1'), settled(2, '1', { provisional: true }), more];
+  const replayed = await replay(limit(5), lines);
+  expect(replayed.admitted).toBe(1);
+  expect(Object.keys(replayed.skipped)).toEqual([expect.stringContaining('gone'), expect.stringContaining('settled')]);
+});
+
 test('a clock that steps back in the log stands still', async () => {
   const lines = [asked(1000, '1', 'a'), asked(0, '2', 'a')];
   expect(await replay(limit(5), lines)).toMatchObject({ admitted: 2, to: START + 1000 });

@@ -56,6 +56,8 @@ function timeFor({ charge, key, used, waitMs }: Usage, total: number, now: numbe
     case 'bucket':
       return Math.max(0, Math.ceil((used + total - limit) / rule.perMs));
     case 'headroom':
+      // While it is shut it doesn't say what is used, and without a limit all may pass then.
+      if (Number.isNaN(used) || limit === Number.POSITIVE_INFINITY) return waitMs;
       return Math.max(waitMs, Math.ceil((used + total - limit) / rule.perMs));
     case 'calendar':
       return (used + rest > limit ? rule.resetsAt - now : 0) + wholes * (rule.resetsAt - rule.startsAt);

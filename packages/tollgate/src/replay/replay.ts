@@ -56,6 +56,10 @@ export async function replay(
   let from: number | undefined;
   let count = 0;
 
+  function skip(error: unknown): void {
+    add(skipped, messageOf(error));
+  }
+
   function ask({ id, kind, request, body, more }: Asked): Promise<unknown> | undefined {
     const before = requests.get(id)?.admission;
     if (kind === 'more') return before?.extend(more ?? {});
@@ -129,7 +133,7 @@ export async function replay(
   }
 
   function settleHere(admission: Admission, end: Settled | undefined, admittedModel: string | undefined): void {
-    settle(admission, end, admittedModel).catch((error) => add(skipped, messageOf(error)));
+    settle(admission, end, admittedModel).catch(skip);
   }
 
   function settled(line: Settled): void {
@@ -175,9 +179,10 @@ export async function replay(
     try {
       const playing = play(line);
       // Whoever waits, and what takes several steps, goes on before the next line.
+      playing?.catch(skip);
       if (playing !== undefined || gate.hasLine) await followed();
     } catch (error) {
-      add(skipped, messageOf(error));
+      skip(error);
     }
     if (++count % EVERY === 0) onProgress?.(count);
   }

@@ -41,6 +41,9 @@ export interface Tally {
   readonly alerts: Readonly<Record<string, number>>;
 }
 
+/** Ends that may be corrected by another one. Of the oldest it is no longer expected. */
+const MAX_PROVISIONAL = 50_000;
+
 /** @returns what the gate's events have come to by the time it is called */
 export function tallyOf(gate: Tollgate): () => Tally {
   const counts = { asked: 0, admitted: 0, refused: 0, withdrawn: 0 };
@@ -71,8 +74,10 @@ export function tallyOf(gate: Tollgate): () => Tally {
     cost.usd += (actual?.usd ?? 0) - (before?.usd ?? 0);
     cost.inputTokens += (actual?.inputTokens ?? 0) - (before?.inputTokens ?? 0);
     cost.outputTokens += (actual?.outputTokens ?? 0) - (before?.outputTokens ?? 0);
-    if (provisional) charged.set(id, actual);
-    else charged.delete(id);
+    charged.delete(id);
+    if (!provisional) return;
+    charged.set(id, actual);
+    if (charged.size > MAX_PROVISIONAL) charged.delete(charged.keys().next().value as string);
   }
 
   gate.on('asked', ({ kind }) => {

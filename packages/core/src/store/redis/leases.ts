@@ -199,8 +199,10 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       const waitMs = hasEnough(lease, usage.charge.cost, timeOf(now)) ? 0 : usage.waitMs;
       return { ...usage, used: usage.used - lease.spare, waitMs };
     },
+    // One of the gates that share the store closes it; leases of others begin anew, and so does the watch over them.
     async close() {
       clearInterval(sweeping);
+      sweeping = undefined;
       const all = [...holdings.values()];
       holdings.clear();
       await Promise.allSettled(all.map(({ asking }) => asking));
