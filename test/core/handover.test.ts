@@ -9,7 +9,7 @@ import {
   slidingWindow,
   tokenBucket,
 } from '@tollgate/core';
-import { redisStore } from '@tollgate/core/redis';
+import { type RedisStoreOptions, redisStore } from '@tollgate/core/redis';
 import { type ManualClock, manualClock } from '@tollgate/core/testing';
 import { Redis } from 'ioredis';
 import { describeWithRedis, useRedis } from '../helpers/redis-server.js';
@@ -195,15 +195,23 @@ describeWithRedis('an admission that is handed over, in Redis', () => {
     for (const client of clients.splice(0)) client.disconnect();
   });
 
-  function open(prefix: string): Store {
+  function open(prefix: string, options: RedisStoreOptions = {}): Store {
     const client = new Redis(url());
     clients.push(client);
-    return redisStore(client, { prefix, clock: 'gate', timeoutMs: 20_000 });
+    return redisStore(client, { prefix, clock: 'gate', timeoutMs: 20_000, ...options });
   }
 
   promises((clock) => {
     const prefix = `handover ${process.pid} ${count++}`;
     return [gateOn(open(prefix), clock), gateOn(open(prefix), clock)];
+  });
+
+  describe('over shards', () => {
+    promises((clock) => {
+      const prefix = `handover ${process.pid} ${count++}`;
+      const options: RedisStoreOptions = { shardBy: 'user', shared: ['free', 'runs'] };
+      return [gateOn(open(prefix, options), clock), gateOn(open(prefix, options), clock)];
+    });
   });
 
   it('is resumed by a gate of another configuration, and is of no gate of another name', async () => {
