@@ -2,6 +2,7 @@
 import type { Store, Taken } from '@tollgate/core';
 import { type RedisStoreOptions, redisStore } from '@tollgate/core/redis';
 import { Redis } from 'ioredis';
+import { CANCEL, runScript } from '../../packages/core/src/store/redis/scripts.js';
 import { alternativeOf, charge, daily, makeMeters, START } from '../conformance/store/charges.js';
 import { type FaultyProxy, startFaultyProxy } from '../helpers/faulty-proxy.js';
 import { until } from '../helpers/redis-cluster.js';
@@ -120,6 +121,17 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
     expect(await store.take({ sequence: 0, alternatives: [way] }, START)).toMatchObject({
       refused: [[{ used: LIMIT }]],
     });
+  });
+
+  it('is not hidden by asking what became of a call that was under way', async () => {
+    const marker = (number: number) => Buffer.from(new Float64Array([number]).buffer);
+    const ask = (number: number, known: number) =>
+      runScript(admins[0], CANCEL, ['lane'], [`${number}`, `${known}`]) as Promise<Buffer | null>;
+    await admins[0].set('lane', marker(2));
+    expect(await ask(5, 4)).toEqual(marker(2));
+    expect(await admins[0].getBuffer('lane')).toEqual(marker(2));
+    expect(await ask(5, 2)).toBeNull();
+    expect(await admins[0].getBuffer('lane')).toEqual(marker(5));
   });
 
   it('goes unnoticed where all was replicated', async () => {

@@ -159,3 +159,28 @@ test('G8 a budget is closed once what is leased is spent, and as before where no
   expect((await ask(other)).admitted).toBe(true);
   await Promise.all([gate.close(), other.close()]);
 });
+
+test('G8 what is leased is kept for a minute after somebody has last asked in vain', async () => {
+  jest.useFakeTimers();
+  try {
+    const clock = manualClock(START);
+    const { state, open } = shards();
+    const gate = open(clock);
+    const ask = async () => (await gate.admit({ subject: { tenant: 'a' }, permits: 0, usd: usd(10) })).admitted;
+    for (let i = 0; i < 200; i++) await ask();
+    state.isUp = false;
+    for (const [ms, isAdmitted] of [
+      [0, true],
+      [59_000, true],
+      [59_000, true],
+      [62_000, false],
+    ] as const) {
+      await jest.advanceTimersByTimeAsync(ms);
+      expect(await ask()).toBe(isAdmitted);
+    }
+    state.isUp = true;
+    await gate.close();
+  } finally {
+    jest.useRealTimers();
+  }
+});
