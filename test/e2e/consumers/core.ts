@@ -1,8 +1,9 @@
 /** An app as the README shows it, in what any module setting accepts. Answers one request and refuses the next. */
-import { createTollgate, slidingWindow } from '@tollgate/core';
+import { createTollgate, memoryStore, slidingWindow } from '@tollgate/core';
 import { createAdmin } from '@tollgate/core/admin';
 import { currentAdmission, runWithAdmission } from '@tollgate/core/context';
 import { problemBody } from '@tollgate/core/http';
+import { keyRing } from '@tollgate/core/keys';
 import { redisStore } from '@tollgate/core/redis';
 import { manualClock } from '@tollgate/core/testing';
 
@@ -21,6 +22,8 @@ export async function run(): Promise<number[]> {
   }
   return [await visit(), await visit()];
 }
+
+export const keys = () => keyRing({ store: memoryStore(), limits: { spend: '$5' } });
 
 export const shared = () => redisStore({ callBuffer: async () => null }, { prefix: 'app' });
 
