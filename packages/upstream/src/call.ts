@@ -48,7 +48,9 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
       if ('answer' in attempted) {
         isDelivered = true;
         const close = async () => payer?.close();
-        const answer = deliver(attempted, { call: asked.call, turn, draw, clock: site.clock, signal, close });
+        const { call, request } = asked;
+        const account = { call, body: request.json, turn, draw, clock: site.clock, signal, close };
+        const answer = deliver(attempted, account);
         return attempted.isError && failures.length > 0 ? final(answer) : answer;
       }
       // What may be billed stands as estimated.

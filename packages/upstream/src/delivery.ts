@@ -4,12 +4,15 @@ import type { Answered } from './attempt.js';
 import type { Call, Usage } from './formats/format.js';
 import type { Turn } from './headroom.js';
 import { type Ending, tap } from './usage/tap.js';
+import { withUnseen } from './usage/unseen.js';
 import { warn } from './warnings.js';
 
 /** Who is told of the end. */
 export interface Account {
   /** `undefined` for what costs no tokens. */
   readonly call: Call | undefined;
+  /** The request's body as JSON. */
+  readonly body: unknown;
   readonly turn: Turn;
   readonly draw: Draw | undefined;
   readonly clock: Clock;
@@ -44,7 +47,8 @@ export function deliver({ answer, isError, isAsking }: Answered, account: Accoun
 function ended(account: Account, { status, headers }: Response, ending: Ending): void {
   const { turn, clock } = account;
   const { provider } = turn.way;
-  const { how, error, usage = provider.usage?.({ status, headers, body: undefined }) } = ending;
+  const { how, error, isEstimate, usage: seen = provider.usage?.({ status, headers, body: undefined }) } = ending;
+  const usage = isEstimate ? withUnseen(seen, account.body) : seen;
   const said = error === undefined ? undefined : provider.failure({ status, headers, body: error }, clock.now());
   const overloaded = said?.kind === 'overloaded' || undefined;
   const outcome: Outcome = { outcome: how === 'complete' ? 'succeeded' : 'failed', ...(usage && told(usage)) };
