@@ -46,9 +46,12 @@ export function outputTokens({ text, toolCalls, reasoning = 0 }: Answer): number
 
 export const TOOL_NAME_TOKENS = 4;
 
-/** Four characters to a token, and three tokens for what stands around each text. */
+/** A word of up to ten letters is a token, and so are three digits, and each mark. */
+const TOKEN = /[A-Za-z]{1,10}|\d{1,3}|[^\sA-Za-z\d]/g;
+
+/** Two tokens more for what stands around each text. */
 export function promptTokens(texts: readonly string[]): number {
-  return texts.reduce((sum, text) => sum + 3 + Math.ceil(text.length / 4), 0);
+  return texts.reduce((sum, text) => sum + 2 + (text.match(TOKEN)?.length ?? 0), 0);
 }
 
 /** Every text in a part of a request, wherever it stands there. */

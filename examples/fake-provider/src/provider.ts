@@ -11,8 +11,8 @@ import { gemini } from './formats/gemini.js';
 import { openai } from './formats/openai.js';
 import { createLimiters, type Limiters, type Limits } from './limiters.js';
 
-/** What paths begin with, such as `/v1` or `/v1beta`. */
-const VERSION = /^\/v\d\w*/;
+/** What paths begin with, such as `/v1`, `/v1beta` or `/api/v1`. */
+const VERSION = /^(\/api)?\/v\d\w*/;
 
 const FORMATS = { openai, anthropic, gemini };
 
