@@ -4,7 +4,8 @@
  */
 import { type Priced, type Quote, replaced, sumOfCounts } from './costs.js';
 import type { Refusal } from './http/problem.js';
-import { actualOf, checkOutcome, type Outcome } from './outcome.js';
+import { moneyFrom } from './money/nano-dollars.js';
+import { actualOf, checkOutcome, hasFigures, type Outcome } from './outcome.js';
 import { type Cost, NOTHING, type TokenCounts } from './request.js';
 
 /** Leave to make one call. What is never settled counts as estimated. */
@@ -129,5 +130,26 @@ export function lackOf(held: Cost, taken: Cost, { cost, ...call }: Quote, counts
     tokens: { inputTokens, outputTokens },
     mostOutputTokens: outputTokens,
     isUsdGiven: call.isUsdGiven,
+  };
+}
+
+/** True where an admission comes to what its draws have: some were made, and its outcome doesn't say more of it. */
+export function isByDraws(draws: Draws | undefined, outcome: Outcome, model: string | undefined): draws is Draws {
+  return draws?.areAny === true && outcome.outcome !== 'ignored' && !hasFigures(outcome, model);
+}
+
+/** What the admission comes to then. */
+export function totalOf({ taken }: Draws, { requests, permits }: Cost): Cost {
+  return { ...taken, requests, permits };
+}
+
+/** The outcome with what its draws have told. Of those that have told no usage the estimate stands. */
+export function withDraws(outcome: Outcome, { told, taken, overloaded }: Draws, countsUsd: boolean): Outcome {
+  const { inputTokens, outputTokens, usd } = taken;
+  return {
+    ...outcome,
+    usage: told && { ...told, inputTokens, outputTokens },
+    usd: countsUsd ? moneyFrom(usd) : undefined,
+    overloaded: outcome.overloaded ?? overloaded,
   };
 }

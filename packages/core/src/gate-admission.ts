@@ -1,42 +1,17 @@
 /** An admission, as its gate has it: what is booked for it, and whether that still stands. */
 import type { Admission, Claim, Decision, DrawEstimate, DrawOptions, HandOverOptions } from './admission.js';
+import type { Books } from './books.js';
 import type { Priced } from './costs.js';
 import type { Deferral } from './deferrals.js';
-import { createDraws, type Drawn, type DrawnTotal, type Draws } from './draws.js';
+import { createDraws, type Drawn, type DrawnTotal, type Draws, isByDraws, totalOf, withDraws } from './draws.js';
 import { TollgateError } from './errors.js';
+import { type Leaving, leaseOver, leaving } from './leaving.js';
 import type { LayerState } from './meters/layer-state.js';
-import { moneyFrom } from './money/nano-dollars.js';
 import type { Observation } from './observing.js';
-import { actualCosts, actualOf, checkOutcome, hasFigures, type Outcome } from './outcome.js';
-import {
-  type AdmitRequest,
-  type Cost,
-  type Estimate,
-  isPromise,
-  type May,
-  NOTHING,
-  type TokenCounts,
-} from './request.js';
-import type { Alternative, Receipt } from './store/store.js';
+import { actualCosts, actualOf, checkOutcome, type Outcome } from './outcome.js';
+import { type AdmitRequest, type Cost, type Estimate, isPromise, type May, NOTHING } from './request.js';
+import type { Receipt } from './store/store.js';
 import type { Offer } from './terms.js';
-
-/** What an admission needs of its gate. */
-export interface Books {
-  readonly idPrefix: string;
-  extend(admission: GateAdmission, estimate: Estimate): Promise<Decision>;
-  draw(admission: GateAdmission, estimate: DrawEstimate, options: DrawOptions | undefined): Promise<Drawn>;
-  /** A call has gone well. */
-  learn(request: AdmitRequest, call: Priced, model: string | undefined, usage: TokenCounts): void;
-  layers(way: Alternative, receipt: Receipt): May<readonly LayerState[]>;
-  /** Calls `task` when the first lease in the receipt has ended. Returns what cancels that. */
-  atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
-  observe(admission: GateAdmission, readings: readonly Observation[]): May<void>;
-  handOver(admission: GateAdmission, options: HandOverOptions | undefined): Promise<string>;
-  settle(receipt: Receipt, actual: readonly number[], claim: Claim | undefined): May<void>;
-  /** Puts off an end that waits for draws. */
-  defer(end: () => void): Deferral;
-  settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;
-}
 
 /** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
 type State = 'open' | 'kept open' | 'handed over' | 'provisional' | 'settled';
@@ -229,23 +204,18 @@ export class GateAdmission implements Admission {
     const total = this.totalOf(outcome);
     this.state = provisional ? 'provisional' : 'settled';
     this.ending?.cancel();
-    if (this.draws?.areOpen && this.isByDraws(outcome)) {
+    if (this.draws?.areOpen && isByDraws(this.draws, outcome, this.model)) {
       this.ending = this.books.defer(() => void this.book(outcome, this.totalOf(outcome), provisional));
       return;
     }
     return this.book(outcome, total, provisional);
   }
 
-  private isByDraws(outcome: Outcome): boolean {
-    return this.hasDrawn && outcome.outcome !== 'ignored' && !hasFigures(outcome, this.model);
-  }
-
   /** What it comes to; `undefined` where all is given back. */
   private totalOf(outcome: Outcome): Cost | undefined {
     if (outcome.outcome === 'ignored') return undefined;
-    if (!this.isByDraws(outcome)) return actualOf(this.offer, outcome);
-    const { requests, permits } = this.offer.quote.cost;
-    return { ...this.drawn, requests, permits };
+    const { offer, draws } = this;
+    return isByDraws(draws, outcome, offer.model) ? totalOf(draws, offer.quote.cost) : actualOf(offer, outcome);
   }
 
   private book(outcome: Outcome, total: Cost | undefined, provisional: boolean): May<void> {
@@ -259,40 +229,11 @@ export class GateAdmission implements Admission {
     this.unwatch?.();
     if (this.claim?.isLost) return;
     const { draws, offer } = this;
-    const end = draws && this.isByDraws(outcome) ? withDraws(outcome, draws, offer.costing.countsUsd) : outcome;
+    const end = isByDraws(draws, outcome, offer.model) ? withDraws(outcome, draws, offer.costing.countsUsd) : outcome;
     this.books.settled(this, end, total, provisional);
   }
 }
 
-/** What the draws have come to, where the outcome itself doesn't say. Of those that have told no usage it is the estimate. */
-function withDraws(outcome: Outcome, { told, taken, overloaded }: Draws, countsUsd: boolean): Outcome {
-  const { inputTokens, outputTokens, usd } = taken;
-  return {
-    ...outcome,
-    usage: told && { ...told, inputTokens, outputTokens },
-    usd: countsUsd ? moneyFrom(usd) : undefined,
-    overloaded: outcome.overloaded ?? overloaded,
-  };
-}
-
 const NO_OUTCOME: Outcome = {};
 
-/** What the signal of an admission aborts with that has run for longer than the lease of its slot. */
-function leaseOver(id: string): TollgateError {
-  const message = `Admission ${id} has run for longer than the lease of its slot, which others may have now. Give the concurrency limit a longer lease, or work a time limit.`;
-  return new TollgateError('TOLLGATE_LEASE_OVER', message);
-}
-
 const DONE = Promise.resolve();
-
-/** The signal of an admission, and what aborts it. */
-interface Leaving {
-  readonly signal: AbortSignal;
-  abort(reason: unknown): void;
-}
-
-function leaving(caller: AbortSignal | undefined): Leaving {
-  const controller = new AbortController();
-  const signal = caller ? AbortSignal.any([caller, controller.signal]) : controller.signal;
-  return { signal, abort: (reason) => controller.abort(reason) };
-}

@@ -4,11 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Claim, HandOverOptions } from './admission.js';
+import type { Books } from './books.js';
 import type { Clock } from './clock.js';
 import type { Quote } from './costs.js';
 import type { DrawnTotal } from './draws.js';
 import { TollgateError, warn, wrongValue } from './errors.js';
-import { type Books, GateAdmission } from './gate-admission.js';
+import { GateAdmission } from './gate-admission.js';
 import { claim, isClaimed, keep } from './kept-admissions.js';
 import { type Ledger, NOTHING_OF_THE_LOAD } from './ledger.js';
 import type { Bill, Scope } from './meters/meter.js';
