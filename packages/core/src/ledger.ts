@@ -9,8 +9,9 @@ import { createSlotsInUse } from './in-use.js';
 import type { Plan } from './meters/charges.js';
 import type { Bill, Ending, Usage, Who } from './meters/meter.js';
 import { isPromise, type May, then, together } from './request.js';
+import { createSettlements } from './settlements.js';
 import type { Alternative, NotTaken, Receipt, Seen, Store, Taken } from './store/store.js';
-import { createUnsettled, type Settling } from './unsettled.js';
+import type { Settling } from './unsettled.js';
 
 export interface Ledger {
   /**
@@ -74,12 +75,7 @@ export function createLedger(
   const breaker = createBreaker();
   /** Made when the store fails for the first time: mostly none does. */
   let fallback: Fallback | undefined;
-  const unsettled = createUnsettled(clock, settleInStore, () =>
-    warn(
-      'TOLLGATE_SETTLE_FAILED',
-      `The store of gate '${gate}' has failed for so long that some admissions stay unsettled.`,
-    ),
-  );
+  const settlements = createSettlements(gate, store, clock, alerts, breaker, plan, failed);
 
   function failed(error: unknown): undefined {
     if (!emitter.hears['store.failed'])
@@ -138,36 +134,6 @@ export function createLedger(
     return { receipt: receipt.filter((_, i) => !isHere[i]), actual: actual.filter((_, i) => !isHere[i]) };
   }
 
-  /** Fails as the store does. */
-  function settleInStore({ receipt, actual, goesOn, claim }: Settling): May<void> {
-    if (claim !== undefined) {
-      return claim.ask().then((isOurs) => (isOurs ? settleInStore({ receipt, actual, goesOn }) : undefined));
-    }
-    const now = clock.now();
-    if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);
-    renew(receipt, plan(), now);
-    const settling = store.settle(receipt, actual, now, goesOn);
-    if (isPromise(settling)) return settling.then(() => alerts.look(receipt, plan(), now));
-    alerts.look(receipt, plan(), now);
-  }
-
-  /** Behind those that wait for the store, since one of them may be of the same admission. */
-  function settleSafely(settling: Settling): May<void> {
-    if (!unsettled.isEmpty || breaker.isOpen) return unsettled.add(settling);
-    try {
-      const settled = settleInStore(settling);
-      if (!isPromise(settled)) return settled;
-      return settled.then(undefined, (error) => settleLater(error, settling));
-    } catch (error) {
-      return settleLater(error, settling);
-    }
-  }
-
-  function settleLater(error: unknown, settling: Settling): void {
-    failed(error);
-    unsettled.add(settling);
-  }
-
   function taken(result: Taken | NotTaken, now: number): Taken | NotTaken {
     if (plan().hasAdaptive && 'receipt' in result) slotsInUse.began(result.receipt, plan(), now);
     if (!plan().hasBudgets) return result;
@@ -197,9 +163,9 @@ export function createLedger(
       }
     },
     settle(receipt, actual, goesOn = false, claim) {
-      if (fallback === undefined) return settleSafely({ receipt, actual, goesOn, claim });
+      if (fallback === undefined) return settlements.settle({ receipt, actual, goesOn, claim });
       const left = settleLocally(fallback, receipt, actual, clock.now(), goesOn);
-      if (left.receipt.length > 0) return settleSafely({ ...left, goesOn, claim });
+      if (left.receipt.length > 0) return settlements.settle({ ...left, goesOn, claim });
     },
     isLocal: (receipt) => fallback !== undefined && receipt.some(fallback.has),
     ended(receipt, ending) {
@@ -231,7 +197,7 @@ export function createLedger(
       }
     },
     failed,
-    close: unsettled.close,
+    close: settlements.close,
   };
   return ledger;
 }
@@ -262,14 +228,4 @@ export function tryPeekAll(
     const known = usages.find((usage) => usage !== undefined);
     return known && usages.map((usage) => usage ?? known);
   });
-}
-
-/** Gives entries of periods that are over the rule of the present one, as stores ask for. */
-function renew(receipt: Receipt, plan: Plan, now: number): void {
-  for (const entry of receipt) {
-    const { meter, rule } = entry.charge;
-    if (rule.kind !== 'calendar' || now < rule.resetsAt) continue;
-    const current = plan.layerOf.get(meter)?.rule;
-    if (typeof current === 'function') entry.charge = { ...entry.charge, rule: current({}, now) };
-  }
 }
