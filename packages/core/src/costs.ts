@@ -1,25 +1,18 @@
 /** From a request's tier, permits and what is known of its tokens to what it costs. */
-import { type ErrorCode, oneOfNames, show, TollgateError, warnOnce, wrongValue } from './errors.js';
+import { type ErrorCode, oneOfNames, show, type TollgateError, warnOnce, wrongValue } from './errors.js';
 import type { BodyEstimate } from './money/body.js';
 import type { Learned, Likely } from './money/learned.js';
-import { parseMoney } from './money/nano-dollars.js';
-import type { PriceTable } from './money/prices.js';
+import { type Pricing, priceOf, usdOf } from './pricing.js';
 import { type AdmitRequest, type Cost, type Estimate, NOTHING, type TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
-import { checkTokenCounts, isComplete } from './token-counts.js';
+import { checkTokenCounts, countsOf, isComplete, sumOfCounts } from './token-counts.js';
 import { A_COST, isCost } from './units.js';
 import type { Tier } from './validate.js';
 
 /** What decides what requests cost. */
-export interface Costing {
+export interface Costing extends Pricing {
   readonly tiers: ReadonlyMap<string, Tier>;
   readonly features: ReadonlySet<string> | undefined;
-  readonly prices: PriceTable | undefined;
-  /** Something counts dollars: then what has no price is an error, unless all that does is on trial. */
-  readonly countsUsd: boolean;
-  readonly onTrial: boolean;
-  /** What has been warned of. */
-  readonly warned: Set<string>;
 }
 
 /** What a request is taken to cost, and from what. */
@@ -100,22 +93,6 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
   };
 }
 
-/** Wholes with the parts that are told: a copy, since apps may go on with what they gave. Field by field, which is quick. */
-export function countsOf(
-  inputTokens: number,
-  outputTokens: number,
-  input: TokenCounts | undefined,
-  output: TokenCounts | undefined,
-): TokenCounts {
-  return {
-    inputTokens,
-    cachedInputTokens: input?.cachedInputTokens,
-    cacheWriteTokens: input?.cacheWriteTokens,
-    outputTokens,
-    reasoningTokens: output?.reasoningTokens,
-  };
-}
-
 /** What was learned, where the body allows so much. */
 function likelyOutput(likely: Likely | undefined, body: BodyEstimate | undefined): number | undefined {
   const declared = body?.maxOutputTokens;
@@ -179,16 +156,6 @@ export function sumOf(a: Quote, b: Quote): Quote {
   };
 }
 
-export function sumOfCounts(a: TokenCounts, b: TokenCounts): TokenCounts {
-  return {
-    inputTokens: (a.inputTokens ?? 0) + (b.inputTokens ?? 0),
-    cachedInputTokens: (a.cachedInputTokens ?? 0) + (b.cachedInputTokens ?? 0),
-    cacheWriteTokens: (a.cacheWriteTokens ?? 0) + (b.cacheWriteTokens ?? 0),
-    outputTokens: (a.outputTokens ?? 0) + (b.outputTokens ?? 0),
-    reasoningTokens: (a.reasoningTokens ?? 0) + (b.reasoningTokens ?? 0),
-  };
-}
-
 /** A total with `to` in place of `from`. */
 export function replaced(total: Cost, from: Cost, to: Cost): Cost {
   return {
@@ -199,46 +166,6 @@ export function replaced(total: Cost, from: Cost, to: Cost): Cost {
     usd: total.usd - from.usd + to.usd,
     worstUsd: total.worstUsd - from.worstUsd + to.worstUsd,
   };
-}
-
-function usdOf(costing: Costing, model: string | undefined, tokens: TokenCounts, usd: unknown, at: number): number {
-  return usd === undefined ? priceOf(costing, model, tokens, at) : moneyOf('TOLLGATE_REQUEST_INVALID', 'usd', usd);
-}
-
-/**
- * What tokens cost, in nano-dollars; 0 where dollars aren't counted. Whatever uses no tokens and names no model is free.
- *
- * @throws TollgateError `TOLLGATE_UNKNOWN_MODEL` where the model has no price
- */
-export function priceOf(
-  { prices, countsUsd, onTrial, warned }: Costing,
-  model: string | undefined,
-  usage: TokenCounts,
-  at: number,
-): number {
-  if (!countsUsd) return 0;
-  const price = prices?.costOf(model, usage, at);
-  if (isCost(price)) return Math.ceil(price);
-  if (price === undefined && model === undefined && !usage.inputTokens && !usage.outputTokens) return 0;
-  const message =
-    price === undefined
-      ? `model: got ${show(model)}; expected one that has a price, since budgets count what it costs. Add it to prices, or a 'default'.`
-      : `prices.costOf(${show(model)}, …): got ${show(price)}; expected nano-dollars, ${A_COST}, or undefined.`;
-  if (!onTrial) throw new TollgateError('TOLLGATE_UNKNOWN_MODEL', message);
-  warnOnce(
-    warned,
-    'price',
-    'TOLLGATE_SHADOW_FAILED',
-    `Budgets, all in shadow mode, counted a request as free: ${message}`,
-  );
-  return 0;
-}
-
-/** @throws TollgateError with `code` for what is no amount of money */
-export function moneyOf(code: ErrorCode, field: string, value: unknown): number {
-  const nanoDollars = parseMoney(value);
-  if (nanoDollars !== undefined) return nanoDollars;
-  throw wrongValue(code, field, value, "an amount such as '$5' or '$0.000125'");
 }
 
 function tierQuote({ permits, ...tokens }: Tier): Quote {

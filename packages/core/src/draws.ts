@@ -2,11 +2,12 @@
  * The calls that are made under one admission, such as an agent's. Each draws on what the admission was charged: its
  * estimate while it is open, then what it did use.
  */
-import { type Priced, type Quote, replaced, sumOfCounts } from './costs.js';
+import { type Priced, type Quote, replaced } from './costs.js';
 import type { Refusal } from './http/problem.js';
 import { moneyFrom } from './money/nano-dollars.js';
 import { actualOf, checkOutcome, hasFigures, type Outcome } from './outcome.js';
 import { type Cost, NOTHING, type TokenCounts } from './request.js';
+import { sumOfCounts } from './token-counts.js';
 
 /** Leave to make one call. What is never settled counts as estimated. */
 export interface Draw {

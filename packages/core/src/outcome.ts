@@ -1,13 +1,14 @@
 /** What came of an admission, and what that makes of its charges. */
-import { countsOf, moneyOf, type Priced, priceOf, type Quote } from './costs.js';
+import type { Priced, Quote } from './costs.js';
 import { type TollgateError, wrongValue } from './errors.js';
 import { costIn } from './meters/charges.js';
 import type { Ending, Meter } from './meters/meter.js';
 import type { Money } from './money/nano-dollars.js';
+import { moneyOf, priceOf } from './pricing.js';
 import type { Cost, TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
 import type { Receipt } from './store/store.js';
-import { checkTokenCounts } from './token-counts.js';
+import { checkTokenCounts, countsOf } from './token-counts.js';
 import { isCost } from './units.js';
 
 /** How the work of an admission ended, and what it used. Any other field is an error. */

@@ -1,4 +1,4 @@
-/** Checks the token counts of estimates and usages, as apps give them. */
+/** Token counts, of estimates and usages: checked as apps give them, and added up. */
 import { type ErrorCode, type Problem, wrongValue } from './errors.js';
 import type { TokenCounts } from './request.js';
 import { isRecord } from './schema.js';
@@ -65,4 +65,30 @@ function partsProblem(
   if (sum <= (total ?? 0)) return undefined;
   const expected = `at least ${sum}, since it includes ${parts.join(' and ')}`;
   return { path: `${path}.${whole}`, value: total, expected };
+}
+
+/** Wholes with the parts that are told: a copy, since apps may go on with what they gave. Field by field, which is quick. */
+export function countsOf(
+  inputTokens: number,
+  outputTokens: number,
+  input: TokenCounts | undefined,
+  output: TokenCounts | undefined,
+): TokenCounts {
+  return {
+    inputTokens,
+    cachedInputTokens: input?.cachedInputTokens,
+    cacheWriteTokens: input?.cacheWriteTokens,
+    outputTokens,
+    reasoningTokens: output?.reasoningTokens,
+  };
+}
+
+export function sumOfCounts(a: TokenCounts, b: TokenCounts): TokenCounts {
+  return {
+    inputTokens: (a.inputTokens ?? 0) + (b.inputTokens ?? 0),
+    cachedInputTokens: (a.cachedInputTokens ?? 0) + (b.cachedInputTokens ?? 0),
+    cacheWriteTokens: (a.cacheWriteTokens ?? 0) + (b.cacheWriteTokens ?? 0),
+    outputTokens: (a.outputTokens ?? 0) + (b.outputTokens ?? 0),
+    reasoningTokens: (a.reasoningTokens ?? 0) + (b.reasoningTokens ?? 0),
+  };
 }
