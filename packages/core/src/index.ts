@@ -3,28 +3,11 @@ export type { BudgetState } from './budget-state.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {
   type AlertOptions,
-  type Budget,
-  type BudgetOptions,
-  budget,
-  type ConcurrencyLimit,
-  type ConcurrencyOptions,
-  concurrency,
   DEFAULT_TIERS,
   type DefaultTier,
-  type Headroom,
-  type HeadroomOptions,
-  headroom,
-  type Limit,
-  type PerPlan,
-  type SlidingWindow,
-  type SlidingWindowOptions,
-  slidingWindow,
   type TierCost,
-  type TokenBucket,
-  type TokenBucketOptions,
   type TollgateChange,
   type TollgateConfig,
-  tokenBucket,
 } from './config.js';
 export type { Draw, Drawn } from './draws.js';
 export { type ErrorCode, type Problem, TollgateError } from './errors.js';
@@ -33,6 +16,25 @@ export type { AdmitOptions, Explanation, Inspection, Tollgate } from './gate.js'
 export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
 export type { HeaderStyle } from './http/rate-limit-headers.js';
 export type { Register } from './http/toll.js';
+export {
+  type Budget,
+  type BudgetOptions,
+  budget,
+  type ConcurrencyLimit,
+  type ConcurrencyOptions,
+  concurrency,
+  type Headroom,
+  type HeadroomOptions,
+  headroom,
+  type Limit,
+  type PerPlan,
+  type SlidingWindow,
+  type SlidingWindowOptions,
+  slidingWindow,
+  type TokenBucket,
+  type TokenBucketOptions,
+  tokenBucket,
+} from './layers.js';
 export type { AdaptiveLimit } from './line/concurrency-options.js';
 export type { LineState, LineValueState } from './line/line.js';
 export type { QueueOptions } from './line/queue-options.js';

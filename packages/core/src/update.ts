@@ -1,6 +1,7 @@
 /** Changes to a running gate's configuration, as a configuration that is then checked like any other. */
-import { type Budget, DEFAULT_TIERS, type Limit, type TollgateChange, type TollgateConfig } from './config.js';
+import { DEFAULT_TIERS, type TollgateChange, type TollgateConfig } from './config.js';
 import { configError, NOT_SHOWN, type Problem, TollgateError } from './errors.js';
+import type { Budget, Limit } from './layers.js';
 import { isAdaptive } from './line/concurrency-options.js';
 import type { QueueOptions } from './line/queue-options.js';
 import { isRecord } from './schema.js';
