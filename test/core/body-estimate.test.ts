@@ -6,10 +6,10 @@ import {
   MAX_CHOICES,
   MAX_TOKENS,
   MAX_VALUES,
-  MOST_PER_CHARACTER,
   PICTURE_TOKENS,
   TOOLS_TOKENS,
 } from '../../packages/core/src/money/body.js';
+import { MOST_PER_CHARACTER } from '../../packages/core/src/money/text.js';
 
 /** As base64, 50,000 characters that are weighed as text far above what a picture costs. */
 const PICTURE = 'iVBORw0KGgo'.repeat(5000);
