@@ -7,7 +7,6 @@ import { wrongValue } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import type { ApiKey } from '../keys/key.js';
 import { lackedScope } from '../keys/scopes.js';
-import type { LayerState } from '../meters/layer-state.js';
 import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
 import { isRecord } from '../schema.js';
 import { A_SUBJECT } from '../subject.js';
@@ -19,12 +18,10 @@ import { finisher } from './ending.js';
 import { type Conduct, type Exchange, enterGate, exchangeOf, type Passage } from './exchange.js';
 import { scopeRefusal } from './key-problem.js';
 import { abortOnClose } from './leaving.js';
-import { type Refusal, refusalHeaders } from './problem.js';
+import type { Refusal } from './problem.js';
 import { proxyWatch } from './proxy.js';
-import { besideOthers, type Fields, rateLimitHeaders } from './rate-limit-headers.js';
+import { createResponseHeaders } from './response-headers.js';
 import { makeToll, type Toll, type TollFacts } from './toll.js';
-
-const MODEL_HEADER = 'tollgate-model';
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem of the options */
 export function createConduct<R extends object, S, F>(
@@ -36,6 +33,7 @@ export function createConduct<R extends object, S, F>(
   const { authenticate, identify, defaultTier, skip, headers = 'draft', refundOn, ipv6Prefix = 56, refuse } = options;
   const defaultToll = defaultTier === undefined ? undefined : makeToll<R>(defaultTier);
   const finish = finisher(refundOn);
+  const told = createResponseHeaders(gate, adapter, headers);
   const countsIp = gate.dimensions.has('ip');
   const countsRoute = gate.dimensions.has('route');
   const watchProxy = proxyWatch(adapter, countsIp ? "Limits count by 'ip'" : 'Bad API keys are counted by address');
@@ -122,10 +120,10 @@ export function createConduct<R extends object, S, F>(
 
   /** Keeps what was decided, and tells the client how it stands. */
   function keep(response: S, exchange: Exchange, decision: Decision): May<Passage> {
-    forgetModel(response, exchange);
+    told.forgetModel(response, exchange);
     exchange.admission = decision.admitted ? decision.admission : undefined;
     if (decision.admitted) watch(response, exchange);
-    const telling = tell(response, exchange, decision);
+    const telling = told.tell(response, exchange, decision);
     return isPromise(telling) ? then(telling, () => decision) : decision;
   }
 
@@ -161,9 +159,9 @@ export function createConduct<R extends object, S, F>(
 
   /** Gives back what was charged on the way here, and says so to the client. */
   async function exempt(response: S, exchange: Exchange, admission: Admission): Promise<undefined> {
-    forgetModel(response, exchange);
+    told.forgetModel(response, exchange);
     await release(exchange);
-    if (headers !== false) setHeaders(response, exchange, rateLimitHeaders(await admission.layers(), headers));
+    if (headers !== false) told.tellLayers(response, exchange, await admission.layers());
   }
 
   async function forbid(response: S, exchange: Exchange, refusal: Refusal): Promise<Passage> {
@@ -179,40 +177,6 @@ export function createConduct<R extends object, S, F>(
   async function release(exchange: Exchange): Promise<void> {
     await exchange.admission?.settle({ outcome: 'ignored' });
     exchange.admission = undefined;
-  }
-
-  function tell(response: S, exchange: Exchange, decision: Decision): May<void> {
-    if (!decision.admitted) {
-      const { refusal } = decision;
-      setHeaders(response, exchange, [...rateLimitHeaders(refusal.layers, headers), ...refusalHeaders(refusal)]);
-    } else if (headers !== false) {
-      const { admission } = decision;
-      const layers = decision.layers ?? admission.layers();
-      if (isPromise(layers)) return layers.then((layers) => tellOf(response, exchange, admission, layers));
-      tellOf(response, exchange, admission, layers);
-    }
-  }
-
-  /** Where the caller stands and, of a ladder, which model was chosen. */
-  function tellOf(response: S, exchange: Exchange, { model }: Admission, layers: readonly LayerState[]): void {
-    const fields = rateLimitHeaders(layers, headers);
-    if (model !== undefined && gate.ladderModels.has(model)) fields.push([MODEL_HEADER, model]);
-    setHeaders(response, exchange, fields);
-  }
-
-  /** What an earlier toll has told of the model holds no longer. */
-  function forgetModel(response: S, { watched }: Exchange): void {
-    if (watched && !adapter.isBegun(response)) adapter.removeHeader(response, MODEL_HEADER);
-  }
-
-  /** Whoever begins a response before the toll does without. */
-  function setHeaders(response: S, exchange: Exchange, fields: Fields): void {
-    if (fields.length === 0 || adapter.isBegun(response)) return;
-    for (let i = 0; i < fields.length; i++) {
-      const [name, value] = fields[i];
-      adapter.setHeader(response, name, besideOthers(adapter.getHeader(response, name), exchange.told, name, value));
-    }
-    exchange.told = fields;
   }
 
   function payDefault(request: R, response: S, hasToll: boolean): May<Passage> {
