@@ -1,4 +1,7 @@
-/** What a gate is asked and what it decides: from what its store says to an admission or a refusal, and who is told of it. */
+/**
+ * What a gate is asked, what it decides and how that ends: from what its store says to an admission or a refusal, and who is
+ * told of it.
+ */
 import type { Decision } from './admission.js';
 import type { Emitter, TollgateEvents } from './events.js';
 import type { GateAdmission } from './gate-admission.js';
@@ -6,7 +9,8 @@ import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { stateOf, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
 import { estimateOf } from './money/body.js';
-import type { AdmitRequest, Estimate } from './request.js';
+import type { Outcome } from './outcome.js';
+import type { AdmitRequest, Cost, Estimate } from './request.js';
 import type { NotTaken, Taken } from './store/store.js';
 
 export interface Decisions {
@@ -28,6 +32,8 @@ export interface Decisions {
   /** @param usages what the meters of each alternative said; `undefined` if the store failed */
   refused(id: string, request: AdmitRequest, usages: readonly (readonly Usage[])[] | undefined): Decision;
   refusedFor(request: AdmitRequest, refusal: Refusal): Decision;
+  /** @param actual `undefined` where all was given back */
+  settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void;
 }
 
 type Asked = TollgateEvents['asked'];
@@ -69,6 +75,13 @@ export function createDecisions(
     refused: (id, request, usages) =>
       refusedFor(request, usages ? refusalOf(id, usages, budgetStatus) : storeDownRefusal(id)),
     refusedFor,
+    settled(admission, end, actual, provisional) {
+      if (!emitter.hears.settled) return;
+      const { id, request, offer } = admission;
+      const { outcome = 'succeeded', usage, usd, overloaded, model = admission.model } = end;
+      const told = { outcome, model, usage, usd, overloaded };
+      emitter.emit('settled', { gate, id, request, cost: offer.quote.cost, ...told, actual, provisional });
+    },
   };
 }
 

@@ -65,8 +65,13 @@ export function createTollgate<
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
   const decisions = createDecisions(name, emitter, () => present().countsTokens, budgetStatus);
   const { asked, admitted, refused, refusedFor } = decisions;
-  const desk = { terms: present, ledger, clock, decisions, charge: startOver };
-  const amendments = createAmendments(desk);
+  const amendments = createAmendments({
+    terms: present,
+    ledger,
+    clock,
+    decisions,
+    charge: (...asked) => charge(count++, ...asked),
+  });
   const books: Books = {
     idPrefix,
     extend: amendments.extend,
@@ -139,16 +144,6 @@ export function createTollgate<
       : charged(result, sequence, request, offers, signal);
   }
 
-  /** Charges a request as if it came for the first time, at once or not at all. */
-  function startOver(
-    request: AdmitRequest,
-    offers: readonly Offer[],
-    now: number,
-    signal: AbortSignal | undefined,
-  ): May<Decision> {
-    return charge(count++, request, offers, now, signal);
-  }
-
   function charged(
     result: Taken | NotTaken | undefined,
     sequence: number,
@@ -164,18 +159,14 @@ export function createTollgate<
   }
 
   function settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void {
-    const { request, offer, receipt, hasBeenExtended, hasDrawn } = admission;
-    const { outcome = 'succeeded', usage, usd, overloaded, model = admission.model } = end;
+    const { offer, receipt, hasBeenExtended, hasDrawn } = admission;
+    const { usage, model = admission.model } = end;
     if (line !== undefined || present().plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
     // Extensions come on top of what is learned, and draws are learned from by themselves.
     if (usage && actual && model !== undefined && !provisional && !hasBeenExtended && !hasDrawn) {
       learned.learn(offer.request.feature, model, offer.quote.tokens, usage);
     }
-    if (!emitter.hears.settled) return;
-    const { id } = admission;
-    const { cost } = offer.quote;
-    const told = { outcome, model, usage, usd, overloaded };
-    emitter.emit('settled', { gate: name, id, request, cost, ...told, actual, provisional });
+    decisions.settled(admission, end, actual, provisional);
   }
 
   function observe(admission: GateAdmission, readings: readonly Observation[]): May<void> {
