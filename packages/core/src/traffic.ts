@@ -4,7 +4,7 @@
  */
 import type { TollgateEvents } from './events.js';
 import type { Tollgate } from './gate.js';
-import { type BodyEstimate, EstimatedBody } from './money/body.js';
+import { type BodyEstimate, estimatedBody } from './money/body.js';
 
 /** What is kept of each event: all that decided what became of a request, and nothing of what bodies say. */
 export type TrafficEvent =
@@ -57,5 +57,5 @@ export function recordTraffic(gate: Tollgate, write: (line: string) => void): ()
 
 /** Stands for the body of a recorded request: a gate finds in it the tokens that it found in the body itself. */
 export function recordedBody(estimate: BodyEstimate): object {
-  return new EstimatedBody(estimate);
+  return estimatedBody({ inputTokens: estimate.inputTokens, maxOutputTokens: estimate.maxOutputTokens });
 }

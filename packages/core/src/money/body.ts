@@ -3,8 +3,7 @@ import { MOST_PER_CHARACTER, tokensOf } from './text.js';
 /**
  * What a request body tells of the tokens that a model will read and write, whichever API it is meant for: OpenAI chat
  * completions, responses and embeddings, Anthropic messages, Gemini, or a shape of the app's own. Every text in it
- * counts, wherever it stands, so that no spelling of a prompt gets past.
- * Characters are weighed, see `text.ts`.
+ * counts, wherever it stands, so that no spelling of a prompt gets past. How characters are weighed is in `text.ts`.
  */
 export interface BodyEstimate {
   /** A whole number from 0 to {@link MAX_TOKENS}; 0 for a body without text. */
@@ -73,7 +72,8 @@ interface Tally {
  * are listed. What holds itself counts once, a stream nothing.
  */
 export function estimateOf(body: unknown): BodyEstimate {
-  if (body instanceof EstimatedBody) return body;
+  const known = ESTIMATED.get(body as object);
+  if (known !== undefined) return known;
   const tally: Tally = { content: 0, framing: 0, charactersLeft: MAX_CHARACTERS, maxOutput: undefined, choices: 1 };
   if (typeof body === 'string') tally.content += weigh(tally, body);
   else if (ArrayBuffer.isView(body)) addBytes(tally, body);
@@ -84,15 +84,14 @@ export function estimateOf(body: unknown): BodyEstimate {
   };
 }
 
-/** A body of which no more is kept than what it says: {@link estimateOf} gives that back. */
-export class EstimatedBody implements BodyEstimate {
-  readonly inputTokens: number;
-  readonly maxOutputTokens: number | undefined;
+/** Told apart without asking anything of the body: a proxy may throw whatever it is asked. */
+const ESTIMATED = new WeakMap<object, BodyEstimate>();
 
-  constructor({ inputTokens, maxOutputTokens }: BodyEstimate) {
-    this.inputTokens = inputTokens;
-    this.maxOutputTokens = maxOutputTokens;
-  }
+/** A body of which no more is kept than what it says: {@link estimateOf} gives that back. */
+export function estimatedBody(estimate: BodyEstimate): object {
+  const body = {};
+  ESTIMATED.set(body, estimate);
+  return body;
 }
 
 /** Tokens of a text, and its characters taken from those that are left to look at. */
