@@ -45,7 +45,10 @@ export interface SheddingOptions {
   readonly raiseAt: PerLevel;
   /** The pressures below which each level is left: likewise, and each less than its `raiseAt`. */
   readonly lowerAt: PerLevel;
-  /** Milliseconds of such a pressure before the level is lowered by one: finite, 1 or more. */
+  /**
+   * Milliseconds of such a pressure before the level is lowered by one: finite, 1 or more. Of a line that empties in less slots
+   * may stay idle until then.
+   */
   readonly holdMs: number;
 }
 
