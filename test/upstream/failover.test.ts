@@ -124,7 +124,9 @@ test('an SDK may send again what was sent only once', async () => {
 });
 
 test('a stream that is no JSON, such as an upload, is sent once, whatever comes of it', async () => {
-  const { ask, first, second } = await pair(() => ({ status: 429 }));
+  const { llm, ask, first, second } = await pair(() => ({ status: 429 }));
+  const attempts: number[] = [];
+  llm.on('sent', ({ attempt }) => attempts.push(attempt));
   const { response } = await ask({
     body: new Response('a file').body,
     headers: { 'content-type': 'application/octet-stream' },
@@ -132,6 +134,7 @@ test('a stream that is no JSON, such as an upload, is sent once, whatever comes 
   } as RequestInit);
   expect(response.status).toBe(429);
   expect([...first, ...second].map(({ text }) => text)).toEqual(['a file']);
+  expect(attempts).toEqual([1]);
 });
 
 test('a stream of JSON is read, so that it can go on to the next way and be paid for', async () => {

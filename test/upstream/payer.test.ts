@@ -1,4 +1,5 @@
 /** On whose account calls are: the admission at hand, or who is named; each call of several; and what is refused. */
+import { slidingWindow } from '@tollgate/core';
 import { runWithAdmission } from '@tollgate/core/context';
 import { createUpstream, type UpstreamOptions } from '@tollgate/upstream';
 import { closeServers, portOf } from '../helpers/http-server.js';
@@ -18,7 +19,13 @@ import {
 beforeEach(() => void warnings());
 afterEach(closeServers);
 
-async function bench(script: Script = answered, options: Partial<UpstreamOptions> = {}, gate = gateOf()) {
+const REQUESTS = slidingWindow({ name: 'requests', by: 'user', unit: 'requests', limit: 1000, window: '1d' });
+
+async function bench(
+  script: Script = answered,
+  options: Partial<UpstreamOptions> = {},
+  gate = gateOf({ limits: [REQUESTS] }),
+) {
   const { server, seen } = await fakeServer(script);
   const llm = createUpstream({
     gate: gate.gate,
@@ -136,6 +143,7 @@ describe('a cheaper model', () => {
     const prices = {
       [MODEL]: { input: '$1000/M', output: '$10000/M' },
       'tiny-1': { input: '$100/M', output: '$1000/M' },
+      'other-1': { input: '$1/M', output: '$1/M' },
     };
     return gateOf({ ladders: [[MODEL, 'tiny-1']], prices: prices as never });
   };
@@ -158,9 +166,9 @@ describe('a cheaper model', () => {
     const agent = await admission(gate, { estimate: LARGE });
     await runWithAdmission(agent, async () => {
       await post(llm.fetch, server);
-      await post(degrading.fetch, server, { model: 'tiny-1' });
+      await post(degrading.fetch, server, { model: 'other-1' });
     });
-    expect(seen.map(({ model }) => model)).toEqual([MODEL, 'tiny-1']);
+    expect(seen.map(({ model }) => model)).toEqual([MODEL, 'other-1']);
   });
 
   test('serves a named subject where the best one is too dear, by option alone', async () => {
@@ -170,6 +178,23 @@ describe('a cheaper model', () => {
     const { llm: plain, server: same } = await bench(answered, {}, ladder());
     expect((await post(plain.as({ subject: { user: 'u2' } }).fetch, same, { max_tokens: 150 })).status).toBe(422);
   });
+});
+
+test('a call of a named subject that finds no room, or no key, has cost nothing', async () => {
+  const { gate, server, spent, seen } = await bench();
+  const requests = async () => (await gate.inspect({ user: 'u2' })).limits[0].used;
+  const full = createUpstream({
+    gate,
+    providers: [provider('one', server, [key('k1')], { limits: { default: { minute: { requests: 0 } } } })],
+  });
+  expect((await post(full.as({ subject: { user: 'u2' } }).fetch, server)).status).toBe(422);
+  const keyless = createUpstream({
+    gate,
+    providers: [provider('one', server, [key('k1', { environment: 'a' })])],
+    environment: 'b',
+  });
+  expect((await post(keyless.as({ subject: { user: 'u2' } }).fetch, server)).status).toBe(503);
+  expect([await spent('u2'), await requests(), seen.length]).toEqual([0, 0, 0]);
 });
 
 test('a model without a price is refused in words, and not sent', async () => {

@@ -32,12 +32,14 @@ export interface Order {
 export async function answerTo(site: Site, order: Order): Promise<Response> {
   const { asked, payer, signal } = order;
   const failures: Failed[] = [];
+  let wasSent = false;
   let isDelivered = false;
   try {
     for (;;) {
       const next = await nextTurn(site, order, failures);
       if ('refusal' in next) return inVain(asked, failures, next.refusal);
       const { turn, draw } = next;
+      wasSent = true;
       const attempted = await attempt({ post: site, asked, turn, signal, number: failures.length + 1 }).catch(
         (error) => {
           // Whoever asked has gone, and it may be billed all the same.
@@ -47,7 +49,7 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
       );
       if ('answer' in attempted) {
         isDelivered = true;
-        const close = async () => payer?.close();
+        const close = async () => payer?.close(true);
         const { call, request } = asked;
         const account = { call, body: request.json, turn, draw, clock: site.clock, signal, close };
         const answer = deliver(attempted, account);
@@ -58,7 +60,7 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
       failures.push(attempted);
     }
   } finally {
-    if (!isDelivered) await payer?.close();
+    if (!isDelivered) await payer?.close(wasSent);
   }
 }
 

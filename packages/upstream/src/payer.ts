@@ -23,8 +23,8 @@ export interface Payer {
   readonly signal: AbortSignal;
   /** Charges what an attempt is estimated to cost, if that model serves it. */
   draw(model: string): Promise<Drawn>;
-  /** No more is drawn. */
-  close(): Promise<void>;
+  /** No more is drawn. What nothing was sent for has cost nothing. */
+  close(wasSent: boolean): Promise<void>;
 }
 
 export type Opened = { readonly payer: Payer } | { readonly refusal: Refusal } | undefined;
@@ -48,7 +48,7 @@ export async function openPayer(
   const decision = await gate.admit({ permits: 1, ...behalf, model }, { signal, body: json });
   if (!decision.admitted) return decision;
   const { admission } = decision;
-  return { payer: payerOf(admission, json, () => admission.settle()) };
+  return { payer: payerOf(admission, json, (wasSent) => admission.settle(wasSent ? {} : { outcome: 'ignored' })) };
 }
 
 /** @throws TollgateError `TOLLGATE_REQUEST_INVALID` */
@@ -59,7 +59,7 @@ export function readBehalf(behalf: Behalf): Behalf {
   throw new TollgateError('TOLLGATE_REQUEST_INVALID', message);
 }
 
-function payerOf(admission: Admission, body: unknown, close: () => Promise<void>): Payer {
+function payerOf(admission: Admission, body: unknown, close: Payer['close']): Payer {
   return {
     request: admission.request,
     rung: admission.degraded ? admission.model : undefined,
