@@ -488,8 +488,8 @@ describe('extending by a request', () => {
 describe('where the store fails', () => {
   type Failure = 'throws' | 'rejects';
 
-  /** A store that fails at the next settle. */
-  function failing(how: Failure) {
+  /** A gate whose store fails at the next settle. It answers others at once where it throws, and later where it rejects. */
+  function failing(how: Failure, reject = () => Promise.reject(new Error('down'))) {
     const kept = memoryStore();
     let fails = true;
     const store: Store = {
@@ -498,7 +498,7 @@ describe('where the store fails', () => {
         if (!fails) return how === 'throws' ? kept.settle(...args) : Promise.resolve(kept.settle(...args));
         fails = false;
         if (how === 'throws') throw new Error('down');
-        return Promise.reject(new Error('down'));
+        return reject();
       },
     };
     return gateOf(LIMITS, { store });
@@ -543,20 +543,12 @@ describe('where the store fails', () => {
   );
 
   test('an explicit settle is not undone by a provisional one that fails later', async () => {
-    const kept = memoryStore();
     let fail = () => {};
-    let first = true;
-    const store: Store = {
-      ...kept,
-      settle(...args) {
-        if (!first) return kept.settle(...args);
-        first = false;
-        return new Promise((_, reject) => {
-          fail = () => reject(new Error('down'));
-        });
-      },
-    };
-    const { admission, used } = gateOf(LIMITS, { store });
+    const later = () =>
+      new Promise<never>((_, reject) => {
+        fail = () => reject(new Error('down'));
+      });
+    const { admission, used } = failing('rejects', later);
     const open = await admission(REQUEST);
     const provisional = (async () => open.conclude())().catch(() => {});
     await open.settle({ usage: { inputTokens: 4, outputTokens: 5 } });

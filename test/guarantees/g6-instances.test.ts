@@ -2,31 +2,20 @@
 import { type Admission, budget, createTollgate, type Priority } from '@tollgate/core';
 import { manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
+import { ageings, PRIORITIES, type Short, shortages, stepsOf } from '../helpers/line-cases.js';
 import { lineHub } from '../helpers/line-hub.js';
 import { check } from '../helpers/oracle-log.js';
 
-const MINUTE = 60_000;
 const START = Date.UTC(2026, 0, 1);
-const PRIORITIES = ['interactive', 'standard', 'batch', 'background'] as const;
 const INSTANCES = 3;
 
-const steps = fc.array(
+const steps = stepsOf(
+  fc.integer({ min: 1, max: 30_000 }),
   fc.record({
-    ms: fc.integer({ min: 1, max: 30_000 }),
-    event: fc.oneof(
-      {
-        weight: 5,
-        arbitrary: fc.record({
-          at: fc.nat(INSTANCES - 1),
-          priority: fc.constantFrom(...PRIORITIES),
-          cost: fc.integer({ min: 1, max: 60 }),
-        }),
-      },
-      { weight: 4, arbitrary: fc.record({ end: fc.nat(100) }) },
-      { weight: 1, arbitrary: fc.record({ leave: fc.nat(100) }) },
-    ),
+    at: fc.nat(INSTANCES - 1),
+    priority: fc.constantFrom(...PRIORITIES),
+    cost: fc.integer({ min: 1, max: 60 }),
   }),
-  { maxLength: 80 },
 );
 
 interface Asked {
@@ -40,14 +29,6 @@ interface Asked {
 async function flush(): Promise<void> {
   for (let i = 0; i < 60; i++) await undefined;
 }
-
-/** What is short: so many slots, of which each takes one; or so many dollars, of which each takes its cost. */
-const shortages = fc.oneof(
-  fc.integer({ min: 1, max: 4 }).map((slots) => ({ slots })),
-  fc.constant({ dollars: 100 }),
-);
-
-type Short = { readonly slots: number } | { readonly dollars: number };
 
 function gatesOf(short: Short, ageing: object, isDeaf: boolean) {
   const clock = manualClock(START);
@@ -77,74 +58,68 @@ describe.each([
 ])('G6 order over instances, %s', (_, isDeaf) => {
   it('is that of one line in which all wait', async () => {
     await check(
-      fc.asyncProperty(
-        steps,
-        shortages,
-        fc.tuple(fc.nat(MINUTE), fc.nat(MINUTE), fc.nat(MINUTE)),
-        async (events, short, [a, b, c]) => {
-          const behind = { interactive: 0, standard: a + 1, batch: a + b + 1, background: a + b + c + 1 };
-          const { interactive: _, ...ageing } = behind;
-          const { clock, gates } = gatesOf(short, ageing, isDeaf);
-          const whole = 'slots' in short ? short.slots : short.dollars;
-          const costOf = ({ cost }: Asked) => ('slots' in short ? 1 : cost);
-          const scoreOf = ({ arrived, priority }: Asked) => arrived + behind[priority];
-          const running: { readonly asked: Asked; readonly admission: Admission }[] = [];
-          let waiting: Asked[] = [];
-          let began: number[] = [];
+      fc.asyncProperty(steps, shortages, ageings, async (events, short, ageing) => {
+        const behind = { interactive: 0, ...ageing };
+        const { clock, gates } = gatesOf(short, ageing, isDeaf);
+        const whole = 'slots' in short ? short.slots : short.dollars;
+        const costOf = ({ cost }: Asked) => ('slots' in short ? 1 : cost);
+        const scoreOf = ({ arrived, priority }: Asked) => arrived + behind[priority];
+        const running: { readonly asked: Asked; readonly admission: Admission }[] = [];
+        let waiting: Asked[] = [];
+        let began: number[] = [];
 
-          function ask(at: number, asked: Asked): void {
-            const { priority, cost, leaving } = asked;
-            waiting.push(asked);
-            gates[at].admit({ permits: 1, usd: `$${cost}`, priority }, { signal: leaving.signal }).then(
-              (decision) => {
-                if (!decision.admitted) throw new Error(decision.refusal.detail);
-                began.push(asked.name);
-                running.push({ asked, admission: decision.admission });
-              },
-              () => {},
-            );
-          }
+        function ask(at: number, asked: Asked): void {
+          const { priority, cost, leaving } = asked;
+          waiting.push(asked);
+          gates[at].admit({ permits: 1, usd: `$${cost}`, priority }, { signal: leaving.signal }).then(
+            (decision) => {
+              if (!decision.admitted) throw new Error(decision.refusal.detail);
+              began.push(asked.name);
+              running.push({ asked, admission: decision.admission });
+            },
+            () => {},
+          );
+        }
 
-          for (const [name, { ms, event }] of events.entries()) {
-            clock.advance(ms);
-            await flush();
-            began = [];
-            let free = whole - running.reduce((sum, { asked }) => sum + costOf(asked), 0);
-            if ('end' in event) {
-              const [ended] = running.length === 0 ? [] : running.splice(event.end % running.length, 1);
-              if (ended) free += costOf(ended.asked);
-              await ended?.admission.settle({ outcome: 'ignored' });
-            } else if ('leave' in event) {
-              const [left] = waiting.splice(event.leave % Math.max(1, waiting.length), 1);
-              left?.leaving.abort('gone');
-            } else {
-              const { at, priority, cost } = event;
-              const asked = { name, priority, cost, arrived: clock.now(), leaving: new AbortController() };
-              // Of equals in two instances either may go first.
-              if (waiting.some((one) => scoreOf(one) === scoreOf(asked))) continue;
-              ask(at, asked);
-            }
-            await flush();
-            // All begin that are told, or else that are tried again.
-            if (isDeaf) {
-              for (let i = 0; i < 20; i++) {
-                clock.advance(1_000);
-                await flush();
-              }
-            }
-            const expected: number[] = [];
-            for (;;) {
-              const [first] = waiting.toSorted((x, y) => scoreOf(x) - scoreOf(y));
-              if (first === undefined || costOf(first) > free) break;
-              free -= costOf(first);
-              expected.push(first.name);
-              waiting = waiting.filter((one) => one !== first);
-            }
-            expect(began).toEqual(expected);
+        for (const [name, { ms, event }] of events.entries()) {
+          clock.advance(ms);
+          await flush();
+          began = [];
+          let free = whole - running.reduce((sum, { asked }) => sum + costOf(asked), 0);
+          if ('end' in event) {
+            const [ended] = running.length === 0 ? [] : running.splice(event.end % running.length, 1);
+            if (ended) free += costOf(ended.asked);
+            await ended?.admission.settle({ outcome: 'ignored' });
+          } else if ('leave' in event) {
+            const [left] = waiting.splice(event.leave % Math.max(1, waiting.length), 1);
+            left?.leaving.abort('gone');
+          } else {
+            const { at, priority, cost } = event;
+            const asked = { name, priority, cost, arrived: clock.now(), leaving: new AbortController() };
+            // Of equals in two instances either may go first.
+            if (waiting.some((one) => scoreOf(one) === scoreOf(asked))) continue;
+            ask(at, asked);
           }
-          await Promise.all(gates.map((gate) => gate.close()));
-        },
-      ),
+          await flush();
+          // All begin that are told, or else that are tried again.
+          if (isDeaf) {
+            for (let i = 0; i < 20; i++) {
+              clock.advance(1_000);
+              await flush();
+            }
+          }
+          const expected: number[] = [];
+          for (;;) {
+            const [first] = waiting.toSorted((x, y) => scoreOf(x) - scoreOf(y));
+            if (first === undefined || costOf(first) > free) break;
+            free -= costOf(first);
+            expected.push(first.name);
+            waiting = waiting.filter((one) => one !== first);
+          }
+          expect(began).toEqual(expected);
+        }
+        await Promise.all(gates.map((gate) => gate.close()));
+      }),
       isDeaf ? 50 : 150,
     );
   });

@@ -5,13 +5,13 @@
 import { type Admission, budget, createTollgate, type Priority, type QueueOptions } from '@tollgate/core';
 import { manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
+import { ageings, PRIORITIES, type Short, shortages, stepsOf } from '../helpers/line-cases.js';
 import { check } from '../helpers/oracle-log.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const START = Date.UTC(2026, 0, 1);
-const PRIORITIES = ['interactive', 'standard', 'batch', 'background'] as const;
 
 async function flush(): Promise<void> {
   for (let i = 0; i < 12; i++) await undefined;
@@ -25,28 +25,15 @@ interface Asked {
   readonly arrived: number;
 }
 
-const steps = fc.array(
+const steps = stepsOf(
+  fc.oneof({ weight: 1, arbitrary: fc.constant(0) }, { weight: 3, arbitrary: fc.nat(30 * SECOND) }),
   fc.record({
-    ms: fc.oneof({ weight: 1, arbitrary: fc.constant(0) }, { weight: 3, arbitrary: fc.nat(30 * SECOND) }),
-    event: fc.oneof(
-      {
-        weight: 5,
-        arbitrary: fc.record({
-          priority: fc.constantFrom(...PRIORITIES),
-          tenant: fc.constantFrom('a', 'b', 'c'),
-          cost: fc.integer({ min: 1, max: 60 }),
-        }),
-      },
-      { weight: 4, arbitrary: fc.record({ end: fc.nat(100) }) },
-      { weight: 1, arbitrary: fc.record({ leave: fc.nat(100) }) },
-    ),
+    priority: fc.constantFrom(...PRIORITIES),
+    tenant: fc.constantFrom('a', 'b', 'c'),
+    cost: fc.integer({ min: 1, max: 60 }),
   }),
-  { maxLength: 80 },
 );
 type Steps = typeof steps extends fc.Arbitrary<infer S> ? S : never;
-
-/** What is short: so many slots, of which each takes one; or so many dollars, of which each takes its cost. */
-type Short = { readonly slots: number } | { readonly dollars: number };
 
 interface Watch {
   /** All that have come and neither begun nor left, after each step; and those that have begun in it, in order. */
@@ -121,49 +108,38 @@ async function play(steps: Steps, short: Short, queue: QueueOptions, watch: Watc
   await gate.close();
 }
 
-const shortages = fc.oneof(
-  fc.integer({ min: 1, max: 4 }).map((slots) => ({ slots })),
-  fc.constant({ dollars: 100 }),
-);
-
 describe('G6 order, through a gate', () => {
   it('is what sorting all anew at each step would give, where the first that does not fit holds up the rest', async () => {
     await check(
-      fc.asyncProperty(
-        steps,
-        shortages,
-        fc.tuple(fc.nat(MINUTE), fc.nat(MINUTE), fc.nat(MINUTE)),
-        async (events, short, [a, b, c]) => {
-          const behind = { interactive: 0, standard: a + 1, batch: a + b + 1, background: a + b + c + 1 };
-          const ageing = { standard: behind.standard, batch: behind.batch, background: behind.background };
-          let waiting: Asked[] = [];
-          await play(
-            events,
-            short,
-            { ageing },
-            {
-              step(began, asked, gone, free) {
-                if (asked) waiting.push(asked);
-                // Who gives up is gone before the rest is looked at.
-                waiting = waiting.filter((one) => !gone.includes(one));
-                const now = Math.max(START, ...waiting.map(({ arrived }) => arrived));
-                const urgency = ({ priority, arrived }: Asked) => now - arrived - behind[priority];
-                const expected: Asked[] = [];
-                let left = free;
-                for (;;) {
-                  const [first] = waiting.toSorted((x, y) => urgency(y) - urgency(x));
-                  const cost = first && ('slots' in short ? 1 : first.cost);
-                  if (first === undefined || cost > left) break;
-                  left -= cost;
-                  expected.push(first);
-                  waiting = waiting.filter((one) => one !== first);
-                }
-                expect(began.map(({ name }) => name)).toEqual(expected.map(({ name }) => name));
-              },
+      fc.asyncProperty(steps, shortages, ageings, async (events, short, ageing) => {
+        const behind = { interactive: 0, ...ageing };
+        let waiting: Asked[] = [];
+        await play(
+          events,
+          short,
+          { ageing },
+          {
+            step(began, asked, gone, free) {
+              if (asked) waiting.push(asked);
+              // Who gives up is gone before the rest is looked at.
+              waiting = waiting.filter((one) => !gone.includes(one));
+              const now = Math.max(START, ...waiting.map(({ arrived }) => arrived));
+              const urgency = ({ priority, arrived }: Asked) => now - arrived - behind[priority];
+              const expected: Asked[] = [];
+              let left = free;
+              for (;;) {
+                const [first] = waiting.toSorted((x, y) => urgency(y) - urgency(x));
+                const cost = first && ('slots' in short ? 1 : first.cost);
+                if (first === undefined || cost > left) break;
+                left -= cost;
+                expected.push(first);
+                waiting = waiting.filter((one) => one !== first);
+              }
+              expect(began.map(({ name }) => name)).toEqual(expected.map(({ name }) => name));
             },
-          );
-        },
-      ),
+          },
+        );
+      }),
       150,
     );
   });

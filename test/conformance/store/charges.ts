@@ -1,8 +1,20 @@
 /** Charges to try stores with. */
 import type { Alternative, Bill, Charge, Entry, Key, Meter, Rule, Scope } from '@tollgate/core';
+import fc from 'fast-check';
 import type { Keyed } from '../../helpers/oracle-store.js';
 
 export const START = 1_700_000_000_000;
+
+/** Milliseconds from one step to the next: none, within a sub-bucket, a window, past most or all of them, or back. */
+export const PAUSES = fc.oneof(
+  fc.constant(0),
+  fc.nat(150),
+  fc.nat(2_000),
+  fc.nat(70_000),
+  fc.nat(2_400_000),
+  fc.integer({ min: -9_999, max: 0 }),
+);
+
 export const WINDOW: Rule = { kind: 'window', ms: 1_000, parts: 10, partMs: 100 };
 export const COARSE: Rule = { kind: 'window', ms: 60_000, parts: 4, partMs: 15_000 };
 /** A power of two, so that refills are exact in doubles. */

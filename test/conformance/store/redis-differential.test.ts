@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { check } from '../../helpers/oracle-log.js';
 import { describeWithRedis, useRedis } from '../../helpers/redis-server.js';
-import { alternativeOf, calendar, charge, makeMeters, renew, START } from './charges.js';
+import { alternativeOf, calendar, charge, makeMeters, PAUSES, renew, START } from './charges.js';
 
 const HEADROOM = { kind: 'headroom', ms: 3_000, perMs: 1 / 300 } as const;
 
@@ -46,14 +46,7 @@ const observe = fc.record({
   shutMs: fc.constantFrom(undefined, undefined, undefined, 0, 400, 70_000),
 });
 const burst = fc.record({
-  ms: fc.oneof(
-    fc.constant(0),
-    fc.nat(150),
-    fc.nat(2_000),
-    fc.nat(70_000),
-    fc.nat(2_400_000),
-    fc.integer({ min: -9_999, max: 0 }),
-  ),
+  ms: PAUSES,
   steps: fc.array(fc.oneof({ weight: 4, arbitrary: take }, { weight: 2, arbitrary: settle }, observe, peek), {
     minLength: 1,
     maxLength: 8,

@@ -10,14 +10,14 @@ import {
   charge,
   keyedOf,
   makeMeters,
+  PAUSES,
   renew,
   SLOTS,
   START,
   WINDOW,
 } from './charges.js';
 
-/** The rules of the meters at a time: those of budgets are of its period. */
-/** Headroom has an oracle of its own. */
+/** The rules of the meters at a time: those of budgets are of its period. Headroom has an oracle of its own. */
 const RULES: Record<Exclude<keyof ReturnType<typeof makeMeters>, 'headroom'>, (at: number) => Rule> = {
   window: () => WINDOW,
   bucket: () => BUCKET,
@@ -43,16 +43,8 @@ export async function agreesWithPlainLists(makeStore: () => Store | Promise<Stor
     feature: fc.constantFrom('x', 'y'),
     charges,
   });
-  const steps = fc.oneof(
-    fc.constant(0),
-    fc.nat(150),
-    fc.nat(2_000),
-    fc.nat(70_000),
-    fc.nat(2_400_000),
-    fc.integer({ min: -9_999, max: 0 }),
-  );
   const command = fc.record({
-    ms: steps,
+    ms: PAUSES,
     alternatives: fc.array(alternative, { minLength: 1, maxLength: 3 }),
     settle: fc.option(fc.tuple(fc.nat(20), fc.array(fc.nat(12), { minLength: 4, maxLength: 4 })), { freq: 2 }),
   });
