@@ -1,6 +1,6 @@
 /** Anthropic's messages. */
 import type { StreamReader, Usage, WireFormat } from './format.js';
-import { textCounter, type WritableReader } from './stream-text.js';
+import { streamReader, textCounter } from './stream-text.js';
 import { count, type Fields, fields, isObject, parsed, text, usageOf } from './values.js';
 
 const PATH = /(?:^|\/)messages\/?$/;
@@ -60,30 +60,21 @@ function messageReader(): StreamReader {
   const output = textCounter(['text', 'thinking', 'partial_json']);
   let told: Fields = {};
   let model: unknown;
-  const reader: WritableReader = {
-    usage: undefined,
-    isComplete: false,
-    error: undefined,
-    get outputTokens() {
-      return output.tokens;
-    },
-    event(data) {
-      if (/"type"\s*:\s*"content_block_delta"/.test(data)) output.addFrom(data);
-      else if (/"type"\s*:\s*"content_block_start"/.test(data)) {
-        if (/"type"\s*:\s*"(?:server_)?tool_use"/.test(data)) output.addCall();
-      } else if (/"type"\s*:\s*"(?:message_(?:start|delta|stop)|error)"/.test(data)) {
-        const event = fields(parsed(data));
-        const message = fields(event.message);
-        model ??= message.model;
-        told = { ...told, ...countsIn(message.usage), ...countsIn(event.usage) };
-        reader.usage = usageFrom(told, model);
-        reader.isComplete ||= event.type === 'message_stop' || typeof fields(event.delta).stop_reason === 'string';
-        reader.error = event.error ?? reader.error;
-      }
-      return true;
-    },
-  };
-  return reader;
+  return streamReader(output, (data, reader) => {
+    if (/"type"\s*:\s*"content_block_delta"/.test(data)) output.addFrom(data);
+    else if (/"type"\s*:\s*"content_block_start"/.test(data)) {
+      if (/"type"\s*:\s*"(?:server_)?tool_use"/.test(data)) output.addCall();
+    } else if (/"type"\s*:\s*"(?:message_(?:start|delta|stop)|error)"/.test(data)) {
+      const event = fields(parsed(data));
+      const message = fields(event.message);
+      model ??= message.model;
+      told = { ...told, ...countsIn(message.usage), ...countsIn(event.usage) };
+      reader.usage = usageFrom(told, model);
+      reader.isComplete ||= event.type === 'message_stop' || typeof fields(event.delta).stop_reason === 'string';
+      reader.error = event.error ?? reader.error;
+    }
+    return true;
+  });
 }
 
 /** What is left out, or can't be, leaves what was told before. */

@@ -1,7 +1,7 @@
 /** OpenAI's chat completions, responses, completions and embeddings, and what is compatible with them. */
 import type { CallRefusal, StreamReader, WireFormat } from './format.js';
 import { openaiUsage } from './openai-usage.js';
-import { textCounter, type WritableReader } from './stream-text.js';
+import { streamReader, textCounter } from './stream-text.js';
 import { decoded, fields, isObject, list, parsed, text } from './values.js';
 
 /** Azure may name the deployment in the path, which then goes before the model in the body. */
@@ -65,27 +65,18 @@ const CHUNK_TEXTS = {
 /** Chat completions, and the completions before them. */
 function chunksReader(operation: string, asked: boolean): StreamReader {
   const output = textCounter(CHUNK_TEXTS[operation === 'completions' ? operation : 'chat']);
-  const reader: WritableReader = {
-    usage: undefined,
-    isComplete: false,
-    error: undefined,
-    get outputTokens() {
-      return output.tokens;
-    },
-    event(data) {
-      if (data === '[DONE]') reader.isComplete = true;
-      output.addFrom(data);
-      // Chunks before the last may say that usage is null.
-      if (!/"(?:usage|error)"\s*:\s*[{"]/.test(data)) return true;
-      const chunk = fields(parsed(data));
-      const choices = list(chunk.choices);
-      reader.error = chunk.error ?? reader.error;
-      reader.usage = openaiUsage(chunk) ?? reader.usage;
-      reader.isComplete ||= reader.usage !== undefined && choices.every(isOver);
-      return asked || !isObject(chunk.usage) || !Array.isArray(chunk.choices) || choices.length > 0;
-    },
-  };
-  return reader;
+  return streamReader(output, (data, reader) => {
+    if (data === '[DONE]') reader.isComplete = true;
+    output.addFrom(data);
+    // Chunks before the last may say that usage is null.
+    if (!/"(?:usage|error)"\s*:\s*[{"]/.test(data)) return true;
+    const chunk = fields(parsed(data));
+    const choices = list(chunk.choices);
+    reader.error = chunk.error ?? reader.error;
+    reader.usage = openaiUsage(chunk) ?? reader.usage;
+    reader.isComplete ||= reader.usage !== undefined && choices.every(isOver);
+    return asked || !isObject(chunk.usage) || !Array.isArray(chunk.choices) || choices.length > 0;
+  });
 }
 
 function isOver(choice: unknown): boolean {
@@ -94,28 +85,19 @@ function isOver(choice: unknown): boolean {
 
 function responsesReader(): StreamReader {
   const output = textCounter(['delta']);
-  const reader: WritableReader = {
-    usage: undefined,
-    isComplete: false,
-    error: undefined,
-    get outputTokens() {
-      return output.tokens;
-    },
-    event(data) {
-      if (/"type"\s*:\s*"response\.(?!audio\.)[a-z_.]+\.delta"/.test(data)) output.addFrom(data);
-      else if (/"type"\s*:\s*"response\.output_item\.added"/.test(data)) {
-        if (/"type"\s*:\s*"[a-z_]+_call"/.test(data)) output.addCall();
-      } else if (/"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"/.test(data)) {
-        const event = fields(parsed(data));
-        const response = fields(event.response);
-        reader.error = event.type === 'error' ? event : (response.error ?? reader.error);
-        reader.usage = openaiUsage(response) ?? reader.usage;
-        reader.isComplete = true;
-      }
-      return true;
-    },
-  };
-  return reader;
+  return streamReader(output, (data, reader) => {
+    if (/"type"\s*:\s*"response\.(?!audio\.)[a-z_.]+\.delta"/.test(data)) output.addFrom(data);
+    else if (/"type"\s*:\s*"response\.output_item\.added"/.test(data)) {
+      if (/"type"\s*:\s*"[a-z_]+_call"/.test(data)) output.addCall();
+    } else if (/"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"/.test(data)) {
+      const event = fields(parsed(data));
+      const response = fields(event.response);
+      reader.error = event.type === 'error' ? event : (response.error ?? reader.error);
+      reader.usage = openaiUsage(response) ?? reader.usage;
+      reader.isComplete = true;
+    }
+    return true;
+  });
 }
 
 function typeOf(status: CallRefusal['status']): string {

@@ -1,4 +1,4 @@
-/** Counts the tokens of what passes in a stream, without parsing the events that it passes in. */
+/** What readers of streams share: they count the tokens of what passes without parsing the events that it passes in. */
 import type { StreamReader } from './format.js';
 import { tokenCounter } from './token-counter.js';
 import { parsed, text } from './values.js';
@@ -51,4 +51,25 @@ export function textCounter(names: readonly string[] = []): TextCounter {
       return Math.max(counter.tokens, pieces) + calls * CALL_TOKENS;
     },
   };
+}
+
+/**
+ * A reader that has been told of nothing yet.
+ *
+ * @param event takes an event, and puts down in the reader what it tells
+ */
+export function streamReader(
+  output: TextCounter,
+  event: (data: string, reader: WritableReader) => boolean,
+): StreamReader {
+  const reader: WritableReader = {
+    usage: undefined,
+    isComplete: false,
+    error: undefined,
+    get outputTokens() {
+      return output.tokens;
+    },
+    event: (data) => event(data, reader),
+  };
+  return reader;
 }
