@@ -152,7 +152,11 @@ export const SDKS: readonly Sdk[] = [
     tries: 1,
     heedsUs: false,
     connect(baseUrl, fetch) {
-      const { models } = new GoogleGenAI({ apiKey: PLACEHOLDER, httpOptions: { baseUrl, fetch } });
+      const { models } = new GoogleGenAI({
+        apiKey: PLACEHOLDER,
+        apiVersion: 'v1beta',
+        httpOptions: { baseUrl, fetch },
+      });
       const body = ({ prompt, maxTokens, tool }: Ask, abortSignal?: AbortSignal) => ({
         model: 'gemini-2.5-flash',
         contents: prompt,
