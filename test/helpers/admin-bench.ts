@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { budget, createTollgate, memoryStore, slidingWindow, type Tollgate, tokenBucket } from '@tollgate/core';
 import { type AdminOptions, createAdmin } from '@tollgate/core/admin';
 import { type KeyRing, keyRing } from '@tollgate/core/keys';
-import { manualClock } from '@tollgate/core/testing';
+import { type ManualClock, manualClock } from '@tollgate/core/testing';
 import { listen, type Reply, type SendOptions, send } from './http-server.js';
 
 interface Asked extends Reply {
@@ -13,6 +13,8 @@ interface Asked extends Reply {
 export interface AdminBench {
   readonly gate: Tollgate;
   readonly keys: KeyRing;
+  /** Of both. */
+  readonly clock: ManualClock;
   readonly server: Server;
   /** A request of the operator's, unless the headers say otherwise; an object is sent as JSON. */
   ask(method: string, path: string, body?: unknown, options?: SendOptions): Promise<Asked>;
@@ -47,6 +49,7 @@ export async function openAdmin(
   return {
     gate,
     keys,
+    clock,
     server,
     async ask(method, path, body, { headers, ...more } = {}) {
       const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);

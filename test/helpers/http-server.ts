@@ -73,11 +73,16 @@ export function send(server: Server, path: string, options: SendOptions = {}): P
 }
 
 /** A client that can leave when it likes: a bare socket on which one request has been sent. */
-export function sendAndStay(server: Server, path: string, headers: Record<string, string> = {}): Socket {
+export function sendAndStay(
+  server: Server,
+  path: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Socket {
   const lines = Object.entries({ Host: '127.0.0.1', ...headers }).map(([name, value]) => `${name}: ${value}`);
   const socket = connect(portOf(server), '127.0.0.1');
   socket.on('error', () => {});
-  socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+  socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
   return socket;
 }
 

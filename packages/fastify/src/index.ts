@@ -130,13 +130,16 @@ export const tollgate: FastifyPluginAsync<TollgateOptions> = fastifyPlugin(plugi
 export const tollgateAdmin: FastifyPluginAsync<AdminOptions<FastifyRequest>> = async (app, options) => {
   const { gates, keyRing, upstreams, authorize } = options;
   const admin = createAdmin({ gates, keyRing, upstreams, authorize });
-  const depth = app.prefix.split('/').length;
+  const depth = app.prefix.split('/').filter((part) => part !== '').length;
   // Bodies are read once it is known that an operator asks.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   app.all('/*', { config: { toll: 'free' } }, async (request, reply) => {
     const { raw } = request;
-    const url = ['', ...(raw.url ?? '').split('/').slice(depth)].join('/');
+    const url = `/${(raw.url ?? '')
+      .split('/')
+      .slice(depth + 1)
+      .join('/')}`;
     const { status, headers, body } = await admin.answer({ request, raw, url, body: undefined });
     // As bytes, which no serializer of the app's touches.
     return reply

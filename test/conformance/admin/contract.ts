@@ -1,5 +1,6 @@
 /** What the admin surface promises in every framework that mounts it. */
 import type { IncomingMessage } from 'node:http';
+import { TollgateError } from '@tollgate/core';
 import type { AdminOptions } from '@tollgate/core/admin';
 import { openAdmin } from '../../helpers/admin-bench.js';
 import type { AdminHarness } from '../../helpers/http-admin.js';
@@ -41,7 +42,11 @@ export function adminContract(harness: AdminHarness): void {
   });
 
   test('what authorize throws is told to the log alone', async () => {
-    const thrown = [new Error('the session store is down'), undefined];
+    const thrown = [
+      new Error('the session store is down'),
+      new TollgateError('TOLLGATE_UNKNOWN_KEY', 'of eve'),
+      undefined,
+    ];
     for (const one of thrown) {
       const { ask } = await open({
         authorize: () => {
@@ -54,7 +59,7 @@ export function adminContract(harness: AdminHarness): void {
         { type: 'about:blank', title: 'Internal Server Error', status: 500 },
       ]);
     }
-    expect(warnings()).toEqual(['TOLLGATE_ADMIN_FAILED', 'TOLLGATE_ADMIN_FAILED']);
+    expect(warnings()).toEqual(thrown.map(() => 'TOLLGATE_ADMIN_FAILED'));
   });
 
   test.each([true, false])('a body is read, whether the app has parsed it (%p) or not', async (parsesBodies) => {

@@ -22,8 +22,9 @@ export interface AdminOptions<R> {
   /** By the names that they are shown under. What they tell has to be plain data, without secrets. */
   upstreams?: Readonly<Record<string, AdminUpstream>> | undefined;
   /**
-   * Whether an operator asks; called for every request before anything else is looked at. `true` lets it pass, `false` is
-   * answered by 403, and `undefined`, where nobody is known, by 401. What it throws is answered by 500, with a warning.
+   * Whether an operator asks; called for every request before anything else of it is looked at. `true` lets it pass,
+   * `false` is answered by 403, and anything else, as where nobody is known, by 401. What it throws is answered by 500, with
+   * a warning.
    */
   authorize: (request: R) => May<boolean | undefined>;
 }

@@ -24,7 +24,7 @@ const TITLES = {
 
 type ProblemStatus = keyof typeof TITLES;
 
-/** Of errors that say what was wrong with what was asked. Whatever else is thrown is nobody's business but the operator's log's. */
+/** Of errors that say what was wrong with what was asked. Whatever else is thrown is for the log alone. */
 const STATUSES: { readonly [Code in ErrorCode]?: ProblemStatus } = {
   TOLLGATE_UNKNOWN_KEY: 404,
   TOLLGATE_UNKNOWN_BUDGET: 404,
@@ -73,7 +73,7 @@ export function errorAnswer(thrown: unknown): AdminAnswer {
   return problems.length > 0 ? wrongAnswer(problems) : problemAnswer(status, message);
 }
 
-/** Of what failed only the operator's log is told. */
+/** Of what failed only the log is told. */
 export function failureAnswer(thrown: unknown): AdminAnswer {
   warn('TOLLGATE_ADMIN_FAILED', `A request to the admin surface failed: ${showThrown(thrown)}`);
   return problemAnswer(500);

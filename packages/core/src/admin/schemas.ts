@@ -1,4 +1,4 @@
-/** What goes in and out over the wire, as schemas that a description can be made of: no functions, nothing read twice. */
+/** What goes in and out over the wire, as schemas that a description can be made of: they check, and change nothing. */
 import { z } from 'zod';
 import { A_NAME, NAME } from '../schema.js';
 import { DURATION } from '../units.js';
