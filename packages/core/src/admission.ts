@@ -103,13 +103,11 @@ export interface HandOverOptions {
   within?: Duration | undefined;
 }
 
-/** Asked before an admission is settled that others may settle, too. */
-export interface Claim {
-  /** True where it is this one's to settle. Fails as the store does; asked again, it says the same. */
-  ask(): Promise<boolean>;
-  /** Known once it was asked. */
-  readonly isLost: boolean;
-}
+/**
+ * Asked before an admission is settled that others may settle, too: true where it is this one's to settle. Fails as the store
+ * does; asked again, it says the same.
+ */
+export type Claim = () => Promise<boolean>;
 
 export type Decision =
   | {

@@ -1,4 +1,4 @@
-import type { Claim, Decision, DrawEstimate, DrawOptions, HandOverOptions } from './admission.js';
+import type { Decision, DrawEstimate, DrawOptions, HandOverOptions } from './admission.js';
 import type { Priced } from './costs.js';
 import type { Deferral } from './deferrals.js';
 import type { Drawn } from './draws.js';
@@ -8,6 +8,7 @@ import type { Observation } from './observing.js';
 import type { Outcome } from './outcome.js';
 import type { AdmitRequest, Cost, Estimate, May, TokenCounts } from './request.js';
 import type { Alternative, Receipt } from './store/store.js';
+import type { Contest } from './unsettled.js';
 
 /** What an admission needs of its gate. */
 export interface Books {
@@ -21,7 +22,7 @@ export interface Books {
   atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
   observe(admission: GateAdmission, readings: readonly Observation[]): May<void>;
   handOver(admission: GateAdmission, options: HandOverOptions | undefined): Promise<string>;
-  settle(receipt: Receipt, actual: readonly number[], claim: Claim | undefined): May<void>;
+  settle(receipt: Receipt, actual: readonly number[], contest?: Contest): May<void>;
   /** Puts off an end that waits for draws. */
   defer(end: () => void): Deferral;
   settled(admission: GateAdmission, outcome: Outcome, actual: Cost | undefined, provisional: boolean): void;

@@ -122,8 +122,9 @@ export class GateAdmission implements Admission {
     this.state = 'handed over';
   }
 
-  /** It could not be handed over. */
-  stay(): void {
+  /** It could not be handed over, for all that is known. */
+  stay(claim: Claim): void {
+    this.claim = claim;
     if (this.state === 'handed over') this.state = 'kept open';
   }
 
@@ -219,15 +220,18 @@ export class GateAdmission implements Admission {
   }
 
   private book(outcome: Outcome, total: Cost | undefined, provisional: boolean): May<void> {
-    const { offer, receipt } = this;
-    const settling = this.books.settle(receipt, actualCosts(receipt, offer.quote.cost, total), this.claim);
+    this.unwatch?.();
+    const { offer, receipt, claim } = this;
+    const actual = actualCosts(receipt, offer.quote.cost, total);
+    if (claim !== undefined) {
+      return this.books.settle(receipt, actual, { claim, won: () => this.ended(outcome, total, provisional) });
+    }
+    const settling = this.books.settle(receipt, actual);
     if (isPromise(settling)) return settling.then(() => this.ended(outcome, total, provisional));
     this.ended(outcome, total, provisional);
   }
 
   private ended(outcome: Outcome, total: Cost | undefined, provisional: boolean): void {
-    this.unwatch?.();
-    if (this.claim?.isLost) return;
     const { draws, offer } = this;
     const end = isByDraws(draws, outcome, offer.model) ? withDraws(outcome, draws, offer.costing.countsUsd) : outcome;
     this.books.settled(this, end, total, provisional);

@@ -22,6 +22,9 @@ import { readReceipt, writeReceipt } from './written-receipt.js';
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 30 * 86_400_000;
 
+/** A claim outlasts the time of whoever may still ask by so much, since clocks differ and are set back. */
+const DRIFT_MS = 86_400_000;
+
 /** The gate that has made it, and which it is of that. */
 const ID = /^([\w-]{8}-)([0-9a-z]{1,11})$/;
 
@@ -74,20 +77,15 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
    */
   function claimOf(id: string, ttlMs: number, until = 0): Claim {
     const by = randomBytes(9).toString('base64url');
-    const own = {
-      isLost: false,
-      async ask() {
-        const now = clock.now();
-        const answer = await claim(recordsOf(), placeOf(id), by, ttlMs, now < until, now);
-        own.isLost = answer !== 'claimed';
-        if (answer === 'unknown') {
-          const message = `Admission ${id} was settled after the time that it was handed over for: it stays charged as estimated.`;
-          warn('TOLLGATE_ADMISSION_UNKNOWN', message);
-        }
-        return !own.isLost;
-      },
+    return async () => {
+      const now = clock.now();
+      const answer = await claim(recordsOf(), placeOf(id), by, ttlMs + DRIFT_MS, now < until, now);
+      if (answer === 'unknown') {
+        const message = `Admission ${id} was settled after the time that it was handed over for: it stays charged as estimated.`;
+        warn('TOLLGATE_ADMISSION_UNKNOWN', message);
+      }
+      return answer === 'claimed';
     };
-    return own;
   }
 
   async function handOver(admission: GateAdmission, { within = '1d' }: HandOverOptions = {}): Promise<string> {
@@ -121,7 +119,8 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
     try {
       await keep(records, placeOf(id), JSON.stringify(kept), ttlMs, clock.now());
     } catch (error) {
-      admission.stay();
+      // Maybe it is kept all the same, and who resumes it settles it; else it is this one's, whenever that is.
+      admission.stay(claimOf(id, LONGEST_MS, Number.POSITIVE_INFINITY));
       throw error;
     }
     ledger.ended(receipt, NOTHING_OF_THE_LOAD);

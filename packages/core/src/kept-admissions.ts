@@ -26,7 +26,7 @@ export function isClaimed(text: string): boolean {
  * Claims one. Who asks again is told the same.
  *
  * @param by of whom nobody else has the name
- * @param ttlMs for how long it is claimed: as long as anybody may ask
+ * @param ttlMs for how long it is claimed: longer than anybody may ask
  * @param mayBar it is claimed where it is not kept, too, and then never can be
  */
 export async function claim(

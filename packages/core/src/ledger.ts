@@ -11,7 +11,7 @@ import type { Bill, Ending, Usage, Who } from './meters/meter.js';
 import { isPromise, type May, then, together } from './request.js';
 import { createSettlements } from './settlements.js';
 import type { Alternative, NotTaken, Receipt, Seen, Store, Taken } from './store/store.js';
-import type { Settling } from './unsettled.js';
+import type { Contest } from './unsettled.js';
 
 export interface Ledger {
   /**
@@ -28,7 +28,7 @@ export interface Ledger {
     score?: number,
   ): May<Taken | NotTaken | undefined>;
   /** Puts actual costs in place of what is booked. Where the store fails, as soon as it answers again. */
-  settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean, claim?: Settling['claim']): May<void>;
+  settle(receipt: Receipt, actual: readonly number[], goesOn?: boolean, contest?: Contest): May<void>;
   /** True for what was charged here in part, while the store could not be asked. */
   isLocal(receipt: Receipt): boolean;
   /**
@@ -162,10 +162,10 @@ export function createLedger(
         return fallBack(error, alternatives, now, tells);
       }
     },
-    settle(receipt, actual, goesOn = false, claim) {
-      if (fallback === undefined) return settlements.settle({ receipt, actual, goesOn, claim });
+    settle(receipt, actual, goesOn = false, contest) {
+      if (fallback === undefined) return settlements.settle({ receipt, actual, goesOn, contest });
       const left = settleLocally(fallback, receipt, actual, clock.now(), goesOn);
-      if (left.receipt.length > 0) return settlements.settle({ ...left, goesOn, claim });
+      if (left.receipt.length > 0 || contest) return settlements.settle({ ...left, goesOn, contest });
     },
     isLocal: (receipt) => fallback !== undefined && receipt.some(fallback.has),
     ended(receipt, ending) {

@@ -4,7 +4,7 @@ import type { Breaker } from './breaker.js';
 import type { Clock } from './clock.js';
 import { warn } from './errors.js';
 import type { Plan } from './meters/charges.js';
-import { isPromise, type May } from './request.js';
+import { isPromise, type May, then } from './request.js';
 import type { Receipt, Store } from './store/store.js';
 import { createUnsettled, type Settling } from './unsettled.js';
 
@@ -35,9 +35,10 @@ export function createSettlements(
   );
 
   /** Fails as the store does. */
-  function settleInStore({ receipt, actual, goesOn, claim }: Settling): May<void> {
-    if (claim !== undefined) {
-      return claim.ask().then((isOurs) => (isOurs ? settleInStore({ receipt, actual, goesOn }) : undefined));
+  function settleInStore({ receipt, actual, goesOn, contest }: Settling): May<void> {
+    if (contest !== undefined) {
+      const { claim, won } = contest;
+      return claim().then((isOurs) => (isOurs ? then(settleInStore({ receipt, actual, goesOn }), won) : undefined));
     }
     const now = clock.now();
     if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);

@@ -82,7 +82,7 @@ export function createTollgate<
     atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
     observe,
     handOver: (...how) => handovers.handOver(...how),
-    settle: (receipt, actual, claim) => ledger.settle(receipt, actual, false, claim),
+    settle: (receipt, actual, contest) => ledger.settle(receipt, actual, false, contest),
     settled,
   };
   const handovers = createHandovers({ gate: name, store, clock, terms: present, ledger, books: () => books });

@@ -1,4 +1,5 @@
 /** Settlings that the store has failed: kept, and asked again in their order until it answers, so that nothing is dropped. */
+import type { Claim } from './admission.js';
 import type { Clock } from './clock.js';
 import { isPromise, type May } from './request.js';
 import type { Receipt } from './store/store.js';
@@ -7,12 +8,15 @@ export interface Settling {
   readonly receipt: Receipt;
   readonly actual: readonly number[];
   readonly goesOn: boolean;
-  /** Of what others may settle too: asked first, and nothing is settled where they have. */
-  readonly claim?: Claim | undefined;
+  readonly contest?: Contest | undefined;
 }
 
-interface Claim {
-  ask(): Promise<boolean>;
+/** Of what others may settle too. */
+export interface Contest {
+  /** Asked first: nothing is settled here where they have. */
+  readonly claim: Claim;
+  /** Called once it is settled here. */
+  won(): void;
 }
 
 export interface Unsettled {
