@@ -49,14 +49,20 @@ describe('an admission with draws', () => {
     expect(await charged()).toEqual([3, 0, 0]);
   });
 
-  test('gives everything back as ignored, whatever they have used or still do', async () => {
-    const { admission, draws, charged } = await agent(2);
-    draws[0].settle({ usage: CALL });
-    await admission.settle({ outcome: 'ignored' });
-    expect(await charged()).toEqual([0, 0, 0]);
-    draws[1].settle({ usage: CALL });
-    expect(await charged()).toEqual([0, 0, 0]);
-  });
+  test.each(['settle', 'conclude'] as const)(
+    'ignored by %s gives back all but what they have used, or still do',
+    async (end) => {
+      const { admission, draws, charged, settled } = await agent(3);
+      draws[0].settle({ usage: CALL });
+      draws[1].settle({ outcome: 'ignored' });
+      await admission[end]({ outcome: 'ignored' });
+      draws[2].settle({ usage: { inputTokens: 1, outputTokens: 1 } });
+      expect(await charged()).toEqual([0, 202, 606 * MICRO]);
+      expect(settled).toMatchObject([
+        { outcome: 'ignored', actual: { permits: 0, inputTokens: 101, outputTokens: 101 } },
+      ]);
+    },
+  );
 
   test.each<[string, Outcome, number[]]>([
     ['a usage', { usage: { inputTokens: 5, outputTokens: 5 } }, [3, 10, 30 * MICRO]],
@@ -121,7 +127,7 @@ describe('an admission that ends before its draws', () => {
   test('provisionally is superseded by a usage at once, and by a plain settle as they end', async () => {
     for (const [outcome, tokens] of [
       [{ usage: { inputTokens: 3, outputTokens: 3 } }, 6],
-      [{ outcome: 'ignored' }, 0],
+      [{ outcome: 'ignored' }, 400],
       [undefined, 400],
     ] as const) {
       const { admission, draws, charged, settled } = await agent(2);
@@ -142,10 +148,40 @@ describe('an admission that ends before its draws', () => {
     expect((await charged())[1]).toBe(400);
     clock.advance(1);
     expect([settled.length, (await charged())[1]]).toEqual([1, 202]);
-    draws[1].settle({ usage: { inputTokens: 1, outputTokens: 1 } });
-    expect((await charged())[1]).toBe(202);
+    draws[1].settle({ usage: { inputTokens: 300, outputTokens: 300 } });
+    expect([settled.length, (await charged())[1]]).toEqual([2, 602]);
     await admission.settle();
-    expect([settled.length, (await charged())[1]]).toEqual([2, 4]);
+    expect([settled.length, (await charged())[1]]).toEqual([3, 602]);
+    expect(settled.map(({ provisional }) => provisional)).toEqual([true, true, false]);
+  });
+
+  test('settled for good, is booked by estimates after ten minutes, and for good as they end', async () => {
+    const { admission, draws, charged, clock, settled } = await agent(2);
+    await admission.settle();
+    clock.advance(10 * MINUTE);
+    draws[0].settle({ usage: { inputTokens: 300, outputTokens: 300 } });
+    expect([settled.length, (await charged())[1]]).toEqual([1, 400]);
+    draws[1].settle({ usage: { inputTokens: 1, outputTokens: 1 } });
+    expect((await charged())[1]).toBe(602);
+    expect(settled.map(({ provisional }) => provisional)).toEqual([true, false]);
+  });
+
+  test('by the estimates of those that are open, takes a usage of its own in their place', async () => {
+    const { admission, draws, charged, clock } = await agent(1);
+    await admission.conclude();
+    clock.advance(10 * MINUTE);
+    await admission.settle({ usage: { inputTokens: 3, outputTokens: 3 } });
+    draws[0].settle({ usage: { inputTokens: 300, outputTokens: 300 } });
+    expect((await charged())[1]).toBe(6);
+  });
+
+  test('tells what it was for that is overloaded, where the last draw that has told of one did', async () => {
+    const { admission, draws, settled } = await agent(3);
+    draws[0].settle({ outcome: 'failed', overloaded: { retryAfterMs: 7 } });
+    draws[1].settle({ outcome: 'failed', overloaded: { retryAfterMs: 9 } });
+    await admission.conclude({ outcome: 'failed' });
+    draws[2].settle();
+    expect(settled).toMatchObject([{ overloaded: { retryAfterMs: 9 } }]);
   });
 
   test('is settled by what is known where its gate closes', async () => {

@@ -85,7 +85,7 @@ export interface Admission {
    * Puts actual usage in place of the estimate: that of the outcome or, where it tells of none, of all draws. The first call
    * counts; after a provisional one, one more does. Where the store fails, that is done once it answers again, and not waited
    * for; nor is the end of open draws, by which it is to be settled: that is done as the last of them is settled, or after
-   * ten minutes, with the estimates of those that are not.
+   * ten minutes, with the estimates of those that are not, and then once more as they are.
    *
    * @throws TollgateError `TOLLGATE_USAGE_INVALID` for an outcome or a usage that is none, or has an unknown field;
    *   `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price. The admission stays as it was

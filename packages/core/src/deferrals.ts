@@ -15,6 +15,22 @@ export interface Deferral {
   cancel(): boolean;
 }
 
+/** What waits for nothing else than to be run. */
+export function once(task: () => void): Deferral {
+  let isDue = true;
+  const cancel = () => {
+    const was = isDue;
+    isDue = false;
+    return was;
+  };
+  return {
+    cancel,
+    run: () => {
+      if (cancel()) task();
+    },
+  };
+}
+
 export function createDeferrals(clock: Clock, mostMs: number): Deferrals {
   const deferred = new Set<Deferral>();
   return {

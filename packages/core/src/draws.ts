@@ -13,8 +13,8 @@ import { sumOfCounts } from './token-counts.js';
 export interface Draw {
   /**
    * Puts what the call did use in place of its estimate, and leaves the rest to other calls: `usage` as far as it is known,
-   * `ignored` where nothing was spent; without either the estimate stands. The first call counts, and one that comes after
-   * the admission's end changes nothing of what was charged.
+   * `ignored` where nothing was spent; without either the estimate stands. The first call counts. One that comes after
+   * the admission's end changes what was charged where that goes by its draws, and nothing else.
    *
    * @throws TollgateError `TOLLGATE_USAGE_INVALID` for an outcome or a usage that is none, or has an unknown field;
    *   `TOLLGATE_UNKNOWN_MODEL` where its tokens have no price. The draw stays as it was
@@ -134,14 +134,17 @@ export function lackOf(held: Cost, taken: Cost, { cost, ...call }: Quote, counts
   };
 }
 
-/** True where an admission comes to what its draws have: some were made, and its outcome doesn't say more of it. */
+/**
+ * True where an admission comes to what its draws have: some were made, and its outcome doesn't say more of it. What they
+ * have used is spent, though the admission be ignored.
+ */
 export function isByDraws(draws: Draws | undefined, outcome: Outcome, model: string | undefined): draws is Draws {
-  return draws?.areAny === true && outcome.outcome !== 'ignored' && !hasFigures(outcome, model);
+  return draws?.areAny === true && (outcome.outcome === 'ignored' || !hasFigures(outcome, model));
 }
 
 /** What the admission comes to then. */
-export function totalOf({ taken }: Draws, { requests, permits }: Cost): Cost {
-  return { ...taken, requests, permits };
+export function totalOf({ taken }: Draws, { outcome }: Outcome, { requests, permits }: Cost): Cost {
+  return outcome === 'ignored' ? { ...taken, requests: 0, permits: 0 } : { ...taken, requests, permits };
 }
 
 /** The outcome with what its draws have told. Of those that have told no usage the estimate stands. */

@@ -106,7 +106,10 @@ export interface TollgateEvents {
     readonly overloaded: Outcome['overloaded'];
     /** What it is charged for now; `undefined` where all was given back. */
     readonly actual: Cost | undefined;
-    /** True where the response has ended and the handler has not settled; it may still do so, once. */
+    /**
+     * True where the response has ended and the handler has not settled: it may still do so, once. Also while calls are open
+     * that it could wait for no longer: it is settled anew as they end.
+     */
     readonly provisional: boolean;
   };
   /** The configuration was changed while the gate runs, in this process or in another: once for each change. */

@@ -2,7 +2,7 @@
 import type { Admission, Claim, Decision, DrawEstimate, DrawOptions, HandOverOptions } from './admission.js';
 import type { Books } from './books.js';
 import type { Priced } from './costs.js';
-import type { Deferral } from './deferrals.js';
+import { type Deferral, once } from './deferrals.js';
 import { createDraws, type Drawn, type DrawnTotal, type Draws, isByDraws, totalOf, withDraws } from './draws.js';
 import { TollgateError } from './errors.js';
 import { type Leaving, leaseOver, leaving } from './leaving.js';
@@ -206,17 +206,24 @@ export class GateAdmission implements Admission {
     this.state = provisional ? 'provisional' : 'settled';
     this.ending?.cancel();
     if (this.draws?.areOpen && isByDraws(this.draws, outcome, this.model)) {
-      this.ending = this.books.defer(() => void this.book(outcome, this.totalOf(outcome), provisional));
+      this.ending = this.books.defer(() => this.endByDraws(outcome, provisional));
       return;
     }
     return this.book(outcome, total, provisional);
   }
 
+  /** Where some are open still, though it can't wait for them any longer, it is booked once more as they end. */
+  private endByDraws(outcome: Outcome, provisional: boolean): void {
+    const areOpen = this.draws?.areOpen ?? false;
+    if (areOpen) this.ending = once(() => this.endByDraws(outcome, provisional));
+    void this.book(outcome, this.totalOf(outcome), provisional || areOpen);
+  }
+
   /** What it comes to; `undefined` where all is given back. */
   private totalOf(outcome: Outcome): Cost | undefined {
-    if (outcome.outcome === 'ignored') return undefined;
     const { offer, draws } = this;
-    return isByDraws(draws, outcome, offer.model) ? totalOf(draws, offer.quote.cost) : actualOf(offer, outcome);
+    if (isByDraws(draws, outcome, offer.model)) return totalOf(draws, outcome, offer.quote.cost);
+    return outcome.outcome === 'ignored' ? undefined : actualOf(offer, outcome);
   }
 
   private book(outcome: Outcome, total: Cost | undefined, provisional: boolean): May<void> {

@@ -13,7 +13,10 @@ import { isCost } from './units.js';
 
 /** How the work of an admission ended, and what it used. Any other field is an error. */
 export interface Outcome {
-  /** `succeeded` and `failed` keep what was charged, or the usage given; `ignored` gives everything back. */
+  /**
+   * `succeeded` and `failed` keep what was charged, or the usage given; `ignored` gives everything back but what draws have
+   * used.
+   */
   outcome?: 'succeeded' | 'failed' | 'ignored' | undefined;
   /** The tokens used. Input and output that are left out stay as estimated. */
   usage?: TokenCounts | undefined;
@@ -79,14 +82,16 @@ function costOf({ cost }: Quote, inputTokens: number, outputTokens: number, usd:
  * that has reserved the worst keeps that, at the price of the model that did serve. Slots are given back, however it ended.
  *
  * @param estimated what was charged as a whole
- * @param total what it comes to: `undefined` where all is given back, `estimated` itself where nothing is known
+ * @param total what it comes to: `undefined` where all is given back, `estimated` itself where nothing is known. Of requests and
+ *   permits all is kept, or nothing
  */
 export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | undefined): number[] {
   const actual: number[] = new Array(receipt.length);
   for (let i = 0; i < receipt.length; i++) {
     const { meter, cost } = receipt[i].charge;
     if (total === undefined || meter.unit === 'slots') actual[i] = 0;
-    else if (total === estimated || meter.unit === 'requests' || meter.unit === 'permits') actual[i] = cost;
+    else if (total === estimated) actual[i] = cost;
+    else if (meter.unit === 'requests' || meter.unit === 'permits') actual[i] = total[meter.unit] === 0 ? 0 : cost;
     else {
       const left = Math.max(0, totalOf(meter, receipt, estimated, total) - chargedTo(meter, receipt, i));
       actual[i] = isLast(meter, receipt, i) ? left : Math.min(left, cost);

@@ -202,7 +202,9 @@ async function settle(
   admittedModel: string | undefined,
 ): Promise<void> {
   if (end === undefined) return admission.settle();
-  const { outcome, usage, usd, overloaded, provisional } = end;
+  const { usage, usd, overloaded, provisional, actual } = end;
+  // What draws had used stayed charged.
+  const outcome = end.outcome === 'ignored' && actual !== undefined ? 'failed' : end.outcome;
   const model = end.model === admittedModel ? undefined : end.model;
   const told = { outcome, usage, usd, overloaded, model };
   return provisional ? admission.conclude(told) : admission.settle(told);
