@@ -203,6 +203,21 @@ describeWithRedis('a store in Redis', () => {
     });
   });
 
+  it('tells of requests that go by a line how their limits stand then, whatever else is asked in that call', async () => {
+    const limits = [slidingWindow({ name: 'user', by: 'user', limit: 60, window: '1m' })];
+    const gate = createTollgate({ limits, queue: { concurrency: 4 }, store: redisStore(client, { prefix }) });
+    const admit = (user: string) => gate.admit({ subject: { user }, permits: 10 }, { layers: true });
+    const decisions = await Promise.all([admit('ann'), admit('bob'), admit('ann'), gate.inspect({ user: 'cleo' })]);
+    const user = (used: number) => ({ layer: 'user', used, limit: 60, remaining: 60 - used });
+    expect(decisions).toMatchObject([
+      { layers: [user(10), { layer: 'concurrency', used: 1 }] },
+      { layers: [user(10), { used: 2 }] },
+      { layers: [user(20), { used: 3 }] },
+      { limits: [user(0), { layer: 'concurrency', used: 3 }] },
+    ]);
+    await gate.close();
+  });
+
   it('settles one meter several times in one step, by rules of different rates', async () => {
     const store = open();
     const slow = (cost: number) => charge(meters.bucket, BUCKET, ['ann'], cost, 100);

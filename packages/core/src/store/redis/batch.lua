@@ -22,7 +22,7 @@
 -- Reply `now, epoch`, then for each operation, all doubles:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
---                    alternatives. A take that tells has the rows of what was taken behind that
+--                    alternatives. A take or turn that tells has the rows of what was taken behind that
 --            turn    as take. Refused, there is, before the rows of each alternative, the number of a charge at which others
 --                    go first, or 0
 --            settle  for each entry `place, cost`, of a budget `used` too
@@ -127,12 +127,14 @@ end
 local function turn(alternatives, count, from)
   local score
   score, from = unpackNumbers('<d', ARGV[2], from)
-  take(alternatives, count, from, score)
+  return take(alternatives, count, from, score)
 end
 
-local function tell(...)
-  local charges, last = take(...)
-  if charges then answerRows(charges, last) end
+local function telling(perform)
+  return function(...)
+    local charges, last = perform(...)
+    if charges then answerRows(charges, last) end
+  end
 end
 
 local function settle(goesOn, count, from)
@@ -179,7 +181,7 @@ local function peek(_, count, from)
   for i = 1, count do answerRow(charges[i]) end
 end
 
-local DO = { take, settle, peek, tell }
+local DO = { take, settle, peek, telling(take) }
 
 local function perform(from, to)
   while from < to do
@@ -202,7 +204,7 @@ local function run(bytes, count, from)
   end
 end
 
-DO[5], DO[6], DO[7] = run, turn, observe
+DO[5], DO[6], DO[7], DO[8] = run, turn, observe, telling(turn)
 perform(1, #ARGV[2])
 
 -- Commit.

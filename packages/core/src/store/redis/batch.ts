@@ -35,6 +35,12 @@ const TELL = 4;
 const RUN = 5;
 const TURN = 6;
 const OBSERVE = 7;
+const TELLING_TURN = 8;
+
+function kindOf({ score, tells }: Take): number {
+  if (score === undefined) return tells ? TELL : TAKE;
+  return tells ? TELLING_TURN : TURN;
+}
 
 /** What isn't known. */
 const UNKNOWN = -1;
@@ -116,11 +122,7 @@ export function createBatches(prefix: string, instance: string) {
         return [RUN, writeRun(operation), operation.sums.size];
       case 'take':
         if (operation.score !== undefined) push(body, operation.score);
-        return [
-          operation.score !== undefined ? TURN : operation.tells ? TELL : TAKE,
-          operation.alternatives.length,
-          writeTake(operation),
-        ];
+        return [kindOf(operation), operation.alternatives.length, writeTake(operation)];
       case 'settle':
         writeSettle(operation);
         return [SETTLE, operation.goesOn ? 1 : 0, operation.entries.length];
