@@ -1,11 +1,11 @@
 /** An OpenAI-compatible gateway: a team's keys, limits, budgets and line before several providers. */
 import { budget, createTollgate, slidingWindow, tokenBucket } from '@tollgate/core';
+import { startStandIns } from '@tollgate/fake-provider';
 import { tollgate } from '@tollgate/fastify';
 import { createUpstream, env, openai, openrouter } from '@tollgate/upstream';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
-import { startFakes } from './fakes.js';
 
-if (process.env.OPENAI_KEY_1 === undefined) Object.assign(process.env, await startFakes());
+if (process.env.OPENAI_KEY_1 === undefined) Object.assign(process.env, await startStandIns());
 const { PORT = '3000', OPENAI_URL = 'https://api.openai.com/v1', OPENROUTER_URL } = process.env;
 
 /** Who may use it, by the key that they were given. A real gateway keeps them elsewhere. */

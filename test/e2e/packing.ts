@@ -25,9 +25,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-export function run(command: string, args: readonly string[], cwd: string): Promise<Ended> {
+export function run(command: string, args: readonly string[], cwd: string, more?: NodeJS.ProcessEnv): Promise<Ended> {
   // The workspace's tools are started with a path that would lead to modules which no one has installed.
-  const env = { ...process.env, NODE_OPTIONS: '', NODE_PATH: '', NO_COLOR: '1' };
+  const env = { ...process.env, NODE_OPTIONS: '', NODE_PATH: '', NO_COLOR: '1', ...more };
   return new Promise((resolve) => {
     execFile(command, args, { cwd, env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code) || 1 : 0, stdout, stderr });

@@ -11,3 +11,4 @@ export {
   type ProviderOptions,
 } from './provider.js';
 export { fetchOf, type Serving, serve } from './serve.js';
+export { startStandIns } from './stand-ins.js';

@@ -41,7 +41,7 @@ export interface KeyRingOptions<L extends KeyLimits> {
    * Hashes are made with it, so that they are of no use to who has the store alone. Secret, of 16 characters at least, and the
    * same for all processes: with another one, no key is known any more. None unless given.
    */
-  pepper?: string;
+  pepper?: string | undefined;
   /** `systemClock` unless given. */
   clock?: Clock;
 }

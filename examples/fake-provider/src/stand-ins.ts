@@ -1,8 +1,9 @@
 /** What stands in for the providers where there are no keys for them: the same APIs, on this machine and for nothing. */
-import { createProvider, serve } from '@tollgate/fake-provider';
+import { createProvider } from './provider.js';
+import { serve } from './serve.js';
 
-/** The environment by which the gateway finds them. */
-export async function startFakes(): Promise<Record<string, string>> {
+/** The environment by which an example finds OpenAI, with two keys, and OpenRouter, with one. */
+export async function startStandIns(): Promise<Record<string, string>> {
   const limits = { requests: 60, tokens: 50_000 };
   const pace = { latencyMs: 200, tokenMs: 20 };
   const first = await serve(createProvider({ kind: 'openai', keys: ['fake-1', 'fake-2'], limits, ...pace }));
