@@ -41,3 +41,18 @@ test('a key without a daily budget spends without bounds beside one that has one
     await response.text();
   }
 });
+
+test('a model without a price is served by keys that have no daily budget, and by no other', async () => {
+  const { fetch, seen } = fakeTransport();
+  const { gate } = gateOf({ budgets: [] });
+  const prices = { 'another-1': { input: '$1/M', output: '$1/M' } } as const;
+  const askBy = async (...keys: ReturnType<typeof key>[]) => {
+    const llm = createUpstream({ gate, providers: [provider('one', AT, keys)], fetch, prices });
+    const response = await post(llm.as({ subject: { user: 'u' } }).fetch, AT);
+    return [response.status, await response.text()];
+  };
+  for (let i = 0; i < 2; i++) expect((await askBy(key('k1', { dailyBudget: '$1' }), key('k2')))[0]).toBe(200);
+  expect(seen.map(({ key }) => key)).toEqual(['secret-of-k2', 'secret-of-k2']);
+  const refused = await askBy(key('k1', { dailyBudget: '$1' }));
+  expect(refused).toEqual([400, expect.stringContaining('TOLLGATE_UNKNOWN_MODEL')]);
+});

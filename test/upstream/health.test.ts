@@ -37,7 +37,10 @@ function bench(script: Script, { keys = [key('k1')], of = {}, ...options }: Benc
       Object.assign(told, { [name]: event });
     });
   }
-  const ask = async (body: object = {}) => (await post(llm.as({ subject: { user: 'u' } }).fetch, AT, body)).status;
+  let asked = 0;
+  /** Each is asked for by somebody else. */
+  const ask = async (body: object = {}, user = `u${asked++}`, init: RequestInit = {}) =>
+    (await post(llm.as({ subject: { user } }).fetch, AT, body, init)).status;
   return {
     llm,
     seen,
@@ -96,6 +99,35 @@ describe('a key that is throttled', () => {
     await Promise.all([1, 2, 3, 4, 5].map(() => ask()));
     expect(events).toHaveLength(5);
     expect(told.throttled).toMatchObject({ inARow: 1 });
+  });
+
+  test('is not opened by others that were under way and say nothing, or that it is well at once', async () => {
+    const TOLD = { status: 429, headers: { 'retry-after': '30' } };
+    const AT_ONCE = { status: 429, headers: { 'retry-after': '0' } };
+    const { ask, clock, seen } = bench(inTurn(TOLD, AT_ONCE, THROTTLED));
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual([429, 429, 429]);
+    clock.advance(29_999);
+    expect([await ask(), seen.length]).toEqual([429, 3]);
+    clock.advance(1);
+    expect(await ask()).toBe(200);
+  });
+
+  test('and is told to come back at once rests as if nothing had been told', async () => {
+    const { ask, clock, seen } = bench(inTurn({ status: 429, headers: { 'retry-after': '0' } }));
+    await ask();
+    clock.advance(999);
+    expect([await ask(), seen.length]).toEqual([429, 1]);
+    clock.advance(1);
+    expect(await ask()).toBe(200);
+  });
+
+  test('for a day, as is said, is tried again after five minutes', async () => {
+    const { ask, clock, seen } = bench(inTurn({ status: 429, headers: { 'retry-after': '86400' } }));
+    await ask();
+    clock.advance(299_999);
+    expect([await ask(), seen.length]).toEqual([429, 1]);
+    clock.advance(1);
+    expect(await ask()).toBe(200);
   });
 
   test('for one family of models serves the others, unless the provider says that it is the key', async () => {
@@ -210,6 +242,23 @@ describe('a provider that fails', () => {
     await ask();
     expect(seen).toHaveLength(1);
     clock.advance(1);
+    expect(await ask()).toBe(200);
+  });
+
+  test('and says that it will for a day is tried again after five minutes', async () => {
+    const { ask, clock, seen } = bench(inTurn({ status: 503, headers: { 'retry-after': '86400' } }));
+    await ask();
+    clock.advance(299_999);
+    expect([await ask(), seen.length]).toEqual([503, 1]);
+    clock.advance(1);
+    expect(await ask()).toBe(200);
+  });
+
+  test('cools whether the calls that it has at once are fixed or not', async () => {
+    const { ask, clock, seen } = bench(inTurn({ status: 503, headers: { 'retry-after': '60' } }), { concurrency: 50 });
+    await ask();
+    expect([await ask(), await ask(), seen.length]).toEqual([503, 503, 1]);
+    clock.advance(60_000);
     expect(await ask()).toBe(200);
   });
 

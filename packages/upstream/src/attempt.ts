@@ -2,7 +2,8 @@
 import type { Clock, Outcome, TollgateError } from '@tollgate/core';
 import type { UpstreamEmitter } from './events.js';
 import type { Turn } from './headroom.js';
-import type { Health } from './health.js';
+import type { Health, WhyFailed } from './health.js';
+import type { ProviderFailure } from './health-of-providers.js';
 import { askAnother } from './keys/secrets.js';
 import { readUnanswered } from './network.js';
 import type { Failure } from './providers/provider.js';
@@ -33,7 +34,7 @@ export interface Answered {
 /** The call goes on to its next way. The turn is settled. */
 export interface Failed {
   readonly way: CallWay;
-  readonly failure: Failure['kind'] | 'unanswered' | 'no secret';
+  readonly failure: Failure['kind'] | 'unanswered' | 'unsendable' | 'no secret';
   /** What the provider said, if it did. */
   readonly said: Response | undefined;
   readonly why: string;
@@ -155,43 +156,58 @@ function tell({ post, turn }: Attempting, failure: Failure, sentAt: number): Out
   const now = clock.now();
   switch (failure.kind) {
     case 'throttled':
-      turn.rest(health.throttled(way, sentAt, now, failure.retryAfterMs), failure.ofKey ?? false);
+      turn.shut(health.throttled(way, sentAt, now, failure.retryAfterMs), failure.ofKey ? 'key' : 'family');
       return failure.tooSteep;
     case 'exhausted':
       if (failure.ofFamily) {
         health.answered(way);
-        turn.rest(failure.retryAfterMs ?? FAMILY_RESTS_MS, false);
+        turn.shut(failure.retryAfterMs || FAMILY_RESTS_MS, 'family');
       } else health.keyOut(way, failure.kind, now, failure.retryAfterMs);
       return undefined;
     case 'unauthorized':
       health.keyOut(way, failure.kind, now);
       return undefined;
     case 'forbidden':
-      health.answered(way);
+      health.forbidden(way, now);
       return undefined;
     case 'overloaded':
     case 'broken':
-      return overloadedFor(health.failed(way, failure.kind, sentAt, now, failure.retryAfterMs));
+      return cool(post, turn, failure.kind, {
+        sentAt,
+        caller: failure.kind === 'broken' ? turn.caller : undefined,
+        timedOut: false,
+        retryAfterMs: failure.retryAfterMs,
+      });
   }
 }
 
+/** Tells that the provider has failed, and shuts it where it cools. Returns what that says of its load. */
+function cool({ health, clock }: Post, turn: Turn, why: WhyFailed, failure: ProviderFailure): Outcome['overloaded'] {
+  const coolsMs = health.failed(turn.way, why, failure, clock.now());
+  // A fault says nothing of load by itself.
+  if (coolsMs === undefined) return why !== 'broken';
+  turn.shut(coolsMs, 'provider');
+  return { retryAfterMs: coolsMs };
+}
+
 async function unanswered({ post, turn }: Attempting, error: unknown, sentAt: number): Promise<Failed> {
-  const { neverSent, timedOut, why } = readUnanswered(error);
+  const { neverSent, unsendable, timedOut, why } = readUnanswered(error);
   const { way } = turn;
-  const overloaded = overloadedFor(post.health.failed(way, 'unanswered', sentAt, post.clock.now()));
+  let overloaded: Outcome['overloaded'];
+  if (unsendable) post.health.gone(way);
+  else {
+    const caller = neverSent ? undefined : turn.caller;
+    overloaded = cool(post, turn, 'unanswered', { sentAt, caller, timedOut, retryAfterMs: undefined });
+  }
   await turn.settle({ outcome: neverSent ? 'ignored' : 'failed', overloaded });
   return {
     way,
-    failure: 'unanswered',
+    failure: unsendable ? 'unsendable' : 'unanswered',
     said: undefined,
     why: `${way.provider.name}: ${why}`,
     timedOut,
     mayBeBilled: !neverSent,
   };
-}
-
-function overloadedFor(coolsMs: number | undefined): Outcome['overloaded'] {
-  return coolsMs === undefined ? true : { retryAfterMs: coolsMs };
 }
 
 async function noSecret({ post, turn }: Attempting, error: unknown): Promise<Failed> {

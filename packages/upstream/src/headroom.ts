@@ -17,12 +17,17 @@ import {
   type Limit,
   type LineState,
   type Money,
+  type Observation,
   type Outcome,
+  type Prices,
+  type PriceTable,
+  priceTable,
   type QueueOptions,
   type Refusal,
   type Store,
   type Subject,
   type TollgateConfig,
+  TollgateError,
   type Way,
   type Whom,
 } from '@tollgate/core';
@@ -34,14 +39,18 @@ import type { CallWay } from './way.js';
 /** Leave to send a call by one of its ways. */
 export interface Turn {
   readonly way: CallWay;
+  /** For whom, as far as that is known: who has its own share of the line. */
+  readonly caller: string;
   /** Milliseconds that it waited for. */
   readonly waitedMs: number;
   /** What an answer has said of the limits. */
   observe(readings: readonly Reading[]): void;
-  /** Nothing more is to be sent with the key for so many milliseconds: of its family, or of any. */
-  rest(ms: number, ofKey: boolean): void;
+  /** Nothing more is to be sent for so many milliseconds: with the key for its family, or for any, or to the provider. */
+  shut(ms: number, what: Shut): void;
   settle(outcome: Outcome): Promise<void>;
 }
+
+export type Shut = 'family' | 'key' | 'provider';
 
 /** What a key has left. */
 export interface KeyHeadroom {
@@ -90,11 +99,20 @@ const DURATIONS = { second: '1s', minute: '1m', day: '1d' } as const;
 
 /** The layer of the calls that a provider has at once. */
 export const SLOTS = 'slots';
-/** The layer by which a key is shut for all that it serves. */
-const KEY_RESTS = 'key';
-/** The layer by which it is shut for a family: there whether its limit is known or not. */
-const FAMILY_RESTS = layerName('requests', 'minute');
+/** The layer by which a provider is shut while it cools. */
+export const COOLING = 'provider';
+/** By which layer each is shut. That of the family is there whether its limit is known or not. */
+const SHUTS: Readonly<Record<Shut, string>> = {
+  family: layerName('requests', 'minute'),
+  key: 'key',
+  provider: COOLING,
+};
 const UNLIMITED = Number.POSITIVE_INFINITY;
+/**
+ * The part of a limit that is left alone: calls overtake each other on their way, so that what is let out by the limit may
+ * arrive a little above it.
+ */
+const MARGIN = 0.02;
 /** As much as a budget can be. */
 const NO_CAP: Money = '$9000000';
 
@@ -103,7 +121,8 @@ const NO_TOKENS = { inputTokens: 0, outputTokens: 0 };
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID`, with paths of its own configuration */
 export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
   const { name, store, clock, maxWait, slots = CAREFUL, prices } = options;
-  const known = createKnownLimits(options.providers);
+  const known = createKnownLimits(options.providers, clock);
+  const table = prices && tableOf(prices);
   const cap = ({ key }: Subject): Money => options.capOf(String(key)) ?? NO_CAP;
   const gate = createTollgate<string, string, string, string, string>({
     name,
@@ -111,48 +130,73 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
     clock,
     limits: [
       concurrency({ name: SLOTS, by: 'provider', limit: slots }),
-      headroom({ name: KEY_RESTS, by: 'key', unit: 'requests', window: '1m', limit: UNLIMITED }),
+      headroom({ name: SHUTS.provider, by: 'provider', unit: 'requests', window: '1m', limit: UNLIMITED }),
+      headroom({ name: SHUTS.key, by: 'key', unit: 'requests', window: '1m', limit: UNLIMITED }),
       ...UNITS.flatMap((unit) => WINDOWS.map((window) => layerOf(known, unit, window))),
     ],
-    ...(prices !== undefined && {
-      prices,
+    ...(table !== undefined && {
+      prices: { costOf: (...used) => table.costOf(...used) ?? 0 },
       budgets: [budget({ name: 'key-per-day', by: 'key', limit: cap, per: 'day' })],
     }),
     queue: { fairBy: 'tenant', shedding: false, ...(maxWait !== undefined && { maxWait }) },
   });
 
+  /** What is spent with a capped key has to be known; what is spent with others needn't. */
+  const isCountable = ({ key, model }: CallWay) =>
+    key.dailyBudget === undefined || model === undefined || table?.costOf(model, NO_TOKENS, clock.now()) !== undefined;
+
+  /** A limit that was only told is the provider's to hold: it is told no more to whom it would never let pass. */
+  function doubts(ways: readonly CallWay[], { reason, layer = '' }: Refusal): boolean {
+    if (reason !== 'too-costly') return false;
+    const [unit, window] = layer.split('-per-') as [HeadroomUnit, HeadroomWindow];
+    return ways.filter((way) => known.doubt(limitsOf(way), unit, window)).length > 0;
+  }
+
+  const turn: HeadroomGate['turn'] = async (all, asked, behalf, signal) => {
+    const { request, call } = asked;
+    const { subject, feature, priority } = behalf ?? {};
+    const ways = all.filter(isCountable);
+    if (ways.length === 0) throw unpriced(all);
+    const caller = shareOf(subject);
+    const decision = await gate.admit(
+      {
+        subject: { tenant: caller },
+        feature,
+        priority,
+        permits: 0,
+        ways: ways.map(wayOf),
+        ...(call === undefined && { estimate: NO_TOKENS }),
+      },
+      { signal, body: request.json },
+    );
+    if (!decision.admitted) {
+      return doubts(ways, decision.refusal) ? turn(ways, asked, behalf, signal) : decision;
+    }
+    const { admission } = decision;
+    const way = ways.find(({ name }) => name === admission.way) as CallWay;
+    return {
+      way,
+      caller,
+      waitedMs: admission.waitedMs,
+      observe(readings) {
+        const right = readings.filter(isReading);
+        known.learn(limitsOf(way), right);
+        const told = right.map((reading) => heldBack(reading, known.of(limitsOf(way), reading.unit, reading.window)));
+        if (told.length > 0) void admission.observe(told);
+      },
+      shut(ms, what) {
+        // None would end what was said before.
+        if (ms > 0) void admission.observe([{ layer: SHUTS[what], shutMs: Math.ceil(ms) }]);
+      },
+      settle(outcome) {
+        if (outcome.outcome === 'succeeded') known.served(limitsOf(way));
+        return admission.settle(outcome);
+      },
+    };
+  };
+
   return {
-    async turn(ways, { request, call }, behalf, signal) {
-      const { subject, feature, priority } = behalf ?? {};
-      const decision = await gate.admit(
-        {
-          subject: { tenant: shareOf(subject) },
-          feature,
-          priority,
-          permits: 0,
-          ways: ways.map(wayOf),
-          ...(call === undefined && { estimate: NO_TOKENS }),
-        },
-        { signal, body: request.json },
-      );
-      if (!decision.admitted) return decision;
-      const { admission } = decision;
-      const way = ways.find(({ name }) => name === admission.way) as CallWay;
-      return {
-        way,
-        waitedMs: admission.waitedMs,
-        observe(readings) {
-          const right = readings.filter(isReading);
-          known.learn(limitsOf(way), right);
-          const told = right.map(({ unit, window, ...said }) => ({ layer: layerName(unit, window), ...said }));
-          if (told.length > 0) void admission.observe(told);
-        },
-        rest(ms, ofKey) {
-          void admission.observe([{ layer: ofKey ? KEY_RESTS : FAMILY_RESTS, shutMs: Math.ceil(ms) }]);
-        },
-        settle: (outcome) => admission.settle(outcome),
-      };
-    },
+    turn,
     async inspect(provider, key) {
       const standOf = async (family: string) => {
         const { limits, budgets } = await gate.inspect({ key, [FAMILY]: family }, { provider });
@@ -169,16 +213,42 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
 
 function layerOf(known: KnownLimits, unit: HeadroomUnit, window: HeadroomWindow): Limit {
   const name = layerName(unit, window);
-  const unknown = name === FAMILY_RESTS ? UNLIMITED : undefined;
-  const limit = (whom: Whom) => known.of(whoseIn(whom), unit, window) ?? unknown;
+  const unknown = name === SHUTS.family ? UNLIMITED : undefined;
+  const limit = (whom: Whom) => {
+    const limit = known.of(whoseIn(whom), unit, window);
+    return limit === undefined ? unknown : limit - marginOf(limit);
+  };
   return headroom({ name, by: ['key', FAMILY], unit, window: DURATIONS[window], limit });
+}
+
+function marginOf(limit: number): number {
+  return Math.floor(limit * MARGIN);
+}
+
+/** What was told of a limit, less what is left alone of it. */
+function heldBack({ unit, window, limit, remaining }: Reading, known: number | undefined): Observation {
+  const margin = marginOf(limit ?? known ?? 0);
+  return {
+    layer: layerName(unit, window),
+    limit: limit && limit - margin,
+    remaining: remaining && Math.max(0, remaining - margin),
+  };
+}
+
+function tableOf(prices: NonNullable<TollgateConfig['prices']>): PriceTable {
+  return typeof prices.costOf === 'function' ? (prices as PriceTable) : priceTable(prices as Prices);
+}
+
+function unpriced([{ model }]: readonly CallWay[]): TollgateError {
+  const message = `model: got '${model}'; expected one that has a price, since the daily budgets of its keys count what it costs.`;
+  return new TollgateError('TOLLGATE_UNKNOWN_MODEL', message);
 }
 
 /** What a provider tells, or who reads it, may be wrong: no call fails for that. */
 function isReading({ unit, window, limit, remaining }: Reading): boolean {
   const isCount = (value: number | undefined) =>
     value === undefined || (value >= 0 && value <= Number.MAX_SAFE_INTEGER);
-  return UNITS.includes(unit) && WINDOWS.includes(window) && isCount(limit) && isCount(remaining);
+  return UNITS.includes(unit) && WINDOWS.includes(window) && limit !== 0 && isCount(limit) && isCount(remaining);
 }
 
 /** Such as `tokens-per-minute`. */

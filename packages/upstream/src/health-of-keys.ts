@@ -5,6 +5,8 @@ export type WhyOut = 'exhausted' | 'unauthorized' | 'no secret';
 export interface KeyHealth {
   /** By family of models: how often it was throttled in a row, when last, and for how long it rests. */
   readonly throttled: Map<string, Throttled>;
+  /** Models that it isn't allowed, and until when that is believed. */
+  readonly forbidden: Map<string, number>;
   why: WhyOut | undefined;
   outUntil: number;
   /** How often in a row it went out of service. */
@@ -21,15 +23,19 @@ interface Throttled {
 const ESCALATES_AT = 3;
 /** Milliseconds, doubled each time. */
 const RESTS = { first: 1000, longest: 60_000 };
+/** What is said of when to come back is believed this far: then it is asked again. */
+export const LONGEST_SAID_MS = 300_000;
 /** A key that escalates rests for so long at least. */
 const ESCALATED_RESTS_MS = 10_000;
 /** When a key is tried again of which nobody says when: somebody may have paid, or replaced the secret. Likewise doubled. */
 const OUT = { first: 60_000, longest: 3_600_000 };
+/** So long a key isn't tried for a model that it isn't allowed. */
+const FORBIDDEN_MS = 300_000;
 /** Names of models come from clients: beyond so many the oldest is forgotten. */
-const MOST_FAMILIES = 1000;
+const MOST_MODELS = 1000;
 
 export function keyHealth(): KeyHealth {
-  return { throttled: new Map(), why: undefined, outUntil: Number.NEGATIVE_INFINITY, outs: 0 };
+  return { throttled: new Map(), forbidden: new Map(), why: undefined, outUntil: Number.NEGATIVE_INFINITY, outs: 0 };
 }
 
 /**
@@ -46,25 +52,24 @@ export function noteSuccess(health: KeyHealth, family: string, sentAt: number): 
   return true;
 }
 
-/** Notes a 429. Those that were on their way together count as one. */
+/** Notes a 429. Those that were on their way together count as one. To come back at once is no delay: it is as if none was told. */
 export function noteThrottled(
   { throttled }: KeyHealth,
   family: string,
   sentAt: number,
   now: number,
-  retryAfterMs: number | undefined,
+  retryAfterMs = 0,
 ): { readonly restsMs: number; readonly inARow: number; readonly escalates: boolean } {
+  const saidMs = Math.min(retryAfterMs, LONGEST_SAID_MS);
   const last = throttled.get(family);
   if (last !== undefined && sentAt <= last.at) {
     const left = Math.max(0, last.at + last.restsMs - now);
-    return { restsMs: retryAfterMs ?? left, inARow: last.inARow, escalates: false };
+    return { restsMs: saidMs || left, inARow: last.inARow, escalates: false };
   }
   const inARow = (last?.inARow ?? 0) + 1;
   const own = inARow >= ESCALATES_AT ? ESCALATED_RESTS_MS : 0;
-  const restsMs = Math.max(own, retryAfterMs ?? doubled(RESTS, inARow));
-  const [oldest] = throttled.keys();
-  if (throttled.size >= MOST_FAMILIES && last === undefined) throttled.delete(oldest);
-  throttled.set(family, { inARow, at: now, restsMs });
+  const restsMs = Math.max(own, saidMs || doubled(RESTS, inARow));
+  remember(throttled, family, { inARow, at: now, restsMs });
   return { restsMs, inARow, escalates: inARow === ESCALATES_AT };
 }
 
@@ -75,6 +80,18 @@ export function noteOut(health: KeyHealth, why: WhyOut, now: number, retryAfterM
   health.why = why;
   health.outUntil = now + Math.max(retryAfterMs, doubled(OUT, health.outs));
   return health.outUntil;
+}
+
+/** Notes that the key isn't allowed a model. */
+export function noteForbidden({ forbidden }: KeyHealth, model: string, now: number): void {
+  remember(forbidden, model, now + FORBIDDEN_MS);
+}
+
+function remember<T>(byName: Map<string, T>, name: string, value: T): void {
+  byName.delete(name);
+  const [oldest] = byName.keys();
+  if (byName.size >= MOST_MODELS) byName.delete(oldest);
+  byName.set(name, value);
 }
 
 export function doubled({ first, longest }: { first: number; longest: number }, times: number): number {

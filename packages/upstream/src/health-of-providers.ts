@@ -1,22 +1,39 @@
 /** How a provider fares: steps over plain data. Times are in milliseconds since 1970. */
-import { doubled } from './health-of-keys.js';
+import { doubled, LONGEST_SAID_MS } from './health-of-keys.js';
 
 export interface ProviderHealth {
   /** Calls in a row that have failed, of which those on their way together count as one. */
   failures: number;
   failedAt: number;
+  /** Whose call the first of them was; `undefined` where the caller can't be to blame, or several callers have failed. */
+  soleCaller: string | undefined;
+  /** How often in a row it has cooled. */
+  cooled: number;
   coolingUntil: number;
   underWay: number;
 }
 
+/** A call that was not answered, or with an overload or a fault of the provider's own. */
+export interface ProviderFailure {
+  readonly sentAt: number;
+  /** For whom it was, where what they sent may have provoked it. */
+  readonly caller: string | undefined;
+  /** Whoever waits for so long in vain counts alone: others that are on their way would be in vain for as long again. */
+  readonly timedOut: boolean;
+  /** Milliseconds, as the provider says: they hold at once. */
+  readonly retryAfterMs: number | undefined;
+}
+
 /** One failure is an accident, and so are two: after so many in a row a provider cools. */
 const COOLS_AT = 3;
+/** So many where all are one caller's: it may be what they send. */
+const COOLS_AT_OF_ONE = 10;
 /** Milliseconds, doubled each time. */
 const COOLS = { first: 1000, longest: 60_000 };
 
 export function providerHealth(): ProviderHealth {
   const never = Number.NEGATIVE_INFINITY;
-  return { failures: 0, failedAt: never, coolingUntil: never, underWay: 0 };
+  return { failures: 0, failedAt: never, soleCaller: undefined, cooled: 0, coolingUntil: never, underWay: 0 };
 }
 
 export function isDoubtful({ failures, underWay }: ProviderHealth): boolean {
@@ -28,29 +45,23 @@ export function noteAnswer(health: ProviderHealth): boolean {
   const hadCooled = health.coolingUntil > Number.NEGATIVE_INFINITY;
   health.underWay--;
   health.failures = 0;
+  health.cooled = 0;
   health.coolingUntil = Number.NEGATIVE_INFINITY;
   return hadCooled;
 }
 
-/**
- * Notes a call that was not answered, or with an overload or a fault of the provider's own.
- *
- * @param retryAfterMs what the provider says, which holds at once
- * @returns for how many milliseconds it cools; `undefined` where it doesn't
- */
-export function noteFailure(
-  health: ProviderHealth,
-  sentAt: number,
-  now: number,
-  retryAfterMs: number | undefined,
-): number | undefined {
+/** Notes a failure. Returns for how many milliseconds it cools; `undefined` where it doesn't. */
+export function noteFailure(health: ProviderHealth, failure: ProviderFailure, now: number): number | undefined {
+  const { sentAt, caller, timedOut, retryAfterMs = 0 } = failure;
   health.underWay--;
-  if (sentAt > health.failedAt) {
-    health.failures++;
-    health.failedAt = now;
-  }
-  const own = health.failures >= COOLS_AT ? doubled(COOLS, health.failures - COOLS_AT + 1) : 0;
-  const coolsMs = Math.max(own, retryAfterMs ?? 0);
+  health.soleCaller = health.failures === 0 || health.soleCaller === caller ? caller : undefined;
+  const isNext = sentAt > health.failedAt;
+  if (isNext || timedOut) health.failures++;
+  if (isNext) health.failedAt = now;
+  const isEnough = health.failures >= (health.soleCaller === undefined ? COOLS_AT : COOLS_AT_OF_ONE);
+  if (isEnough && (isNext || health.cooled === 0)) health.cooled++;
+  const own = health.cooled > 0 ? doubled(COOLS, health.cooled) : 0;
+  const coolsMs = Math.max(own, Math.min(retryAfterMs, LONGEST_SAID_MS));
   if (coolsMs === 0) return undefined;
   health.coolingUntil = Math.max(health.coolingUntil, now + coolsMs);
   return coolsMs;

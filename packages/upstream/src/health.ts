@@ -3,17 +3,36 @@
  * process's own knowledge; what a key has left is in meters, which all processes share.
  */
 import type { UpstreamEmitter } from './events.js';
-import { type KeyHealth, keyHealth, noteOut, noteSuccess, noteThrottled, type WhyOut } from './health-of-keys.js';
-import { isDoubtful, noteAnswer, noteFailure, type ProviderHealth, providerHealth } from './health-of-providers.js';
+import {
+  type KeyHealth,
+  keyHealth,
+  noteForbidden,
+  noteOut,
+  noteSuccess,
+  noteThrottled,
+  type WhyOut,
+} from './health-of-keys.js';
+import {
+  isDoubtful,
+  noteAnswer,
+  noteFailure,
+  type ProviderFailure,
+  type ProviderHealth,
+  providerHealth,
+} from './health-of-providers.js';
 import type { KeyOptions } from './keys/key.js';
 import { warnOfRefusal } from './keys/warnings.js';
 import { warn } from './warnings.js';
 import { type CallWay, takenOf } from './way.js';
 
+export type WhyFailed = 'overloaded' | 'broken' | 'unanswered';
+
 /** Times are in milliseconds since 1970. */
 export interface Health {
   /** Until when the key is out of service, and why; `undefined` where it serves. */
   out(key: KeyOptions, now: number): { readonly why: WhyOut; readonly until: number } | undefined;
+  /** The key isn't allowed the model, as it was told lately. */
+  isForbidden(key: KeyOptions, model: string, now: number): boolean;
   /** Until when nothing is sent to the provider; in the past where something is. */
   coolingUntil(provider: string): number;
   /** Nothing has shown yet that it is well again, and a call is on its way that will: others go elsewhere first. */
@@ -29,14 +48,10 @@ export interface Health {
   /** Returns for how many milliseconds nothing is to be sent with the key. */
   throttled(way: CallWay, sentAt: number, now: number, retryAfterMs: number | undefined): number;
   keyOut(way: CallWay, why: WhyOut, now: number, retryAfterMs?: number): void;
+  /** The key isn't allowed the way's model. */
+  forbidden(way: CallWay, now: number): void;
   /** Returns for how many milliseconds the provider cools; `undefined` where it doesn't. */
-  failed(
-    way: CallWay,
-    why: 'overloaded' | 'broken' | 'unanswered',
-    sentAt: number,
-    now: number,
-    retryAfterMs?: number,
-  ): number | undefined;
+  failed(way: CallWay, why: WhyFailed, failure: ProviderFailure, now: number): number | undefined;
 }
 
 export function createHealth(emitter: UpstreamEmitter): Health {
@@ -66,6 +81,7 @@ export function createHealth(emitter: UpstreamEmitter): Health {
       const { why, outUntil: until } = ofKey(key);
       return why !== undefined && until > now ? { why, until } : undefined;
     },
+    isForbidden: (key, model, now) => (ofKey(key).forbidden.get(model) ?? now) > now,
     coolingUntil: (provider) => ofProvider(provider).coolingUntil,
     isDoubtful: (provider) => isDoubtful(ofProvider(provider)),
     sent(way) {
@@ -99,11 +115,15 @@ export function createHealth(emitter: UpstreamEmitter): Health {
       emitter.emit('key.out', { provider, key, why, until });
       if (why === 'unauthorized') warnOfRefusal(provider, key, warned);
     },
-    failed(way, why, sentAt, now, retryAfterMs) {
+    forbidden(way, now) {
+      answered(way);
+      if (way.model !== undefined) noteForbidden(ofKey(way.key), way.model, now);
+    },
+    failed(way, why, failure, now) {
       const { name: provider } = way.provider;
       const health = ofProvider(provider);
       const before = health.coolingUntil;
-      const coolsMs = noteFailure(health, sentAt, now, retryAfterMs);
+      const coolsMs = noteFailure(health, failure, now);
       const until = health.coolingUntil;
       if (until > before) emitter.emit('provider.cooling', { provider, why, until });
       return coolsMs;

@@ -3,6 +3,8 @@
 export interface Unanswered {
   /** Nothing has reached the provider, so nothing will be billed. */
   readonly neverSent: boolean;
+  /** It is a request that can't be sent: whoever made it is to blame. */
+  readonly unsendable: boolean;
   readonly timedOut: boolean;
   /** Such as `connect ECONNREFUSED 127.0.0.1:443`. */
   readonly why: string;
@@ -11,6 +13,8 @@ export interface Unanswered {
 /** What fails before the request is written: names that aren't found, hosts that can't be reached or trusted. */
 const BEFORE =
   /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.+|ERR_SSL_.+|CERT_.+|.*_CERT.*|UNABLE_TO_.+|HOSTNAME_MISMATCH)$/;
+/** What isn't written at all. */
+const UNSENDABLE = /^(UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|ERR_INVALID_.+)$/;
 const TIME_OUTS = /^(UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/;
 
 /** @param error what a fetch rejected with */
@@ -18,8 +22,12 @@ export function readUnanswered(error: unknown): Unanswered {
   const causes = causesOf(error);
   const codes = causes.map(({ code }) => String(code ?? ''));
   const last = causes.at(-1);
+  // A failed connection is a TypeError too, but with a cause, or by its message.
+  const isPlain = last instanceof TypeError && !('code' in last) && !/fetch|network/i.test(last.message);
+  const unsendable = isPlain || codes.some((code) => UNSENDABLE.test(code));
   return {
-    neverSent: codes.some((code) => BEFORE.test(code)),
+    neverSent: unsendable || codes.some((code) => BEFORE.test(code)),
+    unsendable,
     timedOut: codes.some((code) => TIME_OUTS.test(code)) || causes.some(({ name }) => name === 'TimeoutError'),
     why: String(last?.message || last?.code || last?.name || 'no answer'),
   };

@@ -60,18 +60,16 @@ export interface ReadOptions extends Pick<UpstreamOptions, 'gate' | 'environment
 }
 
 const FIELDS = [
-  ...[
-    'gate',
-    'providers',
-    'failover',
-    'degrade',
-    'maxWait',
-    'concurrency',
-    'timeout',
-    'environment',
-    'prices',
-    'fetch',
-  ],
+  'gate',
+  'providers',
+  'failover',
+  'degrade',
+  'maxWait',
+  'concurrency',
+  'timeout',
+  'environment',
+  'prices',
+  'fetch',
 ];
 const FUNCTIONS = ['family', 'authorize', 'readings', 'failure'] as const;
 

@@ -2,7 +2,7 @@
 import type { Refusal, TollgateError } from '@tollgate/core';
 import type { Failed } from './attempt.js';
 import type { WireFormat } from './formats/format.js';
-import { SLOTS } from './headroom.js';
+import { COOLING, SLOTS } from './headroom.js';
 import type { Provider } from './providers/provider.js';
 import type { Asked } from './request.js';
 
@@ -54,7 +54,7 @@ export function fromHeadroom({ reason, status, layer, retryAfterMs }: Refusal, {
     return { ...known, title: 'Too large', detail: `This call takes more than '${layer}' of ${name} ever allows.` };
   }
   const title = 'No headroom';
-  if (layer === SLOTS) {
+  if (layer === SLOTS || layer === COOLING) {
     const detail = `${name} bears no more calls at present: as many are under way as it can take, or it has failed and rests.`;
     return { ...known, status: 503, title, detail };
   }
@@ -89,6 +89,9 @@ function isTerminal({ failure }: Failed): boolean {
 
 function noAnswer({ failure, why, timedOut }: Failed): Omit<OwnRefusal, 'canRetry'> {
   if (failure === 'no secret') return { status: 503, reason: 'no-key', title: 'No key', detail: `${why}.` };
+  if (failure === 'unsendable') {
+    return { status: 400, reason: 'fault', title: 'Not sent', detail: `This request can't be sent: ${why}.` };
+  }
   const [status, title] = timedOut ? [504, 'Gateway Timeout'] : [502, 'Bad Gateway'];
   return { status, reason: 'unanswered', title, detail: `The provider has not answered: ${why}.` };
 }

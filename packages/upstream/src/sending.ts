@@ -7,6 +7,19 @@ const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 
 /** Whose account it is for: likewise. */
 const ACCOUNTS = ['openai-organization', 'openai-project'];
 
+/** What is between two that are connected, and what the transport writes itself. */
+const HOPS = [
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+  'content-length',
+  'host',
+];
+
 /** What goes on the wire. */
 export interface Message {
   readonly url: URL;
@@ -20,8 +33,7 @@ export interface Message {
 export function messageOf({ request, provider, path, call }: Asked, way: CallWay, secret: string): Message {
   const { format } = provider;
   const headers = new Headers(request.headers);
-  headers.delete('content-length');
-  headers.delete('host');
+  for (const name of HOPS) headers.delete(name);
   if (way.provider !== provider) for (const name of [...CREDENTIALS, ...ACCOUNTS]) headers.delete(name);
   const isOwn = call === undefined || way.model === undefined || way.model === call.model;
   const served = isOwn ? { path, body: request.json } : format.withModel(path, request.json, way.model);

@@ -59,7 +59,15 @@ function waysBy(roads: Roads, { provider, model }: Server, now: number): readonl
   const family = model === undefined ? '' : provider.family(model);
   const serves = (key: KeyOptions) => isHere(roads, key) && roads.health.out(key, now) === undefined;
   const keys = offerKeys(poolOf(roads, provider.name), serves);
-  return keys.map((key) => ({ name: `${provider.name}/${key.name}`, provider, key, model, family }));
+  const allowed = keys.filter((key) => model === undefined || !roads.health.isForbidden(key, model, now));
+  // Where none is, the provider itself is to say so.
+  return (allowed.length > 0 ? allowed : keys).map((key) => ({
+    name: `${provider.name}/${key.name}`,
+    provider,
+    key,
+    model,
+    family,
+  }));
 }
 
 function isHere({ environment }: Roads, key: KeyOptions): boolean {
