@@ -1,6 +1,7 @@
 /** What becomes of a call whose first way fails: the next one, each once, and an answer that SDKs don't multiply. */
+import type { TollgateConfig } from '@tollgate/core';
 import { createUpstream, type KeyOptions, type UpstreamOptions } from '@tollgate/upstream';
-import { closeServers } from '../helpers/http-server.js';
+import { closeServers, portOf } from '../helpers/http-server.js';
 import { answered, chat, fakeServer, gateOf, key, provider, type Script, warnings } from './support.js';
 
 beforeEach(() => void warnings());
@@ -17,15 +18,17 @@ async function pair(
     keys?: readonly KeyOptions[];
     other?: Script;
   } = {},
+  priced: TollgateConfig = {},
 ) {
   const first = await fakeServer(script);
   const second = await fakeServer(other);
-  const { gate, clock, spent } = gateOf();
+  const { gate, clock, spent } = gateOf(priced);
   const providers = [provider('one', first.server, keys), provider('two', second.server, [key('k3'), key('k4')])];
   const failover = { one: [{ provider: 'two', models: { 'small-1': 'tiny-2' } }] };
   const llm = createUpstream({ gate, providers, failover, ...more });
   const ask = (init: RequestInit = {}) => chat(gate, llm.fetch, first.server, { init });
-  return { llm, gate, clock, spent, first: first.seen, second: second.seen, ask };
+  const url = `http://127.0.0.1:${portOf(first.server)}/v1`;
+  return { llm, url, gate, clock, spent, first: first.seen, second: second.seen, ask };
 }
 
 const keysOf = (seen: readonly { key: string }[]) => seen.map(({ key }) => key);
@@ -53,6 +56,13 @@ test('a throttled key rests for as long as the provider said, and serves again t
   await ask();
   await ask();
   expect(keysOf(first).slice(4)).toContain('secret-of-k1');
+});
+
+test('what a stand-in used of a model without a price costs what the asked model does', async () => {
+  const prices = { 'small-1': { input: '$1000/M', output: '$10000/M' } } as never;
+  const { ask, spent } = await pair(() => ({ status: 500 }), {}, { prices });
+  await ask();
+  expect(await spent('u1')).toBe(60);
 });
 
 test('what no key has room for goes to the provider that stands in, by its own model, with a key of its own', async () => {
@@ -123,15 +133,13 @@ test('an SDK may send again what was sent only once', async () => {
   expect(first).toHaveLength(1);
 });
 
-test('a stream that is no JSON, such as an upload, is sent once, whatever comes of it', async () => {
-  const { llm, ask, first, second } = await pair(() => ({ status: 429 }));
+test('a stream that is no call, such as an upload, is sent once, whatever comes of it', async () => {
+  const { llm, url, first, second } = await pair(() => ({ status: 429 }));
   const attempts: number[] = [];
   llm.on('sent', ({ attempt }) => attempts.push(attempt));
-  const { response } = await ask({
-    body: new Response('a file').body,
-    headers: { 'content-type': 'application/octet-stream' },
-    duplex: 'half',
-  } as RequestInit);
+  const { fetch } = llm.as({ subject: { user: 'u1' } });
+  const init = { method: 'POST', body: new Response('a file').body, duplex: 'half' } as RequestInit;
+  const response = await fetch(`${url}/files`, init);
   expect(response.status).toBe(429);
   expect([...first, ...second].map(({ text }) => text)).toEqual(['a file']);
   expect(attempts).toEqual([1]);

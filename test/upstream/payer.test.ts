@@ -80,6 +80,16 @@ test('who is named pays for a call that no admission stands behind', async () =>
   expect([await spent('u2'), await spent('u1')]).toEqual([60, 0]);
 });
 
+test('who is named is charged a permit, or by the tier that is named', async () => {
+  const permits: number[] = [];
+  const gate = gateOf({ tiers: { large: 10 } });
+  gate.gate.on('admitted', ({ cost }) => permits.push(cost.permits));
+  const { llm, server } = await bench(answered, {}, gate);
+  await (await post(llm.as({ subject: { user: 'u2' } }).fetch, server)).text();
+  await (await post(llm.as({ subject: { user: 'u2' }, tier: 'large' as never }).fetch, server)).text();
+  expect(permits).toEqual([1, 10]);
+});
+
 test('who is named pays even below an admission of somebody else', async () => {
   const { gate, llm, server, spent } = await bench();
   const agent = await admission(gate, { usd: '$0' });

@@ -61,7 +61,8 @@ describe('a long answer', () => {
       },
     ],
   ] as const)('is read from its end: %s', async (_what, format, answer) => {
-    const { response, endings } = tapped(format, CHAT, json(answer), { type: 'application/json' });
+    const call = { ...CHAT, operation: format === openaiFormat ? 'chat' : 'its own' };
+    const { response, endings } = tapped(format, call, json(answer), { type: 'application/json' });
     await read(response);
     expect(told(endings[0].usage)).toMatchObject(TOLD);
   });

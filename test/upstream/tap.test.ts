@@ -82,10 +82,35 @@ describe('a tap over a stream', () => {
 
   test('a source that breaks because the client has aborted it was cancelled', async () => {
     const error = new DOMException('aborted', 'AbortError');
-    const signal = AbortSignal.abort();
+    const leaving = new AbortController();
+    const { signal } = leaving;
     const { response, endings } = tapped(openaiFormat, CHAT, CHUNKS.slice(0, 2), { error, signal });
-    await expect(read(response)).rejects.toBe(error);
+    const reader = response.body?.getReader();
+    await reader?.read();
+    leaving.abort(error);
+    await expect(reader?.read()).rejects.toBe(error);
     expect(endings).toMatchObject([{ how: 'cancelled', isEstimate: true }]);
+  });
+
+  test('a client that had left before it began is noticed at once', () => {
+    const { endings, seen } = tapped(openaiFormat, CHAT, CHUNKS, { signal: AbortSignal.abort('gone') });
+    expect([endings, seen]).toMatchObject([[{ how: 'cancelled' }], { pulled: 0, cancelled: 'gone' }]);
+  });
+
+  test('a format that fails ends the answer with its error, and the call: nothing is known then', async () => {
+    const error = new Error("a user's own");
+    const failing = {
+      ...openaiFormat,
+      reader: () => ({
+        ...openaiFormat.reader(CHAT, true),
+        event: () => {
+          throw error;
+        },
+      }),
+    };
+    const { response, endings, seen } = tapped(failing, CHAT, CHUNKS);
+    await expect(read(response)).rejects.toBe(error);
+    expect([endings, seen.cancelled]).toMatchObject([[{ how: 'failed', error }], error]);
   });
 
   test('a client that aborts while it reads nothing has left at once, as with fetch itself', async () => {

@@ -1,6 +1,7 @@
 /** One attempt of a call: a key is put in, it is sent, and what comes back is told to whoever keeps account of it. */
 import type { Clock, Outcome, TollgateError } from '@tollgate/core';
 import type { UpstreamEmitter } from './events.js';
+import { NO_TOKENS } from './formats/format.js';
 import type { Turn } from './headroom.js';
 import type { Health, WhyFailed } from './health.js';
 import type { ProviderFailure } from './health-of-providers.js';
@@ -9,6 +10,7 @@ import { readUnanswered } from './network.js';
 import type { Failure } from './providers/provider.js';
 import type { Asked } from './request.js';
 import { messageOf, send } from './sending.js';
+import { heeding, unlessAborted } from './signals.js';
 import { type CallWay, takenOf } from './way.js';
 
 export interface Post {
@@ -21,7 +23,7 @@ export interface Post {
 }
 
 /** What came of an attempt. */
-export type Attempted = Answered | Failed;
+export type Attempted = Answered | Failed | Left;
 
 /** An answer that goes to the client, be it an error of the client's own making. The turn is to be settled at its end. */
 export interface Answered {
@@ -43,6 +45,12 @@ export interface Failed {
   readonly mayBeBilled: boolean;
 }
 
+/** Whoever asked has gone, for this reason. The turn is settled. */
+export interface Left {
+  readonly reason: unknown;
+  readonly mayBeBilled: boolean;
+}
+
 export interface Attempting {
   readonly post: Post;
   readonly asked: Asked;
@@ -52,22 +60,19 @@ export interface Attempting {
   readonly number: number;
 }
 
-/** What a provider counts of a call that it refused. */
-const NO_TOKENS = { inputTokens: 0, outputTokens: 0 };
-
 /** For how long a key isn't used for models that it has no more of, where nothing tells. */
 const FAMILY_RESTS_MS = 60_000;
 
-/** Rejects where `signal` has aborted: with its reason, as fetch does, once the turn is settled. */
 export async function attempt(attempting: Attempting): Promise<Attempted> {
   const { post, turn, signal, number } = attempting;
   const { clock, emitter, health } = post;
   const { way, waitedMs } = turn;
   let secret: string;
   try {
-    secret = await way.key.secret();
+    secret = await unlessAborted(way.key.secret(), signal);
+    signal?.throwIfAborted();
   } catch (error) {
-    return noSecret(attempting, error);
+    return signal?.aborted ? left(attempting, false) : noSecret(attempting, error);
   }
   const sentAt = clock.now();
   health.sent(way);
@@ -81,19 +86,24 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
   } catch (error) {
     if (signal?.aborted) {
       health.gone(way);
-      await turn.settle({ outcome: 'failed' });
-      throw error;
+      return left(attempting, true);
     }
     emitter.emit('unanswered', { ...takenOf(way), error, ms: clock.now() - sentAt });
     return unanswered(attempting, error, sentAt);
   }
 }
 
+async function left({ turn, signal }: Attempting, mayBeBilled: boolean): Promise<Left> {
+  await turn.settle({ outcome: mayBeBilled ? 'failed' : 'ignored' });
+  return { reason: signal?.reason, mayBeBilled };
+}
+
 /** Sends it; where the key is refused, once more if there is another secret by now. */
 async function exchange(attempting: Attempting, secret: string): Promise<Exchanged> {
   const first = await sendWith(attempting, secret);
   if (first.failure?.kind !== 'unauthorized' || !attempting.asked.request.canRepeat) return first;
-  const another = await askAnother(attempting.turn.way.key.secret, secret).catch(() => undefined);
+  const { turn, signal } = attempting;
+  const another = await unlessAborted(askAnother(turn.way.key.secret, secret), signal).catch(() => undefined);
   return another === undefined ? first : sendWith(attempting, another);
 }
 
@@ -106,13 +116,12 @@ interface Exchanged {
 async function sendWith({ post, asked, turn, signal }: Attempting, secret: string): Promise<Exchanged> {
   const { clock, timeoutMs } = post;
   const { provider } = turn.way;
-  const late = new AbortController();
-  const timesOut = () => late.abort(new DOMException(`${provider.name} has not answered in time`, 'TimeoutError'));
+  const begun = heeding([signal]);
+  const timesOut = () => begun.abort(new DOMException(`${provider.name} has not answered in time`, 'TimeoutError'));
   const stop = timeoutMs === undefined ? undefined : clock.after(timeoutMs, timesOut);
   try {
-    const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
     const message = messageOf(asked, turn.way, secret);
-    const response = await send(post.fetch, asked.request, message, either);
+    const response = await send(post.fetch, asked.request, message, begun.signal);
     const { status, headers } = response;
     const isError = status >= 400;
     const { body, again } = isError ? await readError(response) : { body: undefined, again: response };
@@ -122,6 +131,8 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
     return { response: again, failure, isAsking: message.isAsking };
   } finally {
     stop?.();
+    // Who reads the answer heeds the signal from here on.
+    begun.release();
   }
 }
 

@@ -23,14 +23,16 @@ export interface Order {
   readonly asked: Asked;
   /** `undefined` where nothing is to be paid. */
   readonly payer: Payer | undefined;
-  /** To be served by. */
+  /** To be served by; `undefined` for what isn't counted. */
   readonly model: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** The call is over: nothing more is drawn, and the signal needn't be heeded. What nothing was sent for has cost nothing. */
+  close(wasSent: boolean): Promise<void>;
 }
 
 /** Goes by each way once at most, and on to no other once an answer has begun. */
 export async function answerTo(site: Site, order: Order): Promise<Response> {
-  const { asked, payer, signal } = order;
+  const { asked, signal, close } = order;
   const failures: Failed[] = [];
   let wasSent = false;
   let isDelivered = false;
@@ -39,28 +41,22 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
       const next = await nextTurn(site, order, failures);
       if ('refusal' in next) return inVain(asked, failures, next.refusal);
       const { turn, draw } = next;
-      wasSent = true;
-      const attempted = await attempt({ post: site, asked, turn, signal, number: failures.length + 1 }).catch(
-        (error) => {
-          // Whoever asked has gone, and it may be billed all the same.
-          draw?.settle({ outcome: 'failed' });
-          throw error;
-        },
-      );
+      const attempted = await attempt({ post: site, asked, turn, signal, number: failures.length + 1 });
+      wasSent ||= !('reason' in attempted) || attempted.mayBeBilled;
       if ('answer' in attempted) {
         isDelivered = true;
-        const close = async () => payer?.close(true);
         const { call, request } = asked;
-        const account = { call, body: request.json, turn, draw, clock: site.clock, signal, close };
+        const account = { call, body: request.json, turn, draw, clock: site.clock, signal, close: () => close(true) };
         const answer = deliver(attempted, account);
         return attempted.isError && failures.length > 0 ? final(answer) : answer;
       }
       // What may be billed stands as estimated.
       draw?.settle({ outcome: attempted.mayBeBilled ? 'failed' : 'ignored' });
+      if ('reason' in attempted) throw attempted.reason;
       failures.push(attempted);
     }
   } finally {
-    if (!isDelivered) await payer?.close(wasSent);
+    if (!isDelivered) await close(wasSent);
   }
 }
 
@@ -75,7 +71,7 @@ async function nextTurn(
   for (;;) {
     const ways = site.waysOf(asked, model).filter(isOpen);
     if (ways.length === 0) return { refusal: site.noWay(asked, model) };
-    const drawn = await payer?.draw(model ?? '');
+    const drawn = asked.call && (await payer?.draw(model ?? ''));
     if (drawn?.admitted === false) return { refusal: fromGate(drawn.refusal) };
     let isTaken = false;
     try {

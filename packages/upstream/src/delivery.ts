@@ -1,7 +1,7 @@
 /** An answer on its way to the client: at its end, whichever that is, those who keep account learn what it has cost. */
-import { type Clock, type Draw, type Outcome, type TokenCounts, TollgateError } from '@tollgate/core';
+import { type Clock, type Draw, type Outcome, TollgateError } from '@tollgate/core';
 import type { Answered } from './attempt.js';
-import type { Call, Usage } from './formats/format.js';
+import { type Call, NO_TOKENS, type Usage } from './formats/format.js';
 import type { Turn } from './headroom.js';
 import { type Ending, tap } from './usage/tap.js';
 import { withUnseen } from './usage/unseen.js';
@@ -9,31 +9,28 @@ import { warn } from './warnings.js';
 
 /** Who is told of the end. */
 export interface Account {
-  /** `undefined` for what costs no tokens. */
+  /** `undefined` for what isn't counted. */
   readonly call: Call | undefined;
   /** The request's body as JSON. */
   readonly body: unknown;
   readonly turn: Turn;
   readonly draw: Draw | undefined;
   readonly clock: Clock;
-  /** The client's own. */
   readonly signal: AbortSignal | undefined;
-  /** Nothing more is drawn. */
+  /** The call is over. */
   close(): Promise<void>;
 }
-
-const NO_TOKENS: TokenCounts = { inputTokens: 0, outputTokens: 0 };
 
 /** Passes an answer on, and settles at its end. */
 export function deliver({ answer, isError, isAsking }: Answered, account: Account): Response {
   const { turn, clock, signal } = account;
   const { provider, model } = turn.way;
-  if (account.call === undefined || isError) {
-    end(account, { outcome: isError ? 'failed' : 'succeeded', usage: NO_TOKENS }, { outcome: 'ignored' });
+  if (isError) {
+    end(account, { outcome: 'failed', usage: NO_TOKENS }, { outcome: 'ignored' });
     return answer;
   }
   const { format } = provider;
-  const call = { ...account.call, model: model ?? account.call.model };
+  const call = account.call && { ...account.call, model: model ?? account.call.model };
   return tap(answer, {
     format,
     call,
@@ -44,36 +41,60 @@ export function deliver({ answer, isError, isAsking }: Answered, account: Accoun
   });
 }
 
-function ended(account: Account, { status, headers }: Response, ending: Ending): void {
-  const { turn, clock } = account;
+function ended(account: Account, answer: Response, ending: Ending): void {
+  let outcome: Outcome = { outcome: 'failed' };
+  try {
+    outcome = outcomeOf(account, answer, ending);
+  } catch (error) {
+    warnUnsettled(account, error);
+  }
+  const { overloaded, ...spent } = outcome;
+  end(account, outcome, { ...spent, model: account.turn.way.model });
+}
+
+/** What reads the answer for a provider may be a user's own. */
+function outcomeOf({ turn, clock, body }: Account, { status, headers }: Response, ending: Ending): Outcome {
   const { provider } = turn.way;
   const { how, error, isEstimate, usage: seen = provider.usage?.({ status, headers, body: undefined }) } = ending;
-  const usage = isEstimate ? withUnseen(seen, account.body) : seen;
+  const usage = isEstimate ? withUnseen(seen, body) : seen;
   const said = error === undefined ? undefined : provider.failure({ status, headers, body: error }, clock.now());
   const overloaded = said?.kind === 'overloaded' || undefined;
-  const outcome: Outcome = { outcome: how === 'complete' ? 'succeeded' : 'failed', ...(usage && told(usage)) };
-  end(account, { ...outcome, overloaded }, { ...outcome, model: turn.way.model });
+  return { outcome: how === 'complete' ? 'succeeded' : 'failed', ...(usage && told(usage)), overloaded };
 }
 
 function told({ model: _model, usd, ...usage }: Usage): Outcome {
   return { usage, usd };
 }
 
-/** What a provider tells may be nonsense, and a model without a price: the estimate stands then. */
-function end({ turn, draw, close }: Account, ofTurn: Outcome, ofDraw: Outcome): void {
-  const failed = (error: unknown) => {
-    const why = error instanceof TollgateError ? error.message : 'it failed';
-    warn('TOLLGATE_SETTLE_FAILED', `A call by ${turn.way.name} was not settled by its usage: ${why}`);
-  };
-  try {
-    draw?.settle(ofDraw);
-  } catch (error) {
-    failed(error);
-    draw?.settle({ outcome: 'failed' });
-  }
+/**
+ * A stand-in's model may have no price: what it used costs what the model that was asked for does. What is told may be
+ * nonsense: the estimate stands then.
+ */
+function end(account: Account, ofTurn: Outcome, ofDraw: Outcome): void {
+  const { turn, draw, close } = account;
+  const failed = (error: unknown) => warnUnsettled(account, error);
+  if (draw !== undefined) settleDraw(draw, ofDraw, failed);
   turn.settle(ofTurn).catch((error) => {
     failed(error);
     return turn.settle({ outcome: 'failed' });
   });
   close().catch(failed);
+}
+
+function warnUnsettled({ turn }: Account, error: unknown): void {
+  const why = error instanceof TollgateError ? error.message : 'it failed';
+  warn('TOLLGATE_SETTLE_FAILED', `A call by ${turn.way.name} was not settled by its usage: ${why}`);
+}
+
+function settleDraw(draw: Draw, { model, ...outcome }: Outcome, failed: (error: unknown) => void): void {
+  try {
+    draw.settle({ ...outcome, model });
+  } catch {
+    try {
+      draw.settle(outcome);
+    } catch (error) {
+      failed(error);
+      draw.settle({ outcome: 'failed' });
+    }
+  }
 }

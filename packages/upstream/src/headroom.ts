@@ -31,6 +31,7 @@ import {
   type Way,
   type Whom,
 } from '@tollgate/core';
+import { NO_TOKENS } from './formats/format.js';
 import { createKnownLimits, type KnownLimits, type LimitsOf, UNITS, WINDOWS } from './limits.js';
 import type { HeadroomUnit, HeadroomWindow, Provider, Reading } from './providers/provider.js';
 import type { Asked } from './request.js';
@@ -115,8 +116,6 @@ const UNLIMITED = Number.POSITIVE_INFINITY;
 const MARGIN = 0.02;
 /** As much as a budget can be. */
 const NO_CAP: Money = '$9000000';
-
-const NO_TOKENS = { inputTokens: 0, outputTokens: 0 };
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID`, with paths of its own configuration */
 export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {

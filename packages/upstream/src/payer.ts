@@ -8,6 +8,7 @@ import {
   TollgateError,
 } from '@tollgate/core';
 import { currentAdmission } from '@tollgate/core/context';
+import { type Call, NO_TOKENS } from './formats/format.js';
 import type { UpstreamRequest } from './request.js';
 
 /** On whose behalf calls go out that no admission stands behind. Fields as `gate.admit` has them. */
@@ -33,19 +34,21 @@ export type Opened = { readonly payer: Payer } | { readonly refusal: Refusal } |
  * The admission at hand pays, whichever gate it is of: with two gates the nearest counts. Or who is named does;
  * `undefined` where there is neither.
  *
- * @param call `undefined` for what costs no tokens
+ * @param call `undefined` for what isn't counted
  */
 export async function openPayer(
   gate: Tollgate,
   behalf: Behalf | undefined,
-  model: string,
+  call: Call | undefined,
   { json, signal }: UpstreamRequest,
 ): Promise<Opened> {
   if (behalf === undefined) {
     const admission = currentAdmission();
     return admission && { payer: payerOf(admission, json, async () => {}) };
   }
-  const decision = await gate.admit({ permits: 1, ...behalf, model }, { signal, body: json });
+  const permits = behalf.tier === undefined ? 1 : undefined;
+  const asked = call === undefined ? { estimate: NO_TOKENS } : { model: call.model };
+  const decision = await gate.admit({ permits, ...behalf, ...asked }, { signal, body: json });
   if (!decision.admitted) return decision;
   const { admission } = decision;
   return { payer: payerOf(admission, json, (wasSent) => admission.settle(wasSent ? {} : { outcome: 'ignored' })) };

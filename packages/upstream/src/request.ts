@@ -1,7 +1,10 @@
 /** A request as it came to the fetch: whose provider it is for, what it asks for, and whether it can be sent twice. */
 import { types } from 'node:util';
 import type { Call } from './formats/format.js';
+import { parsed } from './formats/values.js';
 import type { Provider } from './providers/provider.js';
+import { onAbort, unlessAborted } from './signals.js';
+import { join } from './usage/passage.js';
 
 /** What fetch takes as a body. */
 type Body = NonNullable<RequestInit['body']>;
@@ -12,7 +15,7 @@ export interface UpstreamRequest {
   /** As the client set them, with its placeholder of a key. */
   readonly headers: Headers;
   readonly body: Body | undefined;
-  /** The body as JSON; `undefined` where it is none. */
+  /** The body as JSON; `undefined` where it is none, or isn't read. */
   readonly json: unknown;
   /** The body can be sent again, to another provider or by another key. A stream is gone once it was sent. */
   readonly canRepeat: boolean;
@@ -27,30 +30,81 @@ export interface Asked {
   readonly provider: Provider;
   /** Below the provider's base URL, such as `/chat/completions`. */
   readonly path: string;
-  /** `undefined` for what costs no tokens. */
+  /** `undefined` for what the format doesn't know: it is passed on as it is, and not counted. */
   readonly call: Call | undefined;
 }
 
 /**
- * A stream that may be JSON is read to its end, since that says what the call will cost. Others, such as uploads, are left alone.
+ * A request as it is, with its body unread.
  *
  * @throws TypeError for what is no URL, as fetch does
  */
-export async function readRequest(input: string | URL | Request, init: RequestInit = {}): Promise<UpstreamRequest> {
+export function readRequest(input: string | URL | Request, init: RequestInit = {}): UpstreamRequest {
   const isRequest = typeof input === 'object' && !(input instanceof URL);
-  const { method = 'GET', headers: given, body: sent, signal, ...others } = isRequest ? partsOf(input, init) : init;
-  const headers = new Headers(given);
-  const body = isStream(sent) && mayBeJson(headers) ? await new Response(sent as ReadableStream).text() : sent;
+  const { method = 'GET', headers, body, signal, ...others } = isRequest ? partsOf(input, init) : init;
   return {
     url: new URL(isRequest ? input.url : input),
     method: method.toUpperCase(),
-    headers,
+    headers: new Headers(headers),
     body: body ?? undefined,
-    json: jsonOf(body),
+    json: undefined,
     canRepeat: !isStream(body),
     signal: signal ?? undefined,
     others,
   };
+}
+
+/**
+ * What a request asks of a provider. Where that may be a call its body is read to its end, since that says what it will cost:
+ * one that can't be read is a call all the same. Other bodies, such as uploads, are left alone.
+ *
+ * @returns rejects with the signal's reason where that aborts meanwhile
+ */
+export async function askedOf(request: UpstreamRequest, provider: Provider): Promise<Asked> {
+  const path = pathBelow(request.url, provider) as string;
+  const read = (body: unknown) => provider.format.read(plain(path), body);
+  if (request.body === undefined || read({}) === undefined) return { request, provider, path, call: undefined };
+  const whole = await withBody(request);
+  return { request: whole, provider, path, call: read(whole.json ?? {}) };
+}
+
+/** A path as servers read it, whatever was escaped in it without need. What would end a segment stays as it was. */
+export function plain(path: string): string {
+  return path.replace(/%(?!2[35f]|3f|5c)[2-7][\da-f]/gi, decodeURIComponent);
+}
+
+/** What only reads costs nothing, unless a format knows better. */
+export function isReading({ method }: UpstreamRequest): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** Bytes that were streamed are sent as they came. */
+async function withBody(request: UpstreamRequest): Promise<UpstreamRequest> {
+  const { body: sent, signal } = request;
+  const body = isStream(sent) ? await bytesOf(sent as ReadableStream<Uint8Array>, signal) : sent;
+  const text = body instanceof Blob ? await unlessAborted(body.text(), signal) : textOf(body);
+  return {
+    ...request,
+    body,
+    json: text === undefined ? undefined : parsed(text.replace(/^\ufeff/, '')),
+    canRepeat: true,
+  };
+}
+
+async function bytesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal | undefined): Promise<Body> {
+  // Whatever else fetch takes for a stream is one by this.
+  const reader = (new Response(stream).body as ReadableStream<Uint8Array>).getReader();
+  const leave = (reason: unknown) => void reader.cancel(reason).catch(() => {});
+  const release = onAbort(signal, leave);
+  try {
+    if (signal?.aborted) leave(signal.reason);
+    const pieces: Uint8Array[] = [];
+    for (let read = await reader.read(); !read.done; read = await reader.read()) pieces.push(read.value);
+    signal?.throwIfAborted();
+    return join(pieces) as Uint8Array<ArrayBuffer>;
+  } finally {
+    release();
+  }
 }
 
 function partsOf(input: Request, init: RequestInit): RequestInit {
@@ -82,21 +136,7 @@ function isStream(body: unknown): boolean {
   return body instanceof ReadableStream || Symbol.asyncIterator in body;
 }
 
-/** Unless it says that it is something else. Requests with a text say by themselves that they are plain text. */
-function mayBeJson(headers: Headers): boolean {
-  return /\bjson\b|^text\b/i.test(headers.get('content-type') ?? 'json');
-}
-
-function jsonOf(body: unknown): unknown {
-  const text = typeof body === 'string' ? body : isBytes(body) ? new TextDecoder().decode(body) : undefined;
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isBytes(body: unknown): body is Uint8Array | ArrayBuffer {
-  return ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body);
+function textOf(body: Body | undefined): string | undefined {
+  if (typeof body === 'string') return body;
+  return ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body) ? new TextDecoder().decode(body) : undefined;
 }

@@ -1,5 +1,5 @@
 /** How a call is put on the wire for one of its ways. */
-import type { Asked, UpstreamRequest } from './request.js';
+import { type Asked, plain, type UpstreamRequest } from './request.js';
 import type { CallWay } from './way.js';
 
 /** What holds a key in one API or another: none of it goes to another provider. */
@@ -7,7 +7,7 @@ const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 
 /** Whose account it is for: likewise. */
 const ACCOUNTS = ['openai-organization', 'openai-project'];
 
-/** What is between two that are connected, and what the transport writes itself. */
+/** What is between two that are connected, what the transport writes itself, and what makes another request of one. */
 const HOPS = [
   'connection',
   'keep-alive',
@@ -18,6 +18,7 @@ const HOPS = [
   'expect',
   'content-length',
   'host',
+  'x-http-method-override',
 ];
 
 /** What goes on the wire. */
@@ -36,7 +37,7 @@ export function messageOf({ request, provider, path, call }: Asked, way: CallWay
   for (const name of HOPS) headers.delete(name);
   if (way.provider !== provider) for (const name of [...CREDENTIALS, ...ACCOUNTS]) headers.delete(name);
   const isOwn = call === undefined || way.model === undefined || way.model === call.model;
-  const served = isOwn ? { path, body: request.json } : format.withModel(path, request.json, way.model);
+  const served = isOwn ? { path, body: request.json } : format.withModel(plain(path), request.json, way.model);
   const json = call === undefined ? request.json : way.provider.format.askingForUsage(call, served.body);
   const url = new URL(way.provider.baseUrl.replace(/\/+$/, '') + served.path + request.url.search);
   way.provider.authorize(headers, secret, url);

@@ -13,7 +13,8 @@ import { checkCaps, readUpstreamOptions, type UpstreamOptions } from './options.
 import { createReader } from './options-reader.js';
 import { type Behalf, openPayer, readBehalf } from './payer.js';
 import { fromFault, fromGate, noAdmission, refusalResponse, unknownProvider } from './refusals.js';
-import { type Asked, pathBelow, providerOf, readRequest, type UpstreamRequest } from './request.js';
+import { type Asked, askedOf, isReading, providerOf, readRequest, type UpstreamRequest } from './request.js';
+import { heeding } from './signals.js';
 import { keyOf, noWay, poolOf, type Roads, waysOf } from './ways.js';
 
 export interface Upstream {
@@ -69,10 +70,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   async function answer(behalf: Behalf | undefined, request: UpstreamRequest): Promise<Response> {
     const provider = providerOf(request.url, providers.values());
     if (provider === undefined) return refusalResponse(unknownProvider(request.url, providers.values()));
-    const path = pathBelow(request.url, provider) as string;
-    const asked: Asked = { request, provider, path, call: provider.format.read(path, request.json) };
     try {
-      return await answerOf(behalf, asked);
+      return await answerOf(behalf, await askedOf(request, provider));
     } catch (error) {
       if (error instanceof TollgateError) return refusalResponse(fromFault(error), provider.format);
       throw error;
@@ -81,24 +80,30 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   async function answerOf(behalf: Behalf | undefined, asked: Asked): Promise<Response> {
     const { request, provider, call } = asked;
-    if (call === undefined)
-      return answerTo(site, { asked, payer: undefined, model: undefined, signal: request.signal });
-    const opened = await openPayer(
-      gate,
-      behalf && { ...behalf, degrade: degrade && behalf.degrade },
-      call.model,
-      request,
-    );
+    if (call === undefined && isReading(request)) {
+      return answerTo(site, {
+        asked,
+        payer: undefined,
+        model: undefined,
+        signal: request.signal,
+        close: async () => {},
+      });
+    }
+    const opened = await openPayer(gate, behalf && { ...behalf, degrade: degrade && behalf.degrade }, call, request);
     if (opened === undefined) return refusalResponse(noAdmission(), provider.format);
     if ('refusal' in opened) return refusalResponse(fromGate(opened.refusal), provider.format);
     const { payer } = opened;
-    const isRung = degrade && payer.rung !== undefined && payer.request.model === call.model;
-    const signal = request.signal ? AbortSignal.any([request.signal, payer.signal]) : payer.signal;
-    return answerTo(site, { asked, payer, model: isRung ? payer.rung : call.model, signal });
+    const isRung = degrade && payer.rung !== undefined && payer.request.model === call?.model;
+    const { signal, release } = heeding([request.signal, payer.signal]);
+    const close = (wasSent: boolean) => {
+      release();
+      return payer.close(wasSent);
+    };
+    return answerTo(site, { asked, payer, model: isRung && call ? payer.rung : call?.model, signal, close });
   }
 
   const fetchFor = (behalf?: Behalf): Pick<Upstream, 'fetch'> => ({
-    fetch: (async (input, init) => answer(behalf, await readRequest(input, init))) as typeof globalThis.fetch,
+    fetch: (async (input, init) => answer(behalf, readRequest(input, init))) as typeof globalThis.fetch,
   });
   return {
     ...fetchFor(),

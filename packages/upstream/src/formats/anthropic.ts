@@ -1,9 +1,10 @@
 /** Anthropic's messages. */
-import type { StreamReader, Usage, WireFormat } from './format.js';
+import type { StreamReader, Usage } from './format.js';
+import { orOpenai } from './or-openai.js';
 import { streamReader, textCounter } from './stream-text.js';
 import { count, type Fields, fields, isObject, parsed, text, usageOf } from './values.js';
 
-const PATH = /(?:^|\/)messages\/?$/;
+const PATH = /(?:^|\/)messages\/?$/i;
 
 const ERROR_TYPES: Readonly<Record<number, string>> = {
   401: 'authentication_error',
@@ -15,7 +16,7 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   529: 'overloaded_error',
 };
 
-export const anthropicFormat: WireFormat = {
+export const anthropicFormat = orOpenai({
   name: 'anthropic',
 
   read(path, body) {
@@ -39,7 +40,7 @@ export const anthropicFormat: WireFormat = {
     const type = ERROR_TYPES[status] ?? (status >= 500 ? 'api_error' : 'invalid_request_error');
     return { type: 'error', error: { type, message: `${title}: ${detail}` } };
   },
-};
+});
 
 /** What is read from the cache or written to it comes on top of `input_tokens`. */
 function usageFrom(usage: Fields, model: unknown): Usage | undefined {

@@ -3,7 +3,7 @@ import { anthropicFormat } from './anthropic.js';
 import type { StreamReader, WireFormat } from './format.js';
 import { count, decoded, fields, usageOf } from './values.js';
 
-const PATH = /(?:^|\/)model\/([^/]+)\/(invoke|converse)(-with-response-stream|-stream)?\/?$/;
+const PATH = /(?:^|\/)model\/([^/]+)\/(invoke|converse)(-with-response-stream|-stream)?\/?$/i;
 
 /** Streams are binary, and pass unread. */
 const UNREAD: StreamReader = {
@@ -19,7 +19,9 @@ export const bedrockFormat: WireFormat = {
 
   read(path) {
     const [, model, operation, stream] = PATH.exec(path) ?? [];
-    return model === undefined ? undefined : { operation, model: decoded(model), stream: stream !== undefined };
+    return model === undefined
+      ? undefined
+      : { operation: operation.toLowerCase(), model: decoded(model), stream: stream !== undefined };
   },
 
   withModel: (path, body) => ({ path, body }),

@@ -10,6 +10,9 @@ export interface Call {
   readonly stream: boolean;
 }
 
+/** What costs no tokens, as far as anybody knows. */
+export const NO_TOKENS = { inputTokens: 0, outputTokens: 0 };
+
 /** Usage as an answer tells it: in Tollgate's terms, whole prompt and whole answer. */
 export interface Usage extends TokenCounts {
   /** The model that did serve it, where the answer says. */
@@ -44,7 +47,13 @@ export interface CallRefusal {
 
 export interface WireFormat {
   readonly name: string;
-  /** What is asked for at a path below the provider's base URL; `undefined` for what costs no tokens: it is passed on as it is. */
+  /**
+   * What is asked for at a path below the provider's base URL; `undefined` for what this format doesn't know: that is passed on
+   * as it is and not counted, and what would do more than read needs somebody to pay all the same.
+   *
+   * @param path with nothing escaped in it that needn't be, in whatever case
+   * @param body JSON; an empty object for what is none
+   */
   read(path: string, body: unknown): Call | undefined;
   /** The same request for another model. The body is a copy, changed in no other way. */
   withModel(path: string, body: unknown, model: string): { readonly path: string; readonly body: unknown };

@@ -1,9 +1,10 @@
 /** Google's generateContent and embedContent, of Gemini's own API and of Vertex AI. */
-import type { StreamReader, Usage, WireFormat } from './format.js';
+import type { StreamReader, Usage } from './format.js';
+import { orOpenai } from './or-openai.js';
 import { textCounter, type WritableReader } from './stream-text.js';
 import { count, decoded, type Fields, fields, isObject, list, parsed, usageOf } from './values.js';
 
-const PATH = /(^|\/)([^/:]+):(generateContent|streamGenerateContent|embedContent|batchEmbedContents)$/;
+const PATH = /(^|\/)([^/:]+):(generateContent|streamGenerateContent|embedContent|batchEmbedContents)\/?$/i;
 
 const ERROR_STATUSES: Readonly<Record<number, string>> = {
   401: 'UNAUTHENTICATED',
@@ -14,17 +15,17 @@ const ERROR_STATUSES: Readonly<Record<number, string>> = {
   503: 'UNAVAILABLE',
 };
 
-export const geminiFormat: WireFormat = {
+export const geminiFormat = orOpenai({
   name: 'gemini',
 
   read(path, body) {
     const [, , model, method] = PATH.exec(path) ?? [];
     if (model === undefined || body === undefined) return undefined;
-    const isEmbedding = method === 'embedContent' || method === 'batchEmbedContents';
+    const isEmbedding = /embed/i.test(method);
     return {
       operation: isEmbedding ? 'embedContent' : 'generateContent',
       model: decoded(model),
-      stream: method === 'streamGenerateContent',
+      stream: /^stream/i.test(method),
     };
   },
 
@@ -49,7 +50,7 @@ export const geminiFormat: WireFormat = {
     const word = ERROR_STATUSES[status] ?? (status >= 500 ? 'INTERNAL' : 'INVALID_ARGUMENT');
     return { error: { code: status, message: `${title}: ${detail}`, status: word } };
   },
-};
+});
 
 /** Requests to embed say in the body as well which model is meant. */
 function naming(body: unknown, model: string): unknown {

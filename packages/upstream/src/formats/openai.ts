@@ -5,7 +5,7 @@ import { streamReader, textCounter } from './stream-text.js';
 import { decoded, fields, isObject, list, parsed, text } from './values.js';
 
 /** Azure may name the deployment in the path, which then goes before the model in the body. */
-const PATH = /(?:^|\/)(?:deployments\/([^/]+)\/)?(chat\/completions|completions|responses|embeddings)\/?$/;
+const PATH = /(?:^|\/)(?:deployments\/([^/]+)\/)?(chat\/completions|completions|responses|embeddings)\/?$/i;
 
 export const openaiFormat: WireFormat = {
   name: 'openai',
@@ -14,8 +14,9 @@ export const openaiFormat: WireFormat = {
     const [, deployment, name] = PATH.exec(path) ?? [];
     if (name === undefined || body === undefined) return undefined;
     const { model, stream } = fields(body);
+    const operation = name.toLowerCase();
     return {
-      operation: name === 'chat/completions' ? 'chat' : name,
+      operation: operation === 'chat/completions' ? 'chat' : operation,
       model: deployment === undefined ? text(model) : decoded(deployment),
       stream: stream === true,
     };
@@ -23,7 +24,7 @@ export const openaiFormat: WireFormat = {
 
   withModel(path, body, model) {
     return {
-      path: path.replace(/\bdeployments\/[^/]+/, `deployments/${encodeURIComponent(model)}`),
+      path: path.replace(/\bdeployments\/[^/]+/i, `deployments/${encodeURIComponent(model)}`),
       body: isObject(body) ? { ...body, model } : body,
     };
   },

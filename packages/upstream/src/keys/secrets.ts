@@ -12,6 +12,9 @@ const UNAVAILABLE = 'TOLLGATE_SECRET_UNAVAILABLE';
 /** How long what is held goes on after its source has failed, before that is asked again: 10 seconds. */
 const RETRY_MS = 10_000;
 
+/** How long a source may take: 10 seconds. */
+const LONGEST_MS = 10_000;
+
 /**
  * The secret in an environment variable, read each time.
  *
@@ -46,8 +49,8 @@ export interface CacheOptions {
 }
 
 /**
- * A source that remembers what it was given. All who ask at one time share one asking. Where the source fails, what is held
- * goes on, and the source is asked again after 10 seconds. Who asks for a fresh secret gets what was asked for since.
+ * A source that remembers what it was given. All who ask at one time share one asking. Where the source fails, or takes more
+ * than 10 seconds, what is held goes on, and the source is asked again after 10 seconds. Who asks for a fresh secret gets what was asked for since.
  *
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID`; what it returns throws `TOLLGATE_SECRET_UNAVAILABLE`, with nothing of what
  * the source gave or said
@@ -68,7 +71,7 @@ export function cached(source: SecretSource, { ttl = '5m', clock = systemClock }
 
   async function ask(fresh: boolean): Promise<string> {
     const turn = ++turns;
-    const secret = await askSource(source, fresh);
+    const secret = await askSource(source, fresh, clock);
     // An answer that was overtaken may be the secret from before a rotation.
     if (held === undefined || held.turn < turn) held = { secret, turn, staleAt: clock.now() + ttlMs };
     return secret;
@@ -102,13 +105,21 @@ export async function askAnother(source: SecretSource, refused: string): Promise
   return secret === refused ? undefined : secret;
 }
 
-async function askSource(source: SecretSource, fresh: boolean): Promise<string> {
+async function askSource(source: SecretSource, fresh: boolean, clock: Clock): Promise<string> {
   try {
-    return checkSecret(await source({ fresh }), 'what its source gave');
+    return checkSecret(await inTime(source({ fresh }), clock), 'what its source gave');
   } catch (error) {
     const isOwn = error instanceof TollgateError && error.code === UNAVAILABLE;
     throw isOwn ? error : unavailable(`its source failed with ${nameOf(error)}`);
   }
+}
+
+function inTime<T>(given: T | Promise<T>, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(unavailable('its source has not answered in time'));
+    const stop = clock.after(LONGEST_MS, late);
+    Promise.resolve(given).then(resolve, reject).finally(stop);
+  });
 }
 
 /** Runs a task for all who ask for it while it runs. */

@@ -3,7 +3,7 @@ import type { Call, Usage, WireFormat } from '../formats/format.js';
 import { answerReader } from './answer.js';
 import { elementReader } from './elements.js';
 import { eventPassage } from './events.js';
-import { NOTHING, type Passage } from './passage.js';
+import { NOTHING, type Passage, UNREAD } from './passage.js';
 
 /** @param asked see {@link WireFormat.reader} */
 export function passageOf(contentType: string, format: WireFormat, call: Call, asked: boolean): Passage {
@@ -68,12 +68,3 @@ function jsonPassage(format: WireFormat, call: Call): Passage {
     },
   };
 }
-
-const UNREAD: Passage = {
-  push: (chunk) => chunk,
-  end: () => NOTHING,
-  usage: undefined,
-  isComplete: false,
-  outputTokens: 0,
-  error: undefined,
-};

@@ -21,6 +21,16 @@ export interface Passage {
 
 export const NOTHING = new Uint8Array(0);
 
+/** Passes as it comes. */
+export const UNREAD: Passage = {
+  push: (chunk) => chunk,
+  end: () => NOTHING,
+  usage: undefined,
+  isComplete: false,
+  outputTokens: 0,
+  error: undefined,
+};
+
 /** As one, in bytes of its own. */
 export function join(pieces: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(pieces);

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from '@tollgate/core';
 import type { Call, Usage, WireFormat } from '../formats/format.js';
 import { passageOf } from './body.js';
-import type { Passage } from './passage.js';
+import { type Passage, UNREAD } from './passage.js';
 
 /** How a body ended, and what has been seen of its usage. */
 export interface Ending {
@@ -18,7 +18,8 @@ export interface Ending {
 
 export interface TapOptions {
   readonly format: WireFormat;
-  readonly call: Call;
+  /** `undefined` for an answer that isn't read, and passes alone. */
+  readonly call: Call | undefined;
   /** The client itself has asked for usage in the stream, and is to see it. */
   readonly asked: boolean;
   /** The client's own signal: once it is aborted the body is cancelled, also where nobody reads from it just then. */
@@ -40,7 +41,7 @@ export const IDLE_MS = 300_000;
 export function tap(response: Response, options: TapOptions): Response {
   const { body, headers, status, statusText } = response;
   const { format, call, asked, signal, clock = systemClock, onEnd } = options;
-  const passage = passageOf(headers.get('content-type') ?? '', format, call, asked);
+  const passage = call ? passageOf(headers.get('content-type') ?? '', format, call, asked) : UNREAD;
   if (body === null) {
     onEnd(endingOf('complete', passage, undefined));
     return response;
@@ -58,7 +59,8 @@ export function tap(response: Response, options: TapOptions): Response {
     {
       start(given) {
         controller = given;
-        signal?.addEventListener('abort', leave, { once: true });
+        if (signal?.aborted) leave();
+        else signal?.addEventListener('abort', leave, { once: true });
       },
       pull() {
         idle.note(true);
@@ -75,8 +77,15 @@ export function tap(response: Response, options: TapOptions): Response {
 
   function pass({ done, value }: { done: boolean; value?: Uint8Array | undefined }): Promise<void> | void {
     if (!isOpen) return;
-    const passing = done ? passage.end() : passage.push(value as Uint8Array);
-    if (passage.isComplete) end('complete');
+    let passing: Uint8Array;
+    try {
+      passing = done ? passage.end() : passage.push(value as Uint8Array);
+      if (passage.isComplete) end('complete');
+    } catch (error) {
+      fail(error);
+      source.cancel(error).catch(() => {});
+      return;
+    }
     if (done) close('complete');
     if (passing.length > 0) controller.enqueue(passing);
     else if (!done) return source.read().then(pass, fail);
@@ -110,7 +119,16 @@ export function tap(response: Response, options: TapOptions): Response {
   }
 }
 
+/** What reads the passage may be a user's own, and fail: nothing is known then. */
 function endingOf(how: Ending['how'], passage: Passage, thrown: unknown): Ending {
+  try {
+    return endingBy(how, passage, thrown);
+  } catch (error) {
+    return { how: 'failed', usage: undefined, isEstimate: false, error: thrown ?? error };
+  }
+}
+
+function endingBy(how: Ending['how'], passage: Passage, thrown: unknown): Ending {
   const { usage: told, isComplete, outputTokens: seen } = passage;
   const error = passage.error ?? thrown;
   const ended = passage.error !== undefined && how === 'complete' ? 'failed' : how;

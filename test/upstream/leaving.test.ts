@@ -1,0 +1,56 @@
+/** Who leaves, and what hangs: nothing is held, and nothing is paid that wasn't sent. */
+import { getEventListeners } from 'node:events';
+import { runWithAdmission } from '@tollgate/core/context';
+import { createUpstream, type SecretSource } from '@tollgate/upstream';
+import { admission, answered, fakeTransport, gateOf, key, post, provider, type Script } from './support.js';
+
+const AT = 'https://one.test/v1';
+
+function bench(secret: SecretSource, script: Script = answered) {
+  const { gate, clock, spent } = gateOf();
+  const { fetch, seen } = fakeTransport(script);
+  const providers = [provider('one', AT, [{ name: 'k1', secret }, key('k2')])];
+  const llm = createUpstream({ gate, fetch, providers, timeout: '1m' });
+  return { gate, clock, spent, llm, seen };
+}
+
+const never = () => new Promise<string>(() => {});
+const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+test('who leaves while a secret is asked for is told at once, and pays nothing', async () => {
+  const { gate, llm, seen, spent } = bench(never);
+  const leaving = new AbortController();
+  const agent = await admission(gate, { estimate: { inputTokens: 20, outputTokens: 20 } });
+  const asked = runWithAdmission(agent, () => post(llm.fetch, AT, {}, { signal: leaving.signal }));
+  await soon();
+  leaving.abort('gone');
+  await expect(asked).rejects.toBe('gone');
+  await agent.conclude();
+  expect([seen.length, await spent('u1')]).toEqual([0, 0]);
+  expect((await llm.inspect()).providers[0].keys[0].inFlight).toBe(0);
+});
+
+test('a source that hangs fails the key after ten seconds, and is asked again when it serves', async () => {
+  let asked = 0;
+  const { llm, clock, seen } = bench(() => (asked++ === 0 ? never() : 'well-again'));
+  const { fetch } = llm.as({ subject: { user: 'u1' } });
+  const first = post(fetch, AT);
+  await soon();
+  clock.advance(10_000);
+  await (await first).text();
+  expect(seen.map(({ key }) => key)).toEqual(['secret-of-k2']);
+  clock.advance(120_000);
+  await (await post(fetch, AT)).text();
+  await (await post(fetch, AT)).text();
+  expect(seen.map(({ key }) => key)).toContain('well-again');
+});
+
+test('nothing is left at the signal of a caller that lives on', async () => {
+  const { llm } = bench(
+    () => 'secret',
+    (_, n) => (n === 0 ? { status: 500 } : answered()),
+  );
+  const { signal } = new AbortController();
+  for (let i = 0; i < 3; i++) await (await post(llm.as({ subject: { user: 'u1' } }).fetch, AT, {}, { signal })).text();
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+});
