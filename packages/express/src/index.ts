@@ -110,6 +110,7 @@ function showAdmissions(req: Request): void {
 
 const adapter: Adapter<Request, Response, NextFunction> = {
   method: (req) => req.method,
+  url: (req) => req.originalUrl,
   ip: (req) => req.ip,
   // Without the path that its router is mounted on: where that has parameters, it is the client's choice.
   route: (req) => req.route && String(req.route.path),

@@ -153,6 +153,7 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunct
   let trust: ReturnType<typeof trustOf> | undefined;
   return {
     method: (request) => request.method,
+    url: (request) => request.originalUrl,
     ip: (request) => request.ip,
     route: (request) => request.routeOptions.url,
     proxyTrust(request) {

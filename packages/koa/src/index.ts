@@ -107,6 +107,7 @@ function routeOf({ method, matched = [], _matchedRoute }: Context): string | und
 /** Koa's context is request and response. */
 const adapter: Adapter<Context, Context, Next> = {
   method: (ctx) => ctx.req.method ?? '',
+  url: (ctx) => ctx.originalUrl,
   ip: (ctx) => ctx.ip,
   route: routeOf,
   proxyTrust: ({ app }) => (!app.proxy ? 'none' : app.maxIpsCount > 0 ? 'some' : 'all'),

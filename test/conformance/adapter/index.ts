@@ -14,6 +14,7 @@ import { hostileInputContract } from './hostile-input.js';
 import { identityContract } from './identity.js';
 import { keyContract } from './keys.js';
 import { hostileKeyContract } from './keys-hostile.js';
+import { keyScopesContract } from './keys-scopes.js';
 import { leavingContract } from './leaving.js';
 import { proxyContract } from './proxies.js';
 import { refusalContract } from './refusals.js';
@@ -28,6 +29,7 @@ export function adapterContract(name: string, harness: Harness): void {
     describe('annotations', () => annotationContract(open));
     describe('identity', () => identityContract(open));
     describe('API keys', () => keyContract(open));
+    describe('scopes of API keys', () => keyScopesContract(open));
     describe('hostile API keys', () => hostileKeyContract(open));
     describe('refusals', () => refusalContract(open));
     describe('a store that is down', () => storeDownContract(open));

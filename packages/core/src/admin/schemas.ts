@@ -25,9 +25,10 @@ const amount = z.number().nullable().describe('null: without end');
 
 const A_SCOPE = "a list of texts such as ['chat', 'search-*']";
 const scope = z.array(text(A_SCOPE), { error: A_SCOPE }).optional();
+const routes = scope.describe("Methods and paths such as 'POST /chat', 'GET /chats/:id' or '* /v1/*'");
 export const scopes = z
   .strictObject(
-    { routes: scope, features: scope, models: scope },
+    { routes, features: scope, models: scope },
     { error: "an object such as { features: ['chat'] }" },
   )
   .describe('What a key may be used for. What is left out is not restricted.');

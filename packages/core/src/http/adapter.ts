@@ -11,6 +11,8 @@ export interface ResponseEnd {
 /** What is asked of a framework, about requests and responses of its own kind; `N` is its way on to what is below. */
 export interface Adapter<R, S, N = never> {
   method(request: R): string;
+  /** What the client asked for: path and query, whatever the app has made of it since. */
+  url(request: R): string;
   /** The client's address, as far as the app trusts its proxies. */
   ip(request: R): string | undefined;
   /** The route's pattern, such as `/users/:id`, where it is known. Never a path, which clients choose. */

@@ -14,7 +14,8 @@ import type { TierName } from './toll.js';
 export interface ConductOptions<R, F = never> {
   /**
    * Takes no request past the gate without an API key of this ring, in `Authorization: Bearer` or `x-api-key`: 401, also where
-   * a route is free. OPTIONS, and what `skip` lets pass, need none. A key's scopes are looked at where a toll stands: 403.
+   * a route is free, and for OPTIONS, so CORS has to stand before the gate. What `skip` lets pass needs none. A key's `routes`
+   * are looked at as a request enters, its `features` and `models` where a toll stands: 403.
    */
   authenticate?: Authenticator;
   /**

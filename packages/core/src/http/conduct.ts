@@ -44,10 +44,15 @@ export function createConduct<R extends object, S, F>(
 
   function pass(request: R, response: S, toll: Toll<R>): May<Passage> {
     const exchange = exchangeOf(request);
-    if (adapter.method(request) === 'OPTIONS') return undefined;
+    if (isFree(request)) return undefined;
     if (toll.free) return exchange.admission && exempt(response, exchange, exchange.admission);
     if (skip === undefined) return identifyFor(request, response, exchange, toll);
     return then(skip(request), (skipped) => (skipped ? undefined : identifyFor(request, response, exchange, toll)));
+  }
+
+  /** What browsers ask before they ask: it shows no key, so where keys are asked for it doesn't come as far. */
+  function isFree(request: R): boolean {
+    return refusalOfKey === undefined && adapter.method(request) === 'OPTIONS';
   }
 
   function identifyFor(request: R, response: S, exchange: Exchange, toll: Toll<R>): May<Passage> {
@@ -84,11 +89,10 @@ export function createConduct<R extends object, S, F>(
   ): May<Passage> {
     if (adapter.isClosed(response)) return 'gone';
     const { admission, key } = exchange;
-    const needsRoute = countsRoute || key?.scopes.routes !== undefined;
-    const route = facts.route ?? (needsRoute ? routeOf(request) : undefined);
-    // A default tier knows neither feature nor model, and in some frameworks no route: the route's own toll does.
+    const route = facts.route ?? (countsRoute ? routeOf(request) : undefined);
+    // A default tier knows neither feature nor model: the route's own toll does.
     if (key !== undefined && toll !== defaultToll) {
-      const lacked = lackedScope(key.scopes, { route, feature: facts.feature, model: facts.model });
+      const lacked = lackedScope(key.scopes, facts);
       if (lacked !== undefined) return forbid(response, exchange, scopeRefusal(lacked));
     }
     const leaving = gate.hasLine && admission === undefined ? new AbortController() : undefined;
@@ -204,7 +208,7 @@ export function createConduct<R extends object, S, F>(
     pass,
     enter(request, response, hasToll = false) {
       const exchange = enterGate(request, gate, conduct);
-      return refusalOfKey === undefined || adapter.method(request) === 'OPTIONS'
+      return refusalOfKey === undefined
         ? payDefault(request, response, hasToll)
         : enterWithKey(request, response, exchange, hasToll, refusalOfKey);
     },

@@ -10,10 +10,13 @@ import type { Records, Store } from '../store/store.js';
 import { parseCount, parseDuration, parseRate, parseWait } from '../units.js';
 import type { KeyLimit, KeyLimits } from './key-options.js';
 import { LIVE } from './key-text.js';
+import { isRouteScope } from './scopes.js';
 
 const A_DURATION = "a duration such as '90d'";
 const A_WAIT = "a duration such as '5m', or 0";
 const A_SCOPE = "a list of texts such as ['chat', 'search-*']";
+const A_ROUTE =
+  "a list of methods and paths such as ['POST /chat', 'GET /chats/:id', '* /v1/*']; what is named otherwise is a feature";
 
 /** Every kind of limit, by what its values are. */
 const KINDS = {
@@ -97,7 +100,7 @@ export function keyReader({ environment, maxExpiry, limits }: KeyRules) {
     subject: reading((value, context) => (value === undefined ? undefined : readSubject(value, context))),
     scopes: z
       .strictObject(
-        { routes: scope(), features: scope(), models: scope() },
+        { routes: scope(A_ROUTE, isRouteScope), features: scope(), models: scope() },
         { error: "an object such as { features: ['chat'] }" },
       )
       .optional(),
@@ -131,10 +134,12 @@ export function keyReader({ environment, maxExpiry, limits }: KeyRules) {
 
 const AN_OBJECT = { error: 'an object' };
 
-function scope() {
-  return optionalField(A_SCOPE, (value) =>
-    Array.isArray(value) && value.every((one) => typeof one === 'string' && one !== '') ? [...value] : undefined,
-  );
+function scope(expected = A_SCOPE, isOne = isText) {
+  return optionalField(expected, (value) => (Array.isArray(value) && value.every(isOne) ? [...value] : undefined));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 /** What it holds beside the key itself, which the ring says, and the address, which differs each time. */

@@ -4,10 +4,14 @@ import type { Digests } from './key-text.js';
 
 /** What a key may be used for. What is left out is not restricted; a `*` at the end of a text stands for any ending. */
 export interface KeyScopes {
-  /** As limits by `route` count them: method and pattern such as `'POST /chat'`, or the name that the toll gives. */
+  /**
+   * Methods and paths as clients ask for them: `'POST /chat'`, `'GET /chats/:id'` for any one segment, `'* /v1/*'` for all methods
+   * and any ending. They hold for all that comes to the gate, whether or not a toll stands there; upper and lower case matter.
+   */
   readonly routes?: readonly string[] | undefined;
+  /** Of tolls: a route without one has no feature and no model, and is open to whom `routes` let in. */
   readonly features?: readonly string[] | undefined;
-  /** Models that may be asked for. Which cheaper ones may serve then is up to the subject's `floor` and `degrade`. */
+  /** Models that may be asked for, as the toll says. Which cheaper ones may serve then is up to the subject's `floor` and `degrade`. */
   readonly models?: readonly string[] | undefined;
 }
 
