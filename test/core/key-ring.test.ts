@@ -20,7 +20,7 @@ function shown(keys: KeyRing<never>, text: string): string | undefined {
 }
 
 describe('keyRing', () => {
-  const warnings = recordWarnings();
+  recordWarnings();
 
   it('tells at once whose key is shown, and on whose behalf', async () => {
     const { keys, clock } = setUp();
@@ -167,6 +167,24 @@ describe('keyRing', () => {
       expect(live.find(({ id }) => id === key.id)?.successor).toBe(won.key.id);
     });
 
+    it('that the store fails midway leaves no successor that is taken', async () => {
+      const { keys, store } = setUp();
+      const { key, reveal } = await keys.create({ service: 'search' });
+      const records = store.records as NonNullable<typeof store.records>;
+      const { put: really } = records;
+      let puts = 0;
+      jest.spyOn(records, 'put').mockImplementation((...what) => {
+        if (++puts === 2) throw new Error('gone');
+        return really(...what);
+      });
+      await expect(keys.rotate(key.id)).rejects.toThrow('gone');
+      expect(shown(keys, reveal())).toBe(key.id);
+      expect(await keys.list()).toMatchObject([
+        { id: key.id, successor: undefined },
+        { revokedAt: expect.any(Number) },
+      ]);
+    });
+
     it('gives a successor to what has expired or is revoked, which stays so', async () => {
       const { keys, clock } = setUp();
       const [expired, revoked] = [
@@ -183,6 +201,26 @@ describe('keyRing', () => {
   });
 
   describe('update', () => {
+    it('revives nothing that has expired, is revoked or has been rotated', async () => {
+      const { keys, clock } = setUp();
+      const ended = [];
+      for (let i = 0; i < 3; i++) ended.push(await keys.create({ service: 'search', expiresIn: '1d' }));
+      const [expired, revoked, rotated] = ended;
+      await keys.revoke(revoked.key.id);
+      await keys.rotate(rotated.key.id, { overlap: 0 });
+      const late = await keys.create({ service: 'search', expiresIn: '2d' });
+      await keys.rotate(late.key.id, { overlap: '2d' });
+      clock.advance(DAY);
+      for (const { key } of [...ended, late]) {
+        const error = await keys.update(key.id, { expiresIn: '30d' }).catch((error) => error);
+        expect(error).toMatchObject({ code: 'TOLLGATE_KEY_INVALID', message: expect.stringContaining("got '30d'") });
+        expect(await keys.update(key.id, { subject: { plan: 'free' } })).toMatchObject({ subject: { plan: 'free' } });
+      }
+      for (const { reveal } of [expired, revoked, rotated]) expect(shown(keys, reveal())).toBeUndefined();
+      clock.advance(DAY);
+      expect(shown(keys, late.reveal())).toBeUndefined();
+    });
+
     it('changes what it names, and nothing else', async () => {
       const { keys, clock } = setUp();
       const { key, reveal } = await keys.create({
@@ -228,40 +266,4 @@ describe('keyRing', () => {
       expect(error.message).not.toContain(reveal().slice(-38));
     },
   );
-
-  describe('warns of services with fewer than two live keys, once', () => {
-    const few = () => warnings().filter((code) => code === 'TOLLGATE_FEW_KEYS').length;
-
-    it('for each environment and service, until it has two', async () => {
-      const { keys } = setUp();
-      const { key } = await keys.create({ service: 'search' });
-      expect(few()).toBe(1);
-      await keys.list();
-      expect(few()).toBe(1);
-      await keys.create({ service: 'search', environment: 'staging' });
-      await keys.create({ service: 'chat' });
-      expect(few()).toBe(3);
-      await keys.create({ service: 'search' });
-      await keys.rotate(key.id);
-      expect(few()).toBe(3);
-      await keys.revoke(key.id);
-      expect(few()).toBe(3);
-    });
-
-    it('where one is revoked or expires', async () => {
-      const { keys, clock, store } = setUp();
-      await keys.create({ service: 'search', expiresIn: '1d' });
-      const { key } = await keys.create({ service: 'search' });
-      await keys.create({ service: 'search' });
-      expect(few()).toBe(1);
-      clock.advance(DAY);
-      await keys.list();
-      expect(few()).toBe(1);
-      await keys.revoke(key.id);
-      expect(few()).toBe(2);
-      keyRing({ store, clock });
-      await Promise.resolve();
-      expect(few()).toBe(3);
-    });
-  });
 });

@@ -1,8 +1,36 @@
 /** Warns where a service has so few keys that none could be revoked without an outage. */
+import type { Clock } from '../clock.js';
 import { warn } from '../errors.js';
 import { type ApiKey, isLive } from './key.js';
 
 const FEWEST = 2;
+
+/** A look reads all keys, so there is one at most in this time. */
+const LOOK_MS = 60_000;
+
+/** Has all keys looked at after a change: at once, or with others of the same minute when it is over. */
+export function watchFew(look: () => Promise<unknown>, clock: Clock) {
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let cancel: (() => void) | undefined;
+
+  /** What has been done is not undone for it. */
+  async function lookNow(): Promise<void> {
+    cancel = undefined;
+    lookedAt = clock.now();
+    await look().catch(() => {});
+  }
+
+  return {
+    async changed(): Promise<void> {
+      const waitMs = lookedAt + LOOK_MS - clock.now();
+      if (waitMs <= 0) await lookNow();
+      else cancel ??= clock.after(waitMs, lookNow);
+    },
+    close(): void {
+      cancel?.();
+    },
+  };
+}
 
 /**
  * Warns of each service with too few live keys in an environment, once until it has enough.

@@ -2,9 +2,9 @@
 import { NOT_SHOWN, problemsError, showThrown, TollgateError, warn, wrongValue } from '../errors.js';
 import type { Subject } from '../request.js';
 import { checkRing, keyReader } from './check-keys.js';
-import { warnOfFew } from './few.js';
+import { warnOfFew, watchFew } from './few.js';
 import { createGuard } from './guard.js';
-import { type ApiKey, type KeptKey, keyOf, type ListedKey } from './key.js';
+import { type ApiKey, isLive, type KeptKey, keyOf, type ListedKey } from './key.js';
 import type { KeyChange, KeyLimit, KeyLimits, KeyRingOptions, LimitLike, NewKey, Rotation } from './key-options.js';
 import { digestOf, isId, newText } from './key-text.js';
 import { directLookup, KEYS, sharedLookup } from './lookup.js';
@@ -31,12 +31,16 @@ export interface KeyRing<L extends KeyLimits = KeyLimits> extends Authenticator 
   /**
    * Makes a key that takes the place of another: of the same identity, so that what it has used and spent stays counted, and
    * with all that it is, but for its text. Both are taken until the overlap is over. A key is rotated once: then its
-   * successor is. One that has expired, or is revoked, may be rotated too, and stays so.
+   * successor is. One that has expired, or is revoked, may be rotated too, and stays so. Where the store fails midway, the successor
+   * is revoked if it can be; should the old key name it already, rotate that one.
    */
   rotate(id: string, options?: Rotation): Promise<IssuedKey>;
   /** It is taken no more, for good. Calling it again tells all others again. */
   revoke(id: string): Promise<ApiKey>;
-  /** What is left out stays as it is. A key that has been rotated and its successor are changed apart. */
+  /**
+   * What is left out stays as it is. A key that has been rotated and its successor are changed apart. `expiresIn` revives nothing:
+   * it is refused for a key that has expired, is revoked or has been rotated.
+   */
   update(id: string, change: KeyChange<L>): Promise<ApiKey>;
   /** All keys, oldest first; those that have expired, for thirty days after. */
   list(): Promise<readonly ListedKey[]>;
@@ -122,12 +126,10 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
     return keys.sort((a, b) => a.createdAt - b.createdAt);
   }
 
-  /** What has been done is not undone for it. */
-  async function lookForFew(): Promise<void> {
-    await readAll(clock.now()).catch(() => {});
-  }
+  const readNow = () => readAll(clock.now());
+  const few = watchFew(readNow, clock);
 
-  void lookForFew();
+  void readNow().catch(() => {});
   return {
     ...createVerifier({ lookup, uses, guard, pepper, environment, clock }),
     async create(options) {
@@ -135,7 +137,7 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
       const createdAt = clock.now();
       const expiresAt = createdAt + expiresIn;
       const issued = await issue({ service, environment, subject, scopes, limits, createdAt, expiresAt });
-      await lookForFew();
+      await few.changed();
       return issued;
     },
     async rotate(id, options = {}) {
@@ -150,9 +152,14 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
         identity,
       );
       const successor = issued.key.id;
-      const rotated = await change(id, (kept) => {
+      const step = (kept: KeptKey): KeptKey => {
         const expiresAt = Math.min(kept.expiresAt, now + overlap);
         return kept.successor === undefined ? { ...kept, successor, expiresAt } : kept;
+      };
+      const rotated = await change(id, step).catch(async (error) => {
+        // Nobody has its text, and the old one may name it.
+        await revoke(successor).catch(() => {});
+        throw error;
       });
       if (rotated.successor !== successor) {
         await revoke(successor);
@@ -165,17 +172,18 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
     },
     async revoke(id) {
       const key = await revoke(id);
-      await lookForFew();
+      await few.changed();
       return key;
     },
     async update(id, options) {
       const { expiresIn, ...changes } = read.change(options);
       const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-      const key = await change(id, (kept) => ({
-        ...kept,
-        ...given,
-        expiresAt: expiresIn === undefined ? kept.expiresAt : clock.now() + expiresIn,
-      }));
+      const key = await change(id, (kept) => {
+        if (expiresIn === undefined) return { ...kept, ...given };
+        const now = clock.now();
+        assertStays(keyOf(kept), now, options.expiresIn);
+        return { ...kept, ...given, expiresAt: now + expiresIn };
+      });
       await tell(id);
       return key;
     },
@@ -193,10 +201,19 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
       return ({ limits: own = {} }) => (Object.hasOwn(own, name) ? own[name] : otherwise) as LimitLike<L[typeof name]>;
     },
     async close() {
+      few.close();
       lookup.close();
       await uses.close();
     },
   };
+}
+
+/** @throws TollgateError `TOLLGATE_KEY_INVALID` for a key whose end has come, or is set by its rotation */
+function assertStays(key: ApiKey, now: number, expiresIn: unknown): void {
+  if (isLive(key, now) && key.successor === undefined) return;
+  const expected =
+    'nothing for a key that has expired, is revoked or has been rotated, which no change revives; rotate it';
+  throw problemsError('TOLLGATE_KEY_INVALID', 'The change', [{ path: 'expiresIn', value: expiresIn, expected }]);
 }
 
 /** @throws TollgateError `TOLLGATE_KEY_INVALID` */
