@@ -27,10 +27,7 @@ const A_SCOPE = "a list of texts such as ['chat', 'search-*']";
 const scope = z.array(text(A_SCOPE), { error: A_SCOPE }).optional();
 const routes = scope.describe("Methods and paths such as 'POST /chat', 'GET /chats/:id' or '* /v1/*'");
 export const scopes = z
-  .strictObject(
-    { routes, features: scope, models: scope },
-    { error: "an object such as { features: ['chat'] }" },
-  )
+  .strictObject({ routes, features: scope, models: scope }, { error: "an object such as { features: ['chat'] }" })
   .describe('What a key may be used for. What is left out is not restricted.');
 
 export const key = z
