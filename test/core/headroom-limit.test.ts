@@ -136,6 +136,32 @@ describe('observe', () => {
     await admission(request);
   });
 
+  it('keeps a limit of its own below theirs, of which others may have used the rest', async () => {
+    const { admission, used, clock } = gateOf([rpm(60)]);
+    const admissions = [];
+    for (let i = 0; i < 10; i++) admissions.push(await admission(request));
+    await admissions[9].observe([{ layer: 'rpm', limit: 6000, remaining: 3000 }]);
+    expect(await used()).toEqual({ rpm: 10 });
+    clock.advance(SECOND);
+    expect(await used()).toEqual({ rpm: 9 });
+    await admissions[9].observe([{ layer: 'rpm', limit: 6000, remaining: 20 }]);
+    expect(await used()).toEqual({ rpm: 40 });
+  });
+
+  it('shuts by a limit of 0, and forgets that it has when nothing was heard for a day', async () => {
+    const known: { limit: number | undefined } = { limit: undefined };
+    const { admission, refusal, used, clock } = gateOf([rpm(() => known.limit)]);
+    known.limit = 60;
+    const first = await admission(request);
+    known.limit = 0;
+    await first.observe([{ layer: 'rpm', limit: 0, remaining: 0 }]);
+    expect(await refusal(request)).toMatchObject({ status: 422 });
+    clock.advance(24 * 60 * MINUTE - 1);
+    expect((await used()).rpm).toBeGreaterThan(0);
+    clock.advance(1);
+    expect(await used()).toEqual({ rpm: 0 });
+  });
+
   it('tells of a limit that was not known', async () => {
     let limit: number | undefined;
     const { admission, used, clock } = gateOf([rpm(() => limit)]);

@@ -157,7 +157,10 @@ it('goes by the rate that is known now, and forgets a row that has drained by it
   const none = headroom.headroomRule(WINDOW, 0);
   expect(headroom.wait(rowOf(), AT, none, 0, START)).toBe(0);
   headroom.observe(row, AT, none, { used: 0, limit: 0, shutMs: undefined }, undefined, START);
-  expect(headroom.wait(row, AT, none, 0, START)).toBe(Number.POSITIVE_INFINITY);
+  expect(headroom.wait(row, AT, none, -1, START)).toBe(Number.POSITIVE_INFINITY);
+  expect(headroom.wait(row, AT, none, 0, START)).toBe(24 * 60 * 60_000);
+  expect(headroom.drained(row, AT, START + 24 * 60 * 60_000 - 1)).toBe(false);
+  expect(headroom.drained(row, AT, START + 24 * 60 * 60_000)).toBe(true);
   const endless = headroom.headroomRule(WINDOW, Number.POSITIVE_INFINITY);
   expect(headroom.used(row, AT, endless, START + 1)).toBe(0);
   expect(headroom.used(row, AT, endless, START)).toBe(LIMIT / 2);

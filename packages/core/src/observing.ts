@@ -2,6 +2,7 @@
 
 import { oneOfNames, type TollgateError, wrongValue } from './errors.js';
 import type { GateAdmission } from './gate-admission.js';
+import { whomOf } from './meters/bills.js';
 import type { HeadroomTerms, MeteredLayer, Plan } from './meters/charges.js';
 import { isRecord } from './schema.js';
 import type { Seen } from './store/store.js';
@@ -11,7 +12,7 @@ import { A_COST, isCost } from './units.js';
 export interface Observation {
   /** The name of the limit. */
   layer: string;
-  /** What is allowed in a window. As the admission was charged by, unless given. */
+  /** What is allowed in a window, which counts where it is below the limit's own. That one, unless given. */
   limit?: number | undefined;
   /** What was left of it. */
   remaining?: number | undefined;
@@ -31,25 +32,31 @@ interface HeadroomLayer extends MeteredLayer {
 /** @throws TollgateError `TOLLGATE_OBSERVATION_INVALID` for what is none */
 export function seenOf(plan: Plan, { receipt, offer }: GateAdmission, readings: readonly Observation[]): Seen[] {
   if (!Array.isArray(readings)) throw wrong('readings', readings, "a list such as [{ layer: 'rpm', remaining: 12 }]");
-  // What it was charged by: where the store was down, an entry's charge has a share of the limit.
-  const charges = offer.bills.flatMap((bill) => bill.charges);
+  const whom = () => whomOf(offer.request.subject, offer.request, offer.model);
   const layers = [...plan.layerOf.values()].filter(isHeadroom);
   return readings.map((reading: unknown, i) => {
     const { layer, limit: told, remaining, shutMs } = checked(reading, `readings[${i}]`, layers);
     const { meter, headroom } = layer;
     const entry = receipt.findLast(({ charge }) => charge.meter === meter);
-    const limit = told ?? charges.find((charge) => charge.meter === meter)?.limit ?? Number.POSITIVE_INFINITY;
-    const isKnown = remaining !== undefined && limit < Number.POSITIVE_INFINITY;
+    // Who allows less than they do counts by that.
+    const own = headroom.limit(whom) ?? Number.POSITIVE_INFINITY;
+    const limit = Math.min(told ?? own, own);
     return {
       meter,
       who: entry?.who ?? offer.who,
       rule: headroom.rule(limit),
       entry,
-      used: isKnown ? Math.max(0, limit - remaining) : undefined,
+      used: usedOf(limit, told, remaining),
       limit,
       shutMs,
     };
   });
+}
+
+/** `undefined` where that isn't said, as where they have more left than counts here, of a limit that is above it. */
+function usedOf(limit: number, told: number | undefined, remaining: number | undefined): number | undefined {
+  if (remaining === undefined || limit === Number.POSITIVE_INFINITY) return undefined;
+  return told !== undefined && told > limit && remaining >= limit ? undefined : Math.max(0, limit - remaining);
 }
 
 function isHeadroom(layer: MeteredLayer): layer is HeadroomLayer {

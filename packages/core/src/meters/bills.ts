@@ -97,7 +97,7 @@ function headroomCharge(
   last: Charge | undefined,
   asked: Asked,
 ): Charge | undefined {
-  const limit = headroom.limit(() => whomIn(asked));
+  const limit = headroom.limit(() => whomOf(asked.subject, asked.request, asked.rung.model));
   if (limit === undefined) return undefined;
   const rule = headroom.rule(limit);
   const cost = costIn(unit, asked.cost);
@@ -105,9 +105,13 @@ function headroomCharge(
   return { meter, rule, cost, limit, whole: limit, whenFull, shadow };
 }
 
-function whomIn({ subject, request, rung }: Asked): Whom {
-  const { feature, route, provider } = request;
-  return { ...subject, feature, route, provider, model: rung.model };
+/** As a limit that goes by whom it is for is told. */
+export function whomOf(
+  subject: Subject | undefined,
+  { feature, route, provider }: AdmitRequest,
+  model: string | undefined,
+): Whom {
+  return { ...subject, feature, route, provider, model };
 }
 
 /** @param last given back where its rule is the same object and its numbers are the same */

@@ -37,6 +37,9 @@ export interface Said {
 /** What is used while nothing may pass: no cost fits, as no comparison with it holds. */
 const SHUT = Number.NaN;
 
+/** What nothing comes back of is over once nothing has happened for so long: a limit of 0 that was told may be no more. */
+const STANDS_MS = 86_400_000;
+
 /** Doubles in a row. */
 export const WIDTH = 5;
 
@@ -115,7 +118,7 @@ export function wait(row: Float64Array, at: number, rule: HeadroomRule, room: nu
   const perMs = fasterOf(row, at, rule);
   const excess = after(row[at], row, at, perMs, now) - room;
   if (excess <= 0) return shutMs;
-  if (perMs === 0) return Number.POSITIVE_INFINITY;
+  if (perMs === 0) return room < 0 ? Number.POSITIVE_INFINITY : Math.max(shutMs, row[at + 1] + STANDS_MS - now);
   // Rounding may put the quotient a millisecond off, but the answer has to agree with what `used` will say.
   const isEnough = (ms: number) => after(row[at], row, at, perMs, Math.max(now, row[at + 1]) + ms) <= room;
   const ms = Math.ceil(excess / perMs);
@@ -144,5 +147,6 @@ function fasterOf(row: Float64Array, at: number, { perMs }: HeadroomRule): numbe
 /** What is left at `now` of a level of the row's time. */
 function after(level: number, row: Float64Array, at: number, perMs: number, now: number): number {
   const elapsed = now - row[at + 1];
+  if (perMs === 0) return elapsed < STANDS_MS ? level : 0;
   return elapsed > 0 ? Math.max(0, level - perMs * elapsed) : level;
 }

@@ -6,9 +6,13 @@ local headroom = {}
 -- Where there is none to be named: of what was charged nothing, or in data that was lost.
 local NO_PLACE = -1
 
+-- What nothing comes back of is over once nothing has happened for so many milliseconds.
+local STANDS = 86400000
+
 -- What is left at `now` of a level of the row's time.
 local function after(level, row, at, perMs, now)
   local elapsed = now - row[at + 1]
+  if perMs == 0 then return elapsed < STANDS and level or 0 end
   return elapsed > 0 and max(0, level - perMs * elapsed) or level
 end
 
@@ -68,6 +72,6 @@ end
 
 -- When the row will mean the same as none.
 function headroom.ends(row, at)
-  local drains = row[at] > 0 and row[at + 1] + row[at] / row[at + 4] or 0
-  return max(drains, row[at + 3])
+  local lasts = row[at + 4] == 0 and STANDS or row[at] / row[at + 4]
+  return max(row[at] > 0 and row[at + 1] + lasts or 0, row[at + 3])
 end
