@@ -18,11 +18,11 @@ describeWithRedis('instances that share Redis', () => {
   });
 
   /** Two instances, by one clock. */
-  function instances(scripts: readonly Script[], of: Partial<Provider>, name: string) {
+  function instances(scripts: readonly Script[], of: Partial<Provider>, name: string, shardBy?: 'tenant') {
     const clock = manualClock();
     const ask = scripts.map((script) => {
       const client = new Redis(url());
-      const store = redisStore(client, { clock: 'gate', prefix: name });
+      const store = redisStore(client, { clock: 'gate', prefix: name, ...(shardBy && { shardBy }) });
       const gate = createTollgate({ store, clock, limits: [] });
       const { fetch } = fakeTransport(script);
       const providers = [provider('one', AT, [key('k1')], of)];
@@ -46,6 +46,12 @@ describeWithRedis('instances that share Redis', () => {
     expect([await here(), await there(), await here(), await there()]).toEqual([200, 200, 429, 429]);
     clock.advance(30_000);
     expect([await there(), await here()]).toEqual([200, 429]);
+  });
+
+  test('count together what a key may, whatever their store is sharded by', async () => {
+    const limits = { default: { minute: { requests: 2 } } };
+    const { here, there } = instances([answered, answered], { limits }, 'sharded', 'tenant');
+    expect([await here(), await there(), await here(), await there()]).toEqual([200, 200, 429, 429]);
   });
 
   test('let a key rest that has been throttled at one of them', async () => {

@@ -1,7 +1,7 @@
 /**
  * What providers have left for us: a gate of its own, whose alternatives are the ways that a call can go, and whose limits are
  * those of the providers. What they say with their answers corrects it. It keeps that where the gate of the app does, so it
- * is shared wherever that is.
+ * is shared wherever that is: of a store that is sharded in one shard, since keys are of no tenant.
  */
 import {
   type AdaptiveLimit,
@@ -125,7 +125,7 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
   const cap = ({ key }: Subject): Money => options.capOf(String(key)) ?? NO_CAP;
   const gate = createTollgate<string, string, string, string, string>({
     name,
-    store,
+    store: store.unsharded ?? store,
     clock,
     limits: [
       concurrency({ name: SLOTS, by: 'provider', limit: slots }),

@@ -82,6 +82,7 @@ export function denyCache(store: Store): Store {
     records: store.records,
     shared: store.shared,
     line: store.line,
+    unsharded: store.unsharded,
     close: () => store.close(),
   };
 }

@@ -104,6 +104,8 @@ export interface Store {
   readonly shared?: Shared | undefined;
   /** Of stores by which the lines of several processes keep one order. */
   readonly line?: SharedLine | undefined;
+  /** Of stores that are sharded: the same place in one shard, for a gate whose requests have nothing to be sharded by. */
+  readonly unsharded?: Store | undefined;
   /** Each gate that closes calls it; others that share the store may go on. */
   close(): May<void>;
 }

@@ -7,6 +7,7 @@
 import { configError, type Problem } from '../../errors.js';
 import type { Bill, Meter, Scope, Usage, Who } from '../../meters/meter.js';
 import type { Dimension, May } from '../../request.js';
+import { denyCache } from '../deny-cache.js';
 import type { Alternative, NotTaken, Receipt, Store, Taken, TakeRequest } from '../store.js';
 import { recordName, scopeName } from './keys.js';
 import { createLeases, isEntry, type SharedEntry } from './leases.js';
@@ -157,6 +158,7 @@ export function shardedStore(open: (shard: number) => Store, base: Store, shardi
     },
     records: base.records,
     shared: base.shared,
+    unsharded: denyCache(base),
     async close() {
       await leases.close();
       await Promise.all([base, ...stores.values()].map((store) => store.close()));
