@@ -1,44 +1,10 @@
-/** What the READMEs show compiles, in the strictest of settings, against the packages as they were built. */
-import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+/** What the READMEs show compiles, in the strictest of settings, and runs, against the packages as they were built. */
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { describeWithRedis, useRedis } from '../helpers/redis-server.js';
+import { ROOT, run, tool } from './packing.js';
 
-const ROOT = join(__dirname, '../..');
-
-/** What an app has that a README takes for granted. */
-const APP = `
-import type { Express, RequestHandler, Router as ExpressRouter } from 'express';
-import type { Limit, Tollgate } from '@tollgate/core';
-declare global {
-  namespace Express {
-    interface Request { user: { id: string; plan: string } }
-  }
-}
-declare const app: Express, router: ExpressRouter, gate: Tollgate, limits: Limit[];
-declare const ask: RequestHandler, chat: RequestHandler, embed: RequestHandler, handler: RequestHandler, health: RequestHandler, summarize: RequestHandler;
-declare const llm: {
-  chat(body: unknown, options: { signal: AbortSignal | undefined }): Promise<{ usage: { input: number; output: number } }>;
-};
-declare const queue: { add(job: { admission: string | undefined }): Promise<void> }, job: { admission: string };
-declare function identify(): { user: string };
-/** As far as it matters here, what the SDKs of secrets managers have. */
-declare const secretsManager: { getSecretValue(input: { SecretId: string }): Promise<{ SecretString?: string }> };
-declare const secretManager: {
-  accessSecretVersion(request: { name: string }): Promise<[{ payload?: { data?: Uint8Array | string | null } | null }]>;
-};
-declare const keyVault: { getSecret(name: string): Promise<{ value?: string }> };
-declare function makeReport(): Promise<void>;
-`;
-
-const FASTIFY_APP = `
-import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
-import type { Tollgate } from '@tollgate/core';
-declare module 'fastify' {
-  interface FastifyRequest { user: { id: string } }
-}
-declare const app: FastifyInstance, gate: Tollgate, handler: RouteHandlerMethod;
-`;
+const FOLDER = join(ROOT, 'test/node_modules/.cache/readme');
 
 const OPTIONS = {
   module: 'nodenext',
@@ -49,51 +15,89 @@ const OPTIONS = {
   types: ['node'],
 };
 
-test('the code in the READMEs compiles', async () => {
-  const folder = join(ROOT, 'test/node_modules/.cache/readme');
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: OPTIONS, include: ['*.ts'] }));
-  let blocks = 0;
-  for (const [i, readme] of (await readmes()).entries()) {
-    const found = blocksOf(await readFile(join(ROOT, readme), 'utf8'));
-    blocks += found.length;
-    const app = readme.includes('fastify') ? FASTIFY_APP : APP;
-    await writeFile(join(folder, `${i}.ts`), `// ${readme}\n${moduleOf(found, app)}`);
-  }
-  expect(blocks).toBeGreaterThan(7);
-  expect(await compile(folder)).toBe('');
-}, 60_000);
+/** Whatever a README takes for granted. */
+const STAND_INS = {
+  express:
+    'ask, chat, embed, gate, handler, health, identify, job, keyVault, limits, llm, makeReport, newApp, queue, router, secretManager, secretsManager, summarize',
+  fastify: 'gate, handler, newApp',
+};
+
+describeWithRedis('the code in the READMEs', () => {
+  const redis = useRedis();
+  let files: string[];
+
+  beforeAll(async () => {
+    await rm(FOLDER, { recursive: true, force: true });
+    await mkdir(FOLDER, { recursive: true });
+    await cp(join(__dirname, 'readme'), FOLDER, { recursive: true });
+    await writeFile(join(FOLDER, 'package.json'), '{ "type": "module" }');
+    await writeFile(join(FOLDER, 'tsconfig.json'), JSON.stringify({ compilerOptions: OPTIONS, include: ['*.ts'] }));
+    files = await readmes();
+    const found = await Promise.all(
+      (await readmes()).map(async (file) => ({ file, blocks: blocksOf(await readFile(join(ROOT, file), 'utf8')) })),
+    );
+    const shown = found.filter(({ blocks }) => blocks.length > 0);
+    files = shown.map(({ file }) => file);
+    for (const [i, { file, blocks }] of shown.entries()) {
+      await writeFile(join(FOLDER, `${i}.ts`), `// ${file}\n${moduleOf(blocks, file.includes('fastify'))}`);
+    }
+  });
+
+  test('compiles', async () => {
+    expect(files.length).toBeGreaterThan(7);
+    expect((await tool('typescript', 'bin/tsc', ['-p', FOLDER], ROOT)).stdout).toBe('');
+  }, 120_000);
+
+  test('runs', async () => {
+    const running = files.map((_, i) =>
+      run(process.execPath, ['--import', 'tsx', 'run.ts', `./${i}.ts`], FOLDER, {
+        REDIS_URL: redis(),
+        NODE_NO_WARNINGS: '1',
+      }),
+    );
+    const ended = await Promise.all(running);
+    const failed = ended.map(({ code, stderr }, i) => (code === 0 ? '' : `${files[i]}: ${stderr}`));
+    expect(failed.filter((text) => text !== '')).toEqual([]);
+  }, 120_000);
+});
 
 async function readmes(): Promise<string[]> {
-  const packages = await readdir(join(ROOT, 'packages'), { withFileTypes: true });
-  const folders = packages.filter((entry) => entry.isDirectory()).map(({ name }) => `packages/${name}`);
-  return ['README.md', ...folders.map((folder) => `${folder}/README.md`)];
+  const inside = ['packages', 'examples'].map(async (folder) => {
+    const entries = await readdir(join(ROOT, folder), { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${folder}/${name}/README.md`);
+  });
+  return ['README.md', ...(await Promise.all(inside)).flat()];
 }
 
 function blocksOf(markdown: string): string[] {
   return [...markdown.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code);
 }
 
-/** Imports go to the top, where several blocks may share one; the rest of a block stands in a function of its own. */
-function moduleOf(blocks: readonly string[], app: string): string {
-  const lines = blocks.map((block) => block.split('\n'));
-  const isImport = (line: string) => line.startsWith('import ');
-  const imports = new Set(lines.flat().filter(isImport));
-  const bodies = lines.map((block, i) => {
-    const body = block.filter((line) => !isImport(line)).join('\n');
-    return `export async function block${i}() {\n${body.replace(/^export (default|const keys =) /m, 'const exported = ')}\n}`;
+/** Imports go to the top, those of one module together; the rest of a block is a function of its own, with an app of its own. */
+function moduleOf(blocks: readonly string[], isFastify: boolean): string {
+  const imported = new Map<string, Set<string>>();
+  const bodies = blocks.map((block, i) => {
+    const body = block.replace(
+      /^import (type )?(.+?) from '(.+?)';$/gms,
+      (_, type = '', what: string, from: string) => {
+        const names = imported.get(from) ?? new Set();
+        imported.set(from, names);
+        const isDefault = !what.startsWith('{');
+        for (const name of what.replace(/[{}]/g, '').split(',')) {
+          names.add(`${isDefault ? 'default as ' : type}${name.trim()}`);
+        }
+        return '';
+      },
+    );
+    const inside = body.replace(/^export (default|const keys =) /m, 'const exported = ');
+    return `export function block${i}() {\nconst app = newApp();\nreturn (async () => {\n${inside}\n})();\n}`;
   });
-  return [...imports, app, ...bodies].join('\n');
-}
-
-/** What the compiler has to say. */
-async function compile(folder: string): Promise<string> {
-  try {
-    await promisify(execFile)(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder]);
-    return '';
-  } catch (error) {
-    return (error as { stdout: string }).stdout || String(error);
-  }
+  const imports = [...imported].map(([from, names]) => {
+    const module = from === 'ioredis' ? './redis.js' : from;
+    return `import { ${[...names].join(', ')} } from '${module}';`;
+  });
+  const standIns = isFastify
+    ? `import { ${STAND_INS.fastify} } from './fastify-app.js';`
+    : `import { ${STAND_INS.express} } from './app.js';`;
+  return [...imports, standIns, ...bodies].join('\n');
 }
