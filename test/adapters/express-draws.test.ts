@@ -11,13 +11,16 @@ const CALL = { inputTokens: 100, outputTokens: 0 };
 const MICRO = 1000;
 
 /** `/agent` costs a µ$ a token of its prompts, by a budget of a millidollar. */
-async function openAgent(handler: (req: Request, res: Response) => Promise<unknown>) {
+async function openAgent(
+  handler: (req: Request, res: Response) => Promise<unknown>,
+  refundOn = (_: { status: number }) => false,
+) {
   const gate = createTollgate({
     budgets: [budget({ name: 'usd', by: 'user', limit: '$0.001', per: 'day' })],
     prices: { default: { input: '$1/M', output: '$1/M' } },
   });
   const app = express();
-  app.use(tollgate(gate, { identify: () => ({ user: 'ann' }) }));
+  app.use(tollgate(gate, { identify: () => ({ user: 'ann' }), refundOn }));
   app.get('/agent', toll('large', { model: 'm', estimate: CALL }), handler);
   const settled = new Promise<TollgateEvents['settled']>((resolve) => gate.on('settled', resolve));
   const spent = async () => (await gate.inspect({ user: 'ann' })).budgets[0].used / MICRO;
@@ -52,6 +55,17 @@ test('a handler that fails before it has spent anything pays nothing, and one th
   });
   expect((await send(server, '/agent')).status).toBe(500);
   expect(await settled).toMatchObject({ outcome: 'failed' });
+  expect(await spent()).toBe(7);
+});
+
+test('a client that provokes an answer which is refunded is charged what it has spent', async () => {
+  const agent = async (req: Request, res: Response) => {
+    (await drawn(req)).settle({ usage: { inputTokens: 7, outputTokens: 0 } });
+    res.status(400).json({});
+  };
+  const { server, settled, spent } = await openAgent(agent, ({ status }) => status >= 400);
+  await send(server, '/agent');
+  expect(await settled).toMatchObject({ outcome: 'ignored', actual: { permits: 0 } });
   expect(await spent()).toBe(7);
 });
 
