@@ -71,12 +71,13 @@ describe('what fetch takes', () => {
     expect([...seen, ...there]).toHaveLength(0);
   });
 
-  test('a redirect is passed on and not followed: it would take the key along', async () => {
+  test('a redirect of a call is no answer, and not followed: it would take the key along', async () => {
     const { server: foreign, seen: there } = await fakeServer();
     const location = `http://127.0.0.1:${portOf(foreign)}/v1/chat/completions`;
-    const { fetch, url } = await bench(() => ({ status: 307, headers: { location } }));
+    const { fetch, url, spent } = await bench(() => ({ status: 307, headers: { location } }));
     const response = await fetch(url, { method: 'POST', body: BODY });
-    expect([response.status, there.length]).toEqual([307, 0]);
+    expect([response.status, response.headers.get('location'), there.length]).toEqual([502, null, 0]);
+    expect(await spent('u1')).toBe(0);
   });
 
   test('no URL at all is what fetch rejects too', async () => {

@@ -143,7 +143,7 @@ test('a host that was never reached has cost nothing', async () => {
   const body = JSON.stringify({ model: MODEL, max_tokens: 20 });
   const response = await runWithAdmission(agent, () => llm.fetch(url, { method: 'POST', body }));
   expect(response.status).toBe(502);
-  expect(await response.text()).toContain('ECONNREFUSED');
+  expect(await response.text()).not.toMatch(/ECONNREFUSED|127\.0\.0\.1/);
   await agent.settle();
   expect(await spent('u1')).toBe(0);
 });

@@ -6,10 +6,10 @@ import type { Turn } from './headroom.js';
 import type { Health, WhyFailed } from './health.js';
 import type { ProviderFailure } from './health-of-providers.js';
 import { askAnother } from './keys/secrets.js';
-import { readUnanswered } from './network.js';
+import { readUnanswered, type Unanswered, withoutSecret } from './network.js';
 import type { Failure } from './providers/provider.js';
 import type { Asked } from './request.js';
-import { messageOf, send } from './sending.js';
+import { ACCOUNTS, messageOf, send } from './sending.js';
 import { heeding, unlessAborted } from './signals.js';
 import { type CallWay, takenOf } from './way.js';
 
@@ -39,7 +39,6 @@ export interface Failed {
   readonly failure: Failure['kind'] | 'unanswered' | 'unsendable' | 'no secret';
   /** What the provider said, if it did. */
   readonly said: Response | undefined;
-  readonly why: string;
   readonly timedOut: boolean;
   /** The provider may have worked on it, and will want to be paid. */
   readonly mayBeBilled: boolean;
@@ -59,6 +58,9 @@ export interface Attempting {
   /** Of the call's attempts, from 1. */
   readonly number: number;
 }
+
+/** A call that was answered by a redirect was not answered: none is followed, and where it leads is nobody's to know. */
+const MOVED: Failure = { kind: 'broken' };
 
 /** For how long a key isn't used for models that it has no more of, where nothing tells. */
 const FAMILY_RESTS_MS = 60_000;
@@ -88,8 +90,9 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
       health.gone(way);
       return left(attempting, true);
     }
-    emitter.emit('unanswered', { ...takenOf(way), error, ms: clock.now() - sentAt });
-    return unanswered(attempting, error, sentAt);
+    const read = readUnanswered(error, secret);
+    emitter.emit('unanswered', { ...takenOf(way), why: read.why, ms: clock.now() - sentAt });
+    return unanswered(attempting, read, sentAt);
   }
 }
 
@@ -123,11 +126,12 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
     const message = messageOf(asked, turn.way, secret);
     const response = await send(post.fetch, asked.request, message, begun.signal);
     const { status, headers } = response;
+    if (asked.call && status >= 300 && status < 400) return { response, failure: MOVED, isAsking: false };
     const isError = status >= 400;
-    const { body, again } = isError ? await readError(response) : { body: undefined, again: response };
+    const { body, again } = isError ? await readError(response, secret) : { body: undefined, again: response };
     const answer = { status, headers, body };
     turn.observe(provider.readings(answer, clock.now()));
-    const failure = isError ? provider.failure(answer, clock.now()) : undefined;
+    const failure = isError ? ofKeyOrProvider(asked, turn.way, provider.failure(answer, clock.now())) : undefined;
     return { response: again, failure, isAsking: message.isAsking };
   } finally {
     stop?.();
@@ -136,10 +140,21 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
   }
 }
 
+/**
+ * A refusal is the key's only where nothing else can be to blame: not for what isn't known to be a call, which keys may not be
+ * meant for, nor for an account that the client has named.
+ */
+function ofKeyOrProvider({ call, request, provider }: Asked, way: CallWay, failure: Failure | undefined) {
+  if (failure?.kind !== 'unauthorized' && failure?.kind !== 'exhausted') return failure;
+  const namesAccount = way.provider === provider && ACCOUNTS.some((name) => request.headers.has(name));
+  const isOthers = call === undefined || (failure.kind === 'unauthorized' && namesAccount);
+  return isOthers ? undefined : failure;
+}
+
 /** What an error says, and the same response once more. */
-async function readError(response: Response): Promise<{ body: unknown; again: Response }> {
+async function readError(response: Response, secret: string): Promise<{ body: unknown; again: Response }> {
   const { status, statusText, headers } = response;
-  const text = await response.text();
+  const text = withoutSecret(await response.text(), secret);
   return { body: parsed(text), again: new Response(text, { status, statusText, headers }) };
 }
 
@@ -156,8 +171,13 @@ async function failed(attempting: Attempting, failure: Failure, said: Response, 
   const { turn } = attempting;
   const overloaded = tell(attempting, failure, sentAt);
   await turn.settle({ outcome: 'failed', usage: NO_TOKENS, overloaded });
-  const why = `${turn.way.provider.name} answered ${said.status}`;
-  return { way: turn.way, failure: failure.kind, said, why, timedOut: false, mayBeBilled: false };
+  return {
+    way: turn.way,
+    failure: failure.kind,
+    said: failure === MOVED ? undefined : said,
+    timedOut: false,
+    mayBeBilled: false,
+  };
 }
 
 /** Returns what it says of the provider's load. */
@@ -201,8 +221,11 @@ function cool({ health, clock }: Post, turn: Turn, why: WhyFailed, failure: Prov
   return { retryAfterMs: coolsMs };
 }
 
-async function unanswered({ post, turn }: Attempting, error: unknown, sentAt: number): Promise<Failed> {
-  const { neverSent, unsendable, timedOut, why } = readUnanswered(error);
+async function unanswered(
+  { post, turn }: Attempting,
+  { neverSent, unsendable, timedOut }: Unanswered,
+  sentAt: number,
+): Promise<Failed> {
   const { way } = turn;
   let overloaded: Outcome['overloaded'];
   if (unsendable) post.health.gone(way);
@@ -215,16 +238,15 @@ async function unanswered({ post, turn }: Attempting, error: unknown, sentAt: nu
     way,
     failure: unsendable ? 'unsendable' : 'unanswered',
     said: undefined,
-    why: `${way.provider.name}: ${why}`,
     timedOut,
     mayBeBilled: !neverSent,
   };
 }
 
 async function noSecret({ post, turn }: Attempting, error: unknown): Promise<Failed> {
-  const { provider, key } = turn.way;
   post.health.keyOut(turn.way, 'no secret', post.clock.now());
+  const { message } = error as TollgateError;
+  post.emitter.emit('unanswered', { ...takenOf(turn.way), why: message, ms: 0 });
   await turn.settle({ outcome: 'ignored' });
-  const why = `key '${key.name}' of ${provider.name} has no secret (${(error as TollgateError).message})`;
-  return { way: turn.way, failure: 'no secret', said: undefined, why, timedOut: false, mayBeBilled: false };
+  return { way: turn.way, failure: 'no secret', said: undefined, timedOut: false, mayBeBilled: false };
 }

@@ -39,7 +39,7 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
   try {
     for (;;) {
       const next = await nextTurn(site, order, failures);
-      if ('refusal' in next) return inVain(asked, failures, next.refusal);
+      if ('refusal' in next) return inVain(asked, failures, next.refusal, site.clock.now());
       const { turn, draw } = next;
       const attempted = await attempt({ post: site, asked, turn, signal, number: failures.length + 1 });
       wasSent ||= !('reason' in attempted) || attempted.mayBeBilled;
@@ -48,7 +48,7 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
         const { call, request } = asked;
         const account = { call, body: request.json, turn, draw, clock: site.clock, signal, close: () => close(true) };
         const answer = deliver(attempted, account);
-        return attempted.isError && failures.length > 0 ? final(answer) : answer;
+        return attempted.isError && failures.length > 0 ? final(answer, site.clock.now()) : answer;
       }
       // What may be billed stands as estimated.
       draw?.settle({ outcome: attempted.mayBeBilled ? 'failed' : 'ignored' });

@@ -59,11 +59,15 @@ function outcomeOf({ turn, clock, body }: Account, { status, headers }: Response
   const usage = isEstimate ? withUnseen(seen, body) : seen;
   const said = error === undefined ? undefined : provider.failure({ status, headers, body: error }, clock.now());
   const overloaded = said?.kind === 'overloaded' || undefined;
-  return { outcome: how === 'complete' ? 'succeeded' : 'failed', ...(usage && told(usage)), overloaded };
+  return {
+    outcome: how === 'complete' ? 'succeeded' : 'failed',
+    ...(usage && told(usage, provider.tellsCost)),
+    overloaded,
+  };
 }
 
-function told({ model: _model, usd, ...usage }: Usage): Outcome {
-  return { usage, usd };
+function told({ model: _model, usd, ...usage }: Usage, tellsCost = false): Outcome {
+  return { usage, usd: tellsCost ? usd : undefined };
 }
 
 /**

@@ -20,8 +20,8 @@ export interface UpstreamEvents {
   };
   /** An answer began, whatever it says. */
   answered: WayTaken & { readonly status: number; readonly ms: number };
-  /** No answer came: the network failed, or the time was up. */
-  unanswered: WayTaken & { readonly error: unknown; readonly ms: number };
+  /** No answer came: the network failed, the time was up, or there was no secret to send. `why` is for operators, not for clients. */
+  unanswered: WayTaken & { readonly why: string; readonly ms: number };
   /** A key has used up a limit (429). */
   throttled: WayTaken & {
     /** Milliseconds for which nothing more is sent with it. */

@@ -15,10 +15,17 @@ const BEFORE =
   /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.+|ERR_SSL_.+|CERT_.+|.*_CERT.*|UNABLE_TO_.+|HOSTNAME_MISMATCH)$/;
 /** What isn't written at all. */
 const UNSENDABLE = /^(UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|ERR_INVALID_.+)$/;
+/** Characters of what others say. */
+const LONGEST_WHY = 200;
+/** What is shorter stands in any text. */
+const SHORTEST_SECRET = 8;
 const TIME_OUTS = /^(UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/;
 
-/** @param error what a fetch rejected with */
-export function readUnanswered(error: unknown): Unanswered {
+/**
+ * @param error what a fetch rejected with
+ * @param secret what it may show of what was sent
+ */
+export function readUnanswered(error: unknown, secret: string): Unanswered {
   const causes = causesOf(error);
   const codes = causes.map(({ code }) => String(code ?? ''));
   const last = causes.at(-1);
@@ -29,8 +36,13 @@ export function readUnanswered(error: unknown): Unanswered {
     neverSent: unsendable || codes.some((code) => BEFORE.test(code)),
     unsendable,
     timedOut: codes.some((code) => TIME_OUTS.test(code)) || causes.some(({ name }) => name === 'TimeoutError'),
-    why: String(last?.message || last?.code || last?.name || 'no answer'),
+    why: withoutSecret(String(last?.message || last?.code || last?.name || 'no answer'), secret).slice(0, LONGEST_WHY),
   };
+}
+
+/** A text of others', who may have put into it what they were sent. */
+export function withoutSecret(text: string, secret: string): string {
+  return secret.length < SHORTEST_SECRET ? text : text.replaceAll(secret, '[secret]');
 }
 
 interface Cause {

@@ -4,6 +4,7 @@ import type { Failed } from './attempt.js';
 import type { WireFormat } from './formats/format.js';
 import { COOLING, SLOTS } from './headroom.js';
 import type { Provider } from './providers/provider.js';
+import { readRetryAfter } from './providers/values.js';
 import type { Asked } from './request.js';
 
 export interface OwnRefusal {
@@ -20,6 +21,7 @@ export interface OwnRefusal {
 
 /** SDKs sleep for as long as they are told, and some can't be woken. */
 const LONGEST_RETRY_MS = 60_000;
+const WAITS = ['retry-after', 'retry-after-ms'];
 
 /**
  * As a response rather than an error that is thrown, which SDKs take for a failed connection and try again.
@@ -67,33 +69,46 @@ export function fromHeadroom({ reason, status, layer, retryAfterMs }: Refusal, {
  *
  * @param refusal why it went no further
  */
-export function inVain({ provider: { format } }: Asked, failures: readonly Failed[], refusal: OwnRefusal): Response {
+export function inVain(
+  { provider: { format } }: Asked,
+  failures: readonly Failed[],
+  refusal: OwnRefusal,
+  now: number,
+): Response {
   const last = failures.at(-1);
   if (last === undefined) return refusalResponse(refusal, format);
   const isFinal = failures.length > 1 || isTerminal(last);
   const said = failures.findLast(({ said }) => said !== undefined)?.said;
-  if (said !== undefined) return isFinal ? final(said) : said;
+  if (said !== undefined) return isFinal || waitMsOf(said.headers, now) > LONGEST_RETRY_MS ? final(said, now) : said;
   return refusalResponse({ ...noAnswer(last), canRetry: !isFinal }, format);
 }
 
-/** The same answer to a call that was sent more than once: an SDK that sent it again would multiply that. */
-export function final({ status, statusText, headers, body }: Response): Response {
+/** The same answer, for an SDK not to send the call again: it was sent more than once, or the wait is too long to sleep through. */
+export function final({ status, statusText, headers, body }: Response, now: number): Response {
   const more = new Headers(headers);
+  if (waitMsOf(more, now) > LONGEST_RETRY_MS) for (const name of WAITS) more.delete(name);
   more.set('x-should-retry', 'false');
   return new Response(body, { status, statusText, headers: more });
+}
+
+function waitMsOf(headers: Headers, now: number): number {
+  return readRetryAfter(headers, now) ?? 0;
 }
 
 function isTerminal({ failure }: Failed): boolean {
   return failure !== 'throttled' && failure !== 'overloaded' && failure !== 'broken' && failure !== 'unanswered';
 }
 
-function noAnswer({ failure, why, timedOut }: Failed): Omit<OwnRefusal, 'canRetry'> {
-  if (failure === 'no secret') return { status: 503, reason: 'no-key', title: 'No key', detail: `${why}.` };
+/** Names of keys, and what is wrong with them, are not for clients: `inspect()` and events tell. */
+export const NO_KEY = 'No key is in service for this call.';
+
+function noAnswer({ failure, timedOut }: Failed): Omit<OwnRefusal, 'canRetry'> {
+  if (failure === 'no secret') return { status: 503, reason: 'no-key', title: 'No key', detail: NO_KEY };
   if (failure === 'unsendable') {
-    return { status: 400, reason: 'fault', title: 'Not sent', detail: `This request can't be sent: ${why}.` };
+    return { status: 400, reason: 'fault', title: 'Not sent', detail: "This request can't be sent as it is." };
   }
   const [status, title] = timedOut ? [504, 'Gateway Timeout'] : [502, 'Bad Gateway'];
-  return { status, reason: 'unanswered', title, detail: `The provider has not answered: ${why}.` };
+  return { status, reason: 'unanswered', title, detail: 'The provider has not answered.' };
 }
 
 export function unknownProvider({ origin, pathname }: URL, providers: Iterable<Provider>): OwnRefusal {

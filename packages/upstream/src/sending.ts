@@ -1,11 +1,10 @@
 /** How a call is put on the wire for one of its ways. */
+import { removeKeys } from './providers/credentials.js';
 import { type Asked, plain, type UpstreamRequest } from './request.js';
 import type { CallWay } from './way.js';
 
-/** What holds a key in one API or another: none of it goes to another provider. */
-const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'cookie'];
-/** Whose account it is for: likewise. */
-const ACCOUNTS = ['openai-organization', 'openai-project'];
+/** Whose account it is for: nothing of that goes to another provider. */
+export const ACCOUNTS = ['openai-organization', 'openai-project'];
 
 /** What is between two that are connected, what the transport writes itself, and what makes another request of one. */
 const HOPS = [
@@ -35,11 +34,11 @@ export function messageOf({ request, provider, path, call }: Asked, way: CallWay
   const { format } = provider;
   const headers = new Headers(request.headers);
   for (const name of HOPS) headers.delete(name);
-  if (way.provider !== provider) for (const name of [...CREDENTIALS, ...ACCOUNTS]) headers.delete(name);
   const isOwn = call === undefined || way.model === undefined || way.model === call.model;
   const served = isOwn ? { path, body: request.json } : format.withModel(plain(path), request.json, way.model);
   const json = call === undefined ? request.json : way.provider.format.askingForUsage(call, served.body);
   const url = new URL(way.provider.baseUrl.replace(/\/+$/, '') + served.path + request.url.search);
+  if (way.provider !== provider) removeKeys(headers, url, ['cookie', ...ACCOUNTS, provider.authorize.header]);
   way.provider.authorize(headers, secret, url);
   const body = json === request.json ? request.body : JSON.stringify(json);
   return { url, headers, body, isAsking: json !== served.body };

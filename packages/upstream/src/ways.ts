@@ -3,7 +3,7 @@ import type { Health } from './health.js';
 import type { KeyOptions } from './keys/key.js';
 import { type KeyPool, offerKeys, type PooledKey } from './keys/pool.js';
 import type { Provider } from './providers/provider.js';
-import type { OwnRefusal } from './refusals.js';
+import { NO_KEY, type OwnRefusal } from './refusals.js';
 import type { CallWay } from './way.js';
 
 /** Who stands in for a provider, and by which of its models. */
@@ -74,22 +74,18 @@ function isHere({ environment }: Roads, key: KeyOptions): boolean {
   return environment === undefined || key.environment === undefined || key.environment === environment;
 }
 
-const WHY = { exhausted: 'has nothing left', unauthorized: 'was refused', 'no secret': 'has no secret' };
-
 /** Why there is no way, and when there is one again. */
 export function noWay(roads: Roads, provider: Provider, model: string | undefined, now: number): OwnRefusal {
-  const keys = serversOf(roads, provider, model).flatMap((server) =>
+  const out = serversOf(roads, provider, model).flatMap((server) =>
     poolOf(roads, server.provider.name)
       .keys.filter((key) => !key.isLeaving && isHere(roads, key))
-      .map((key) => ({ name: key.name, provider: server.provider.name, out: roads.health.out(key, now) })),
+      .flatMap((key) => roads.health.out(key, now) ?? []),
   );
-  const out = keys.flatMap(({ out, ...key }) => (out ? [{ ...key, ...out }] : []));
-  const whys = out.map(({ name, provider, why }) => `key '${name}' of ${provider} ${WHY[why]}`);
   const until = Math.min(...out.map(({ until }) => until));
   return {
     status: 503,
     title: 'No key in service',
-    detail: `No key serves this call: ${whys.join(', ') || `${provider.name} has none here`}.`,
+    detail: NO_KEY,
     reason: 'no-key',
     retryAfterMs: Number.isFinite(until) ? until - now : undefined,
     canRetry: out.length > 0,

@@ -136,3 +136,15 @@ test.each([
   const error = { code: status, message: 'Title: Detail.', status: word };
   expect(geminiFormat.refusal({ status, title: 'Title', detail: 'Detail.' })).toEqual({ error });
 });
+
+test('of several candidates all have to end before the usage is complete', () => {
+  const call = { operation: 'generateContent', model: 'm', stream: true };
+  const event = (index: number, candidatesTokenCount: number, finishReason?: string) => ({
+    candidates: [{ index, finishReason, content: { parts: [{ text: 'a' }] } }],
+    usageMetadata: { promptTokenCount: 9, candidatesTokenCount },
+  });
+  const events = [event(0, 1), event(1, 2), event(0, 3, 'STOP')];
+  expect(readAll(geminiFormat, call, events)).toMatchObject({ isComplete: false });
+  const all = [...events, event(1, 9, 'STOP')];
+  expect(readAll(geminiFormat, call, all)).toMatchObject({ isComplete: true, usage: { outputTokens: 9 } });
+});

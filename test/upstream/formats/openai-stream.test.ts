@@ -58,11 +58,12 @@ describe('usage in a stream', () => {
     expect(read.passed).toHaveLength(3);
   });
 
-  test('that grows with every chunk is complete with the last', () => {
+  test('that grows with every chunk is complete at the end, as another answer may follow', () => {
     const growing = (completion_tokens: number) => ({ usage: { prompt_tokens: 9, completion_tokens } });
     const events = [delta({ content: 'a' }, growing(1)), delta({ content: 'b' }, growing(2))];
     expect(readAll(openaiFormat, CHAT, events)).toMatchObject({ isComplete: false, usage: { outputTokens: 2 } });
-    expect(readAll(openaiFormat, CHAT, [...events, stop(growing(3))])).toMatchObject({
+    expect(readAll(openaiFormat, CHAT, [...events, stop(growing(3))])).toMatchObject({ isComplete: false });
+    expect(readAll(openaiFormat, CHAT, [...events, stop(growing(3)), '[DONE]'])).toMatchObject({
       isComplete: true,
       usage: { outputTokens: 3 },
     });

@@ -77,6 +77,8 @@ function usageFrom(answer: unknown): Usage | undefined {
   });
 }
 
+const INDEX = /"index"\s*:\s*(\d{1,9})/g;
+
 /** What is more than text and usage so far. */
 const TELLING = /"(?:finishReason|blockReason|functionCall|error)"\s*:/;
 
@@ -85,6 +87,9 @@ function contentReader(): StreamReader {
   const output = textCounter(['text']);
   let unread: string | undefined;
   let usage: Usage | undefined;
+  /** Candidates, of which the first may go without its index: usage is that of all of them. */
+  const begun = new Set([0]);
+  const ended = new Set<unknown>();
   const reader: WritableReader = {
     get usage() {
       if (unread !== undefined) usage = usageFrom(parsed(unread)) ?? usage;
@@ -98,6 +103,7 @@ function contentReader(): StreamReader {
     },
     event(data) {
       output.addFrom(data);
+      for (const [, index] of data.matchAll(INDEX)) begun.add(Number(index));
       if (/"usageMetadata"\s*:/.test(data)) unread = data;
       if (!TELLING.test(data)) return true;
       const event = fields(parsed(data));
@@ -106,7 +112,10 @@ function contentReader(): StreamReader {
         output.addCall();
         output.add(JSON.stringify(functionCall.args ?? {}));
       }
-      reader.isComplete ||= usageFrom(event) !== undefined && isOver(event);
+      const candidates = list(event.candidates).map(fields);
+      for (const { finishReason, index = 0 } of candidates) if (typeof finishReason === 'string') ended.add(index);
+      const isOver = isBlocked(event.promptFeedback) || [...begun].every((index) => ended.has(index));
+      reader.isComplete ||= isOver && usageFrom(event) !== undefined;
       reader.error = event.error ?? reader.error;
       return true;
     },
@@ -121,11 +130,4 @@ function partsOf({ candidates }: Fields): Fields[] {
 /** There is no answer. */
 function isBlocked(promptFeedback: unknown): boolean {
   return fields(promptFeedback).blockReason !== undefined;
-}
-
-/** Nothing follows: all candidates have said why they end, or the prompt was blocked. */
-function isOver(event: Fields): boolean {
-  const candidates = list(event.candidates);
-  if (candidates.length === 0) return isBlocked(event.promptFeedback);
-  return candidates.every((candidate) => typeof fields(candidate).finishReason === 'string');
 }

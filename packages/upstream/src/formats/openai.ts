@@ -75,13 +75,11 @@ function chunksReader(operation: string, asked: boolean): StreamReader {
     const choices = list(chunk.choices);
     reader.error = chunk.error ?? reader.error;
     reader.usage = openaiUsage(chunk) ?? reader.usage;
-    reader.isComplete ||= reader.usage !== undefined && choices.every(isOver);
-    return asked || !isObject(chunk.usage) || !Array.isArray(chunk.choices) || choices.length > 0;
+    const isOfAll = isObject(chunk.usage) && Array.isArray(chunk.choices) && choices.length === 0;
+    // Of several answers at once others may follow what one of them has used.
+    reader.isComplete ||= isOfAll && reader.usage !== undefined;
+    return asked || !isOfAll;
   });
-}
-
-function isOver(choice: unknown): boolean {
-  return typeof fields(choice).finish_reason === 'string';
 }
 
 function responsesReader(): StreamReader {

@@ -6,7 +6,7 @@ import type { Failure, Provider } from './provider.js';
 import { type ProviderOptions, readProvider } from './provider-options.js';
 
 /** What a provider is like. */
-export interface ProviderTraits extends Pick<Provider, 'name' | 'authorize' | 'usage'> {
+export interface ProviderTraits extends Pick<Provider, 'name' | 'authorize' | 'usage' | 'tellsCost'> {
   readonly format: WireFormat;
   /** Has to be configured where there is none. */
   readonly baseUrl?: string;
@@ -25,13 +25,14 @@ export interface ProviderTraits extends Pick<Provider, 'name' | 'authorize' | 'u
  * TollgateError `TOLLGATE_CONFIG_INVALID` with every problem.
  */
 export function defineProvider(traits: ProviderTraits): (options: ProviderOptions) => Provider {
-  const { name, baseUrl, format, authorize, usage, limitHeaders = [], failure = usualFailure } = traits;
+  const { name, baseUrl, format, authorize, usage, tellsCost, limitHeaders = [], failure = usualFailure } = traits;
   const { family = (model) => model, readings = ({ headers }) => readLimits(limitHeaders, headers) } = traits;
   return (options) => ({
     ...readProvider(options, { name, baseUrl, family }),
-    format,
+    format: options.askUsage === false ? { ...format, askingForUsage: (_call, body) => body } : format,
     authorize,
     usage,
+    tellsCost,
     readings,
     failure(answer, now) {
       const error = readError(answer, limitHeaders, now);

@@ -18,6 +18,7 @@ export const openrouter = defineProvider({
   baseUrl: 'https://openrouter.ai/api/v1',
   format: openaiFormat,
   authorize: bearer,
+  tellsCost: true,
   family: (model) => (model.endsWith(':free') ? ':free' : model.replace(/:[a-z]+$/, '')),
   failure(error, now) {
     // What was asked was refused by moderation, not who asked.

@@ -25,6 +25,11 @@ export interface ProviderOptions {
   readonly baseUrl?: string | undefined;
   /** Unique in an upstream; the provider's own name unless given. */
   readonly name?: string | undefined;
+  /**
+   * Streams are asked for their usage where clients don't ask, `true` unless given. Some servers refuse such calls; their
+   * streams are counted by the text that passes then.
+   */
+  readonly askUsage?: boolean | undefined;
   /** By what to count a model, where you know better which of them share limits. */
   readonly family?: ((model: string) => string) | undefined;
 }
@@ -33,7 +38,7 @@ export interface ProviderOptions {
 export type Configured = Pick<Provider, 'name' | 'baseUrl' | 'keys' | 'limits' | 'family'>;
 export type Defaults = Pick<Provider, 'name' | 'family'> & { readonly baseUrl: string | undefined };
 
-const FIELDS = ['keys', 'limits', 'baseUrl', 'name', 'family'];
+const FIELDS = ['keys', 'limits', 'baseUrl', 'name', 'askUsage', 'family'];
 const WINDOWS: readonly HeadroomWindow[] = ['second', 'minute', 'day'];
 const UNITS: readonly HeadroomUnit[] = ['requests', 'tokens', 'inputTokens', 'outputTokens'];
 
@@ -60,6 +65,8 @@ export function readProvider(options: ProviderOptions, defaults: Defaults): Conf
     limits: readLimits(`${at}.limits`, given.limits ?? {}, family ?? defaults.family, reader),
     family,
   };
+  const isBoolean = (value: unknown) => (typeof value === 'boolean' ? true : undefined);
+  reader.read(`${at}.askUsage`, given.askUsage ?? true, 'true or false', isBoolean);
   reader.noOtherFields(at, given, FIELDS);
   reader.throwProblems();
   return configured;

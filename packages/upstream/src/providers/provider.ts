@@ -68,12 +68,17 @@ export interface Provider {
   readonly limits?: { readonly [family: string]: Limits } | undefined;
   /** The models that share limits with this one: what to count them by. */
   family(model: string): string;
-  /** Puts the key into a request, in place of what is there: both headers and URL are changed. */
-  authorize(headers: Headers, secret: string, url: URL): void;
+  /**
+   * Puts the key into a request, in place of what is there: both headers and URL are changed. Its `header` is one of its own
+   * for keys, which goes to no provider that stands in for this one.
+   */
+  readonly authorize: ((headers: Headers, secret: string, url: URL) => void) & { readonly header?: string };
   /** What an answer says of the limits. */
   readings(answer: Answer, now: number): readonly Reading[];
   /** `undefined` for an answer that says nothing of key or provider: a success, or the caller's own mistake. */
   failure(answer: Answer, now: number): Failure | undefined;
+  /** Dollars that answers tell are what will be billed. Others don't know, and say 0: prices hold unless given. */
+  readonly tellsCost?: boolean | undefined;
   /** What an answer has cost, where the headers say so rather than the body. */
   readonly usage?: ((answer: Answer) => TokenCounts | undefined) | undefined;
 }

@@ -1,0 +1,102 @@
+/** What clients are told, and what their requests can do: nothing of keys, and nothing to them. */
+import { createUpstream, env, keyHeader, openai, openrouter, type UpstreamOptions } from '@tollgate/upstream';
+import { answered, fakeTransport, gateOf, key, post, provider, type Script, warnings } from './support.js';
+
+beforeEach(() => void warnings());
+
+const ONE = 'https://one.test/v1';
+const TWO = 'https://two.test/v1';
+const as = { subject: { user: 'u1' } };
+
+function bench(script: Script, more: Partial<UpstreamOptions> = {}) {
+  const { gate, spent } = gateOf();
+  const { fetch, seen } = fakeTransport(script);
+  const llm = createUpstream({ gate, fetch, providers: [provider('one', ONE, [key('k1'), key('k2')])], ...more });
+  const events: unknown[] = [];
+  for (const name of ['key.out', 'unanswered'] as const) llm.on(name, (event) => void events.push(event));
+  return { llm, fetch: llm.as(as).fetch, seen, spent, events };
+}
+
+test('a refusal of what is no call, or of an account that the client named, is not the fault of the key', async () => {
+  const providers = [openai({ baseUrl: ONE, keys: [key('k1'), key('k2')] })];
+  const { llm, fetch, events } = bench(() => ({ status: 401 }), { providers });
+  const statuses = [
+    (await llm.fetch(`${ONE}/organization/users`)).status,
+    (await post(fetch, ONE, {}, { headers: { 'openai-organization': 'org-bogus' } })).status,
+  ];
+  expect([statuses, events]).toEqual([[401, 401], []]);
+  await post(fetch, ONE);
+  expect(events).toMatchObject([{ key: 'k1' }, { key: 'k2' }]);
+});
+
+test("a client's key in a provider's own header, or in the URL, reaches no provider that stands in", async () => {
+  const authorize = keyHeader('x-acme-key');
+  const providers = [
+    provider('one', ONE, [key('k1')], { authorize }),
+    provider('two', TWO, [key('k2')], { authorize: (headers) => headers.set('authorization', 'Bearer own') }),
+  ];
+  const urls: string[] = [];
+  const { fetch: answer, seen } = fakeTransport((_, n) => (n === 0 ? { status: 500 } : answered()));
+  const recording = ((url: URL, init: RequestInit) => {
+    urls.push(url.search);
+    return answer(url, init);
+  }) as typeof globalThis.fetch;
+  const { fetch } = bench(answered, { providers, failover: { one: [{ provider: 'two' }] }, fetch: recording });
+  await fetch(`${ONE}/chat/completions?key=REAL&v=1`, {
+    method: 'POST',
+    headers: { 'x-acme-key': 'REAL' },
+    body: JSON.stringify({ model: 'small-1', max_tokens: 20 }),
+  });
+  expect([seen.length, urls[1]]).toEqual([2, '?v=1']);
+  expect(JSON.stringify(seen[1])).not.toContain('REAL');
+});
+
+test('a key that has no secret is told of by events, and not to clients', async () => {
+  const providers = [provider('one', ONE, [{ name: 'prod-1', secret: env('NO_SUCH_VARIABLE') }])];
+  const { fetch, events } = bench(answered, { providers });
+  for (let i = 0; i < 2; i++) {
+    const response = await post(fetch, ONE);
+    expect(response.status).toBe(503);
+    expect(await response.text()).not.toMatch(/prod-1|NO_SUCH_VARIABLE/);
+  }
+  expect(JSON.stringify(events)).toContain('NO_SUCH_VARIABLE');
+});
+
+test('neither what a provider says nor how a fetch failed shows the secret', async () => {
+  const { fetch, seen } = bench(() => ({ status: 400, body: { error: { message: 'bad: Bearer secret-of-k1' } } }));
+  expect(await (await post(fetch, ONE)).text()).toBe('{"error":{"message":"bad: Bearer [secret]"}}');
+  const showing = (async (_url: URL, { headers }: RequestInit) => {
+    throw new Error(`no match for ${JSON.stringify([...new Headers(headers)])}${'x'.repeat(1000)}`);
+  }) as typeof globalThis.fetch;
+  const { fetch: failing, events } = bench(answered, { fetch: showing });
+  expect(await (await post(failing, ONE)).text()).not.toContain('secret-of');
+  expect(JSON.stringify(events)).not.toContain('secret-of');
+  expect(JSON.stringify(events).length).toBeLessThan(500);
+  expect(seen).toHaveLength(1);
+});
+
+test('a wait that is too long for an SDK to sleep through is left out, and another try forbidden', async () => {
+  const { fetch } = bench((_, n) => ({ status: 503, headers: { 'retry-after': n === 0 ? '3600' : '20' } }));
+  const { headers } = await post(fetch, ONE);
+  expect([headers.get('retry-after'), headers.get('x-should-retry')]).toEqual([null, 'false']);
+});
+
+test('streams of a provider are not asked for their usage where that is said', async () => {
+  const providers = [openai({ baseUrl: ONE, keys: [key('k1'), key('k2')], askUsage: false })];
+  const { fetch, seen } = bench(answered, { providers });
+  await (await post(fetch, ONE, { stream: true })).text();
+  expect(seen.map(({ text }) => text.includes('stream_options'))).toEqual([false]);
+});
+
+test('dollars are believed of providers alone that bill by what they tell', async () => {
+  const usage = { prompt_tokens: 10, completion_tokens: 5, cost: 0 };
+  const providers = [
+    openai({ baseUrl: ONE, keys: [key('k1'), key('k2')] }),
+    openrouter({ baseUrl: TWO, keys: [key('k3'), key('k4')] }),
+  ];
+  const { fetch, spent } = bench(() => ({ body: { choices: [], usage } }), { providers });
+  await (await post(fetch, TWO)).text();
+  expect(await spent('u1')).toBe(0);
+  await (await post(fetch, ONE)).text();
+  expect(await spent('u1')).toBe(60);
+});
