@@ -48,6 +48,7 @@ export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.j
 export { type DatedPrice, type ModelPrice, type Prices, type PriceTable, priceTable } from './money/prices.js';
 export type { Observation } from './observing.js';
 export type { Outcome } from './outcome.js';
+export { presets } from './presets.js';
 export type {
   AdmitRequest,
   Cost,
