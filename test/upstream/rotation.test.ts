@@ -93,3 +93,18 @@ test('a key in use for a minute asks its source again, so that a secret may chan
   await ask();
   expect(seen.map(({ key }) => key)).toEqual(['first', 'first', 'second']);
 });
+
+test('a key that grows old while it serves is warned of, once; none is once the upstream is closed', async () => {
+  const warned = warnings();
+  const old = () => warned.filter(({ code }) => code === 'TOLLGATE_OLD_KEY');
+  const { gate, clock } = gateOf({ budgets: [] });
+  const upstreamOf = (name: string) =>
+    createUpstream({ gate, providers: [provider('one', AT, [key(name, { createdAt: clock.now() }), key('other')])] });
+  const llm = upstreamOf('k1');
+  await upstreamOf('k9').close();
+  clock.advance(90 * 86_400_000);
+  expect(old()).toEqual([]);
+  clock.advance(10 * 86_400_000);
+  expect(old()).toEqual([{ code: 'TOLLGATE_OLD_KEY', message: expect.stringContaining("'k1'") }]);
+  await llm.close();
+});

@@ -32,8 +32,15 @@ import {
   type Whom,
 } from '@tollgate/core';
 import { NO_TOKENS } from './formats/format.js';
-import { createKnownLimits, type KnownLimits, type LimitsOf, UNITS, WINDOWS } from './limits.js';
-import type { HeadroomUnit, HeadroomWindow, Provider, Reading } from './providers/provider.js';
+import { createKnownLimits, type KnownLimits, type LimitsOf } from './limits.js';
+import {
+  type HeadroomUnit,
+  type HeadroomWindow,
+  type Provider,
+  type Reading,
+  UNITS,
+  WINDOWS,
+} from './providers/provider.js';
 import type { Asked } from './request.js';
 import type { CallWay } from './way.js';
 

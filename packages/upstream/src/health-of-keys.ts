@@ -1,4 +1,5 @@
 /** How a key fares: steps over plain data. Times are in milliseconds since 1970. */
+import { doubled, LONGEST_SAID_MS } from './delays.js';
 
 export type WhyOut = 'exhausted' | 'unauthorized' | 'no secret';
 
@@ -23,8 +24,6 @@ interface Throttled {
 const ESCALATES_AT = 3;
 /** Milliseconds, doubled each time. */
 const RESTS = { first: 1000, longest: 60_000 };
-/** What is said of when to come back is believed this far: then it is asked again. */
-export const LONGEST_SAID_MS = 300_000;
 /** A key that escalates rests for so long at least. */
 const ESCALATED_RESTS_MS = 10_000;
 /** When a key is tried again of which nobody says when: somebody may have paid, or replaced the secret. Likewise doubled. */
@@ -92,8 +91,4 @@ function remember<T>(byName: Map<string, T>, name: string, value: T): void {
   const [oldest] = byName.keys();
   if (byName.size >= MOST_MODELS) byName.delete(oldest);
   byName.set(name, value);
-}
-
-export function doubled({ first, longest }: { first: number; longest: number }, times: number): number {
-  return Math.min(longest, first * 2 ** (times - 1));
 }

@@ -1,5 +1,5 @@
 /** How a provider fares: steps over plain data. Times are in milliseconds since 1970. */
-import { doubled, LONGEST_SAID_MS } from './health-of-keys.js';
+import { doubled, LONGEST_SAID_MS } from './delays.js';
 
 export interface ProviderHealth {
   /** Calls in a row that have failed, of which those on their way together count as one. */

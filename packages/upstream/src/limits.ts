@@ -2,9 +2,6 @@
 import type { Clock } from '@tollgate/core';
 import type { HeadroomUnit, HeadroomWindow, Provider, Reading } from './providers/provider.js';
 
-export const UNITS = ['requests', 'tokens', 'inputTokens', 'outputTokens'] as const satisfies HeadroomUnit[];
-export const WINDOWS = ['second', 'minute', 'day'] as const satisfies HeadroomWindow[];
-
 /** Whose limits: a way's name, and the models that it counts together. */
 export interface LimitsOf {
   readonly provider: string;

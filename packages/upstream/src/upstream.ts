@@ -6,7 +6,7 @@ import { createHeadroomGate } from './headroom.js';
 import { createHealth } from './health.js';
 import { inspectUpstream, type UpstreamState } from './inspection.js';
 import type { KeyOptions } from './keys/key.js';
-import { beginCall, createPool, setKeys } from './keys/pool.js';
+import { beginCall, createPool, type KeyPool, setKeys } from './keys/pool.js';
 import { readKeys } from './keys/read-keys.js';
 import { warnOfKeys } from './keys/warnings.js';
 import { checkCaps, readUpstreamOptions, type UpstreamOptions } from './options.js';
@@ -41,6 +41,8 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
+const DAY_MS = 86_400_000;
+
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { gate, providers, standIns, degrade, environment, timeoutMs, maxWait, slots, prices, fetch } =
@@ -65,7 +67,17 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     noWay: ({ provider }, model) => noWay(roads, provider, model, clock.now()),
   };
   const warned = new Set<string>();
-  for (const { name, keys } of providers.values()) warnOfKeys(name, keys, clock.now(), warned);
+  const warnOfPool = (name: string, { keys }: KeyPool) => {
+    const staying = keys.filter(({ isLeaving }) => !isLeaving).map(({ configured }) => configured);
+    warnOfKeys(name, staying, clock.now(), warned);
+  };
+  let stopWarning = () => {};
+  /** Again every day, as keys grow old while they serve. */
+  const warnDaily = () => {
+    for (const [name, pool] of pools) warnOfPool(name, pool);
+    stopWarning = clock.after(DAY_MS, warnDaily);
+  };
+  warnDaily();
 
   async function answer(behalf: Behalf | undefined, request: UpstreamRequest): Promise<Response> {
     const provider = providerOf(request.url, providers.values());
@@ -117,10 +129,13 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       checkCaps(read, prices, reader);
       reader.throwProblems();
       setKeys(pool, read);
-      warnOfKeys(name, read, clock.now(), warned);
+      warnOfPool(name, pool);
     },
     on: emitter.on,
     inspect: () => inspectUpstream(roads, site.headroom, clock.now()),
-    close: () => site.headroom.close(),
+    close() {
+      stopWarning();
+      return site.headroom.close();
+    },
   };
 }

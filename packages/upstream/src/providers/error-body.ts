@@ -1,4 +1,5 @@
 /** What the body of an error says, in whatever shape: providers nest it, wrap it in a list, or send text. */
+import { isRecord } from '../options-reader.js';
 import { readDuration } from './values.js';
 
 export interface ErrorBody {
@@ -45,10 +46,6 @@ export function readErrorBody(body: unknown): ErrorBody {
 /** The records of a list, such as an error's `details`. */
 export function recordsIn(list: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(list) ? list.slice(0, 100).filter(isRecord) : [];
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function statusOf(code: unknown, codes: readonly string[]): number | undefined {

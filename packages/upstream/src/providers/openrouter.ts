@@ -1,7 +1,7 @@
 import { openaiFormat } from '../formats/openai.js';
+import { isRecord } from '../options-reader.js';
 import { bearer } from './credentials.js';
 import { defineProvider } from './define.js';
-import { isRecord } from './error-body.js';
 import { type ErrorAnswer, usualFailure } from './failures.js';
 import { readReset } from './values.js';
 

@@ -12,7 +12,7 @@ import {
   parseName,
   parseRecord,
 } from '../options-reader.js';
-import type { HeadroomUnit, HeadroomWindow, Limits, Provider } from './provider.js';
+import { type HeadroomUnit, type HeadroomWindow, type Limits, type Provider, UNITS, WINDOWS } from './provider.js';
 
 /** Limits as they are configured, by window and unit: `{ minute: { requests: 500, tokens: '200k' } }`. */
 export type LimitOptions = { readonly [W in HeadroomWindow]?: { readonly [U in HeadroomUnit]?: Count } };
@@ -39,8 +39,6 @@ export type Configured = Pick<Provider, 'name' | 'baseUrl' | 'keys' | 'limits' |
 export type Defaults = Pick<Provider, 'name' | 'family'> & { readonly baseUrl: string | undefined };
 
 const FIELDS = ['keys', 'limits', 'baseUrl', 'name', 'askUsage', 'family'];
-const WINDOWS: readonly HeadroomWindow[] = ['second', 'minute', 'day'];
-const UNITS: readonly HeadroomUnit[] = ['requests', 'tokens', 'inputTokens', 'outputTokens'];
 
 const A_URL = 'an http: or https: URL without user, password, query and fragment';
 const LIMITS = "limits by model or 'default', such as { default: { minute: { requests: 500, tokens: '200k' } } }";

@@ -3,11 +3,14 @@ import type { TokenCounts } from '@tollgate/core';
 import type { WireFormat } from '../formats/format.js';
 import type { KeyOptions } from '../keys/key.js';
 
+export const UNITS = ['requests', 'tokens', 'inputTokens', 'outputTokens'] as const;
+export const WINDOWS = ['second', 'minute', 'day'] as const;
+
 /** What providers limit. Most count either all tokens, or those of the prompt and of the answer apart. */
-export type HeadroomUnit = 'requests' | 'tokens' | 'inputTokens' | 'outputTokens';
+export type HeadroomUnit = (typeof UNITS)[number];
 
 /** By what time they count it. */
-export type HeadroomWindow = 'second' | 'minute' | 'day';
+export type HeadroomWindow = (typeof WINDOWS)[number];
 
 /** What an answer says of a limit. What it doesn't say is left out: unknown is not zero. */
 export interface Reading {
