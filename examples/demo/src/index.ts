@@ -1,4 +1,4 @@
-/** Starts provider, app and load; shows what the gate does until the time is up; plays an overload; sums up. */
+/** Starts provider, app and load; shows what the gate does until the time is up; plays an overload, and a provider that fails; sums up. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogUpdate } from 'log-update';
 import { createApp } from './app.js';
@@ -11,6 +11,7 @@ import { USERS } from './scenario.js';
 import { serve } from './serve.js';
 import { type Demo, type Summary, summarise } from './summary.js';
 import { keepTally } from './tally.js';
+import { compareUpstream } from './upstream/compare.js';
 import { frame, logLine, page, type Screen, verdict } from './view.js';
 
 const FRAME_MS = 200;
@@ -46,9 +47,9 @@ async function run({ seconds, seed, json }: Options): Promise<void> {
   await app.idle();
 
   const summary = await summarise(demo);
-  const overload = await compareOverload(seed);
+  const played = { overload: await compareOverload(seed), upstream: await compareUpstream(seed) };
   stdout.write(
-    json ? `${JSON.stringify({ ...summary, overload }, null, 2)}\n` : `\n${page(summary, overload, screen())}\n`,
+    json ? `${JSON.stringify({ ...summary, ...played }, null, 2)}\n` : `\n${page(summary, played, screen())}\n`,
   );
   if (!summary.agrees) {
     process.exitCode = 1;

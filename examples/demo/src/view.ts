@@ -7,11 +7,19 @@ import { books, exactMoney, features, layers, NUMBER, people, plans, shortName }
 import type { Summary } from './summary.js';
 import { wrap } from './table.js';
 import type { Tokens } from './tally.js';
+import type { Upstream } from './upstream/compare.js';
+import { upstreamLines } from './upstream/view.js';
 
 /** The screen that a frame has to fit, in characters. */
 export interface Screen {
   readonly columns: number;
   readonly rows: number;
+}
+
+/** What was played at the end. */
+export interface Played {
+  readonly overload: Overload;
+  readonly upstream: Upstream;
 }
 
 const FACTS_WIDTH = 24;
@@ -30,7 +38,7 @@ export function logLine({ seconds, requests, admitted, refused, overBudget, mode
   return `${seconds.toFixed(0).padStart(3)} s  ${figures}${broke}: ${rungs.join(', ')}`;
 }
 
-export function page(summary: Summary, overload: Overload, screen: Screen): string {
+export function page(summary: Summary, { overload, upstream }: Played, screen: Screen): string {
   const { settled, provider, clients } = summary;
   const statuses = Object.entries(clients.statuses).map(([status, count]) => `${NUMBER.format(count)} × ${status}`);
   return [
@@ -53,6 +61,8 @@ export function page(summary: Summary, overload: Overload, screen: Screen): stri
     ...refusals(summary, Number.POSITIVE_INFINITY, screen.columns),
     '',
     ...overloadLines(overload),
+    '',
+    ...upstreamLines(upstream),
     '',
     ...books(summary),
     '',

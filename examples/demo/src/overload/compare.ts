@@ -1,5 +1,6 @@
 /** The same jobs through both entrances, and how each kind of them fared. */
 import type { Clock, Priority } from '@tollgate/core';
+import { percentile } from '../percentile.js';
 import { type Entered, type Entrance, firstComeFirstServed, throughTollgate } from './entrances.js';
 import { createSimulation } from './simulation.js';
 import { CHEAPER_SPEED, type Job, jobsOf, KINDS, type Kind, MINUTES, SLOTS } from './traffic.js';
@@ -86,9 +87,4 @@ function fared({ kind, priority }: Kind, ends: readonly End[]): KindFared {
     late: turnedAway.filter(({ turnedAway }) => turnedAway === 'late').length,
     waitMs: { p50: percentile(waits, 0.5), p95: percentile(waits, 0.95) },
   };
-}
-
-/** The least that so great a part of them, at least, does not exceed. */
-function percentile(sorted: readonly number[], part: number): number {
-  return Math.round(sorted[Math.ceil(part * sorted.length) - 1] ?? 0);
 }
