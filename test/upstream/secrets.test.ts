@@ -127,7 +127,7 @@ const replies: readonly (readonly [string, FakeReply | 'hang up'])[] = [
   ['that is right', answered()],
   ['by which keys are refused', { status: 401 }],
   ['by which nothing is left', { status: 429, body: quota }],
-  ['by which limits are used up', { status: 429, headers: { 'retry-after': '0' } }],
+  ['by which limits are used up', { status: 429, headers: { 'retry-after': '60' } }],
   ['that is a fault', { status: 500 }],
   ['that never comes', 'hang up'],
 ];
