@@ -187,12 +187,12 @@ describe('a key that is refused', () => {
     expect(events).toEqual([]);
   });
 
-  test('is refused in words where no other is left, and an SDK is not to try again', async () => {
+  test('leaves none where it was the only one: clients are told so, not which it was, and when to come back', async () => {
     const { llm, ask } = bench(() => ({ status: 401 }));
     await ask();
     const response = await post(llm.as({ subject: { user: 'u' } }).fetch, AT);
     expect([response.status, response.headers.get('tollgate-refused')]).toEqual([503, 'no-key']);
-    expect(await response.text()).toContain("key 'k1' of one was refused");
+    expect(await response.text()).toContain('No key is in service for this call.');
     expect(response.headers.get('retry-after')).toBe('60');
   });
 
