@@ -7,7 +7,6 @@ export default {
   reporters: ['default', '<rootDir>/test/helpers/redis-reporter.cjs'],
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  setupFiles: ['<rootDir>/test/helpers/properties.ts'],
   // Each file leaves something behind in the process that ran it: a worker that has grown gives way to a new one.
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',

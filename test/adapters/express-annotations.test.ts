@@ -178,7 +178,7 @@ describe.each(EXPRESS)('%s', (_, express) => {
     expect(() => tollgate({ decide: true } as never, null as never)).toThrow(
       expect.objectContaining({
         problems: [
-          { path: 'config', value: null, expected: expect.stringMatching(/^an object with any of identify, /) },
+          { path: 'config', value: null, expected: expect.stringMatching(/^an object with any of authenticate, /) },
           { path: 'gate', value: { decide: true }, expected: 'what createTollgate({ … }) returned' },
         ],
       }),
