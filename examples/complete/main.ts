@@ -43,7 +43,7 @@ async function printKeys(): Promise<void> {
   const plans = { ada: 'pro', bob: 'free' };
   const making = Object.entries(plans).map(async ([user, plan]) => {
     const { reveal } = await ring.create({ service: 'web', subject: { user, plan, tenant: 'acme' } });
-    console.log(`${user} (${plan}): ${reveal()}`);
+    return `${user} (${plan}): ${reveal()}`;
   });
-  await Promise.all(making);
+  console.log((await Promise.all(making)).join('\n'));
 }
