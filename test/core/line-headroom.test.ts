@@ -118,15 +118,15 @@ it.each([
     // What there is at first is used up, and all wait.
     await pass(clock, 2 * MINUTE);
     const before = { ...counted };
-    await pass(clock, 3 * MINUTE);
-    const requests = (counted.requests - before.requests) / (3 * RPM);
-    const tokens = (counted.tokens - before.tokens) / (3 * TPM);
+    await pass(clock, MINUTE);
+    const requests = (counted.requests - before.requests) / RPM;
+    const tokens = (counted.tokens - before.tokens) / TPM;
     expect(Math.max(requests, tokens)).toBeGreaterThan(0.95);
     expect(Math.min(requests, tokens)).toBeGreaterThan(0.95 * Math.min(meanTokens / 1_000, 1_000 / meanTokens));
     expect(counted.refused).toBeLessThan(begun.length / 500);
     expect(overtakings(begun)).toBe(0);
     const waited = begun.filter(({ askedAt, at, priority }) => priority === 'batch' && at > askedAt);
-    expect(waited.length).toBeGreaterThan(500);
+    expect(waited.length).toBeGreaterThan(150);
     await gate.close();
   },
   120_000,

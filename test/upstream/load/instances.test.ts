@@ -9,7 +9,7 @@ import { openBooks } from '../../helpers/upstream-books.js';
 import { countOf429, MINUTE, playUsers, shareUsed } from '../../helpers/upstream-load.js';
 
 const CALLS = 180;
-const MINUTES = 4;
+const MINUTES = 3;
 const STEP = 100;
 
 describeWithRedis('two instances', () => {

@@ -16,7 +16,7 @@ import { countOf429, MINUTE, naiveRetry, playUsers, shareUsed } from '../../help
 const OPENAI = 'https://api.openai.com/v1';
 
 const USERS = 50;
-const MINUTES = 4;
+const MINUTES = 3;
 const CALLS = 240;
 const ANSWER = 50;
 
