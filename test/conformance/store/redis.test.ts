@@ -34,7 +34,7 @@ describeWithRedis('on Redis', () => {
 
     it('end by themselves, and so does what lists them, but not before them', async () => {
       const prefix = `records ${process.pid}`;
-      const records = redisStore(client, { prefix }).records as Records;
+      const records = redisStore(client, { prefix, timeoutMs: 60_000 }).records as Records;
       await records.put({ ...put, ttlMs: 7_200_000 }, 0);
       await records.put({ ...put, name: 'b' }, 0);
       const keys = await client.keys(`{${prefix}}*`);
@@ -65,7 +65,13 @@ describeWithRedis('on Redis', () => {
     });
     afterAll(() => client.quit());
     const open = (shardBy: 'user' | 'tenant') =>
-      redisStore(client, { prefix: `sharded ${process.pid} ${count++}`, clock: 'gate', shardBy, shared: ['user'] });
+      redisStore(client, {
+        prefix: `sharded ${process.pid} ${count++}`,
+        clock: 'gate',
+        timeoutMs: 60_000,
+        shardBy,
+        shared: ['user'],
+      });
 
     storeContract('redisStore(), sharded by what all counts by,', () => open('user'));
     storeContract('redisStore(), sharded by what nothing counts by,', () => open('tenant'), false);
