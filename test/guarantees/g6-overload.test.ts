@@ -130,7 +130,7 @@ describe('G6 in an overload', () => {
           expect(refused(own(with_))).toBeLessThanOrEqual(10 + refused(own(without)) + 0.08 * own(without).length);
         }
       }),
-      5,
+      3,
     );
   }, 120_000);
 
