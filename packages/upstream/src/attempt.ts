@@ -3,14 +3,14 @@ import type { Clock, Outcome, TollgateError } from '@tollgate/core';
 import type { UpstreamEmitter } from './events.js';
 import { NO_TOKENS } from './formats/format.js';
 import type { Turn } from './headroom.js';
-import type { Health, WhyFailed } from './health.js';
-import type { ProviderFailure } from './health-of-providers.js';
+import type { Health } from './health.js';
 import { askAnother } from './keys/secrets.js';
 import { readUnanswered, type Unanswered, withoutSecret } from './network.js';
 import type { Failure } from './providers/provider.js';
 import type { Asked } from './request.js';
 import { ACCOUNTS, messageOf, send } from './sending.js';
 import { heeding, unlessAborted } from './signals.js';
+import { cool, tell } from './verdict.js';
 import { type CallWay, takenOf } from './way.js';
 
 export interface Post {
@@ -61,9 +61,6 @@ export interface Attempting {
 
 /** A call that was answered by a redirect was not answered: none is followed, and where it leads is nobody's to know. */
 const MOVED: Failure = { kind: 'broken' };
-
-/** For how long a key isn't used for models that it has no more of, where nothing tells. */
-const FAMILY_RESTS_MS = 60_000;
 
 export async function attempt(attempting: Attempting): Promise<Attempted> {
   const { post, turn, signal, number } = attempting;
@@ -169,7 +166,7 @@ function parsed(text: string): unknown {
 /** Settles the turn by what the provider said of key or load. */
 async function failed(attempting: Attempting, failure: Failure, said: Response, sentAt: number): Promise<Failed> {
   const { turn } = attempting;
-  const overloaded = tell(attempting, failure, sentAt);
+  const overloaded = tell(attempting.post, turn, failure, sentAt);
   await turn.settle({ outcome: 'failed', usage: NO_TOKENS, overloaded });
   return {
     way: turn.way,
@@ -178,47 +175,6 @@ async function failed(attempting: Attempting, failure: Failure, said: Response, 
     timedOut: false,
     mayBeBilled: false,
   };
-}
-
-/** Returns what it says of the provider's load. */
-function tell({ post, turn }: Attempting, failure: Failure, sentAt: number): Outcome['overloaded'] {
-  const { health, clock } = post;
-  const { way } = turn;
-  const now = clock.now();
-  switch (failure.kind) {
-    case 'throttled':
-      turn.shut(health.throttled(way, sentAt, now, failure.retryAfterMs), failure.ofKey ? 'key' : 'family');
-      return failure.tooSteep;
-    case 'exhausted':
-      if (failure.ofFamily) {
-        health.answered(way);
-        turn.shut(failure.retryAfterMs || FAMILY_RESTS_MS, 'family');
-      } else health.keyOut(way, failure.kind, now, failure.retryAfterMs);
-      return undefined;
-    case 'unauthorized':
-      health.keyOut(way, failure.kind, now);
-      return undefined;
-    case 'forbidden':
-      health.forbidden(way, now);
-      return undefined;
-    case 'overloaded':
-    case 'broken':
-      return cool(post, turn, failure.kind, {
-        sentAt,
-        caller: failure.kind === 'broken' ? turn.caller : undefined,
-        timedOut: false,
-        retryAfterMs: failure.retryAfterMs,
-      });
-  }
-}
-
-/** Tells that the provider has failed, and shuts it where it cools. Returns what that says of its load. */
-function cool({ health, clock }: Post, turn: Turn, why: WhyFailed, failure: ProviderFailure): Outcome['overloaded'] {
-  const coolsMs = health.failed(turn.way, why, failure, clock.now());
-  // A fault says nothing of load by itself.
-  if (coolsMs === undefined) return why !== 'broken';
-  turn.shut(coolsMs, 'provider');
-  return { retryAfterMs: coolsMs };
 }
 
 async function unanswered(

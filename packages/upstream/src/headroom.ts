@@ -11,13 +11,9 @@ import {
   type Clock,
   concurrency,
   createTollgate,
-  type Dimension,
-  headroom,
   type LayerState,
-  type Limit,
   type LineState,
   type Money,
-  type Observation,
   type Outcome,
   type Prices,
   type PriceTable,
@@ -29,18 +25,21 @@ import {
   type TollgateConfig,
   TollgateError,
   type Way,
-  type Whom,
 } from '@tollgate/core';
 import { NO_TOKENS } from './formats/format.js';
-import { createKnownLimits, type KnownLimits, type LimitsOf } from './limits.js';
 import {
-  type HeadroomUnit,
-  type HeadroomWindow,
-  type Provider,
-  type Reading,
-  UNITS,
-  WINDOWS,
-} from './providers/provider.js';
+  FAMILY,
+  headroomLayers,
+  heldBack,
+  isReading,
+  limitNamed,
+  SHUTS,
+  type Shut,
+  SLOTS,
+  subjectOf,
+} from './headroom-layers.js';
+import { createKnownLimits, type LimitsOf } from './limits.js';
+import type { Provider, Reading } from './providers/provider.js';
 import type { Asked } from './request.js';
 import type { CallWay } from './way.js';
 
@@ -57,8 +56,6 @@ export interface Turn {
   shut(ms: number, what: Shut): void;
   settle(outcome: Outcome): Promise<void>;
 }
-
-export type Shut = 'family' | 'key' | 'provider';
 
 /** What a key has left. */
 export interface KeyHeadroom {
@@ -101,26 +98,6 @@ export interface HeadroomOptions {
 /** What nobody knows begins with few calls at once: what is borne is found out from there. */
 const CAREFUL = { min: 1, max: 1000, initial: 10 };
 
-/** A dimension of this gate alone: the models that share limits. */
-const FAMILY = 'family' as Dimension;
-const DURATIONS = { second: '1s', minute: '1m', day: '1d' } as const;
-
-/** The layer of the calls that a provider has at once. */
-export const SLOTS = 'slots';
-/** The layer by which a provider is shut while it cools. */
-export const COOLING = 'provider';
-/** By which layer each is shut. That of the family is there whether its limit is known or not. */
-const SHUTS: Readonly<Record<Shut, string>> = {
-  family: layerName('requests', 'minute'),
-  key: 'key',
-  provider: COOLING,
-};
-const UNLIMITED = Number.POSITIVE_INFINITY;
-/**
- * The part of a limit that is left alone: calls overtake each other on their way, so that what is let out by the limit may
- * arrive a little above it.
- */
-const MARGIN = 0.02;
 /** As much as a budget can be. */
 const NO_CAP: Money = '$9000000';
 
@@ -134,12 +111,7 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
     name,
     store: store.unsharded ?? store,
     clock,
-    limits: [
-      concurrency({ name: SLOTS, by: 'provider', limit: slots }),
-      headroom({ name: SHUTS.provider, by: 'provider', unit: 'requests', window: '1m', limit: UNLIMITED }),
-      headroom({ name: SHUTS.key, by: 'key', unit: 'requests', window: '1m', limit: UNLIMITED }),
-      ...UNITS.flatMap((unit) => WINDOWS.map((window) => layerOf(known, unit, window))),
-    ],
+    limits: [concurrency({ name: SLOTS, by: 'provider', limit: slots }), ...headroomLayers(known)],
     ...(table !== undefined && {
       prices: { costOf: (...used) => table.costOf(...used) ?? 0 },
       budgets: [budget({ name: 'key-per-day', by: 'key', limit: cap, per: 'day' })],
@@ -154,7 +126,7 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
   /** A limit that was only told is the provider's to hold: it is told no more to whom it would never let pass. */
   function doubts(ways: readonly CallWay[], { reason, layer = '' }: Refusal): boolean {
     if (reason !== 'too-costly') return false;
-    const [unit, window] = layer.split('-per-') as [HeadroomUnit, HeadroomWindow];
+    const [unit, window] = limitNamed(layer);
     return ways.filter((way) => known.doubt(limitsOf(way), unit, window)).length > 0;
   }
 
@@ -217,30 +189,6 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
   };
 }
 
-function layerOf(known: KnownLimits, unit: HeadroomUnit, window: HeadroomWindow): Limit {
-  const name = layerName(unit, window);
-  const unknown = name === SHUTS.family ? UNLIMITED : undefined;
-  const limit = (whom: Whom) => {
-    const limit = known.of(whoseIn(whom), unit, window);
-    return limit === undefined ? unknown : limit - marginOf(limit);
-  };
-  return headroom({ name, by: ['key', FAMILY], unit, window: DURATIONS[window], limit });
-}
-
-function marginOf(limit: number): number {
-  return Math.floor(limit * MARGIN);
-}
-
-/** What was told of a limit, less what is left alone of it. */
-function heldBack({ unit, window, limit, remaining }: Reading, known: number | undefined): Observation {
-  const margin = marginOf(limit ?? known ?? 0);
-  return {
-    layer: layerName(unit, window),
-    limit: limit && limit - margin,
-    remaining: remaining && Math.max(0, remaining - margin),
-  };
-}
-
 function tableOf(prices: NonNullable<TollgateConfig['prices']>): PriceTable {
   return typeof prices.costOf === 'function' ? (prices as PriceTable) : priceTable(prices as Prices);
 }
@@ -248,18 +196,6 @@ function tableOf(prices: NonNullable<TollgateConfig['prices']>): PriceTable {
 function unpriced([{ model }]: readonly CallWay[]): TollgateError {
   const message = `model: got '${model}'; expected one that has a price, since the daily budgets of its keys count what it costs.`;
   return new TollgateError('TOLLGATE_UNKNOWN_MODEL', message);
-}
-
-/** What a provider tells, or who reads it, may be wrong: no call fails for that. */
-function isReading({ unit, window, limit, remaining }: Reading): boolean {
-  const isCount = (value: number | undefined) =>
-    value === undefined || (value >= 0 && value <= Number.MAX_SAFE_INTEGER);
-  return UNITS.includes(unit) && WINDOWS.includes(window) && limit !== 0 && isCount(limit) && isCount(remaining);
-}
-
-/** Such as `tokens-per-minute`. */
-function layerName(unit: HeadroomUnit, window: HeadroomWindow): string {
-  return `${unit}-per-${window}`;
 }
 
 /** Whoever has no tenant counts for itself. */
@@ -271,16 +207,6 @@ function wayOf(way: CallWay): Way {
   return { name: way.name, provider: way.provider.name, model: way.model, subject: subjectOf(way) };
 }
 
-/** A key's name is one in its provider; the way's, in all of them. */
-function subjectOf({ name, family }: CallWay): Subject {
-  return { key: name, [FAMILY]: family };
-}
-
 function limitsOf({ provider, name, family }: CallWay): LimitsOf {
   return { provider: provider.name, way: name, family };
-}
-
-function whoseIn(whom: Whom): LimitsOf {
-  const { provider, key, [FAMILY]: family } = whom;
-  return { provider: String(provider), way: String(key), family: String(family) };
 }

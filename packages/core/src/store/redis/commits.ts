@@ -12,10 +12,10 @@
  * nothing: what was lost since is spent again first.
  */
 import { randomBytes } from 'node:crypto';
-import { showThrown, TollgateError } from '../../errors.js';
 import type { Receipt } from '../store.js';
 import { createAnswers } from './answers.js';
 import { type Batch, createBatches } from './batch.js';
+import { failed, giveUp, tooLate } from './faults.js';
 import type { Operation, Peek } from './operation.js';
 import { BATCH, CANCEL, type RedisClient, runScript, type Script } from './scripts.js';
 import type { Spend, SpendLedger } from './spend-ledger.js';
@@ -237,22 +237,6 @@ export function createCommits(
 function probeAt(now: number): Peek {
   const at = performance.now();
   return { kind: 'peek', who: [], bills: [], now, at, givenUp: false, resolve() {}, reject() {} };
-}
-
-/** Tells who waits for it that it failed, if they haven't been told. */
-export function giveUp(operation: Operation, error: unknown): void {
-  if (operation.givenUp) return;
-  operation.givenUp = true;
-  operation.reject(error);
-}
-
-export function tooLate(timeoutMs: number): TollgateError {
-  return new TollgateError('TOLLGATE_STORE_TIMEOUT', `Redis has not answered within ${timeoutMs} ms.`);
-}
-
-/** Without what ioredis puts beside its message: the command, with all that was in it. */
-function failed(error: unknown): TollgateError {
-  return new TollgateError('TOLLGATE_STORE_FAILED', `Redis has failed: ${showThrown(error)}`);
 }
 
 function passing(ms: number): Promise<void> {
