@@ -31,8 +31,6 @@ export interface Sdk {
   readonly base: string;
   /** How often it asks in all where each answer is a 500. */
   readonly tries: number;
-  /** It asks once where an answer says `x-should-retry: false`. */
-  readonly heedsUs: boolean;
   connect(baseUrl: string, fetch: typeof globalThis.fetch): SdkClient;
 }
 
@@ -49,7 +47,6 @@ export const SDKS: readonly Sdk[] = [
     provider: openai,
     base: '/v1',
     tries: 3,
-    heedsUs: true,
     connect(baseURL, fetch) {
       const { completions } = new OpenAI({ apiKey: PLACEHOLDER, baseURL, fetch }).chat;
       const body = ({ prompt, maxTokens, tool }: Ask) => ({
@@ -82,7 +79,6 @@ export const SDKS: readonly Sdk[] = [
     provider: openai,
     base: '/v1',
     tries: 3,
-    heedsUs: true,
     connect(baseURL, fetch) {
       const { responses } = new OpenAI({ apiKey: PLACEHOLDER, baseURL, fetch });
       const body = ({ prompt, maxTokens, tool }: Ask) => ({
@@ -114,7 +110,6 @@ export const SDKS: readonly Sdk[] = [
     provider: anthropic,
     base: '',
     tries: 3,
-    heedsUs: true,
     connect(baseURL, fetch) {
       const { messages } = new Anthropic({ apiKey: PLACEHOLDER, baseURL, fetch });
       const body = ({ prompt, maxTokens, tool }: Ask) => ({
@@ -150,7 +145,6 @@ export const SDKS: readonly Sdk[] = [
     provider: gemini,
     base: '',
     tries: 1,
-    heedsUs: false,
     connect(baseUrl, fetch) {
       const { models } = new GoogleGenAI({
         apiKey: PLACEHOLDER,
@@ -193,7 +187,6 @@ export const SDKS: readonly Sdk[] = [
       provider: openai,
       base: '/v1',
       tries: 3,
-      heedsUs: false,
       connect(baseURL, fetch) {
         const model = createOpenAI({ apiKey: PLACEHOLDER, baseURL, fetch })[api]('gpt-5-mini');
         const options = ({ prompt, maxTokens, tool }: Ask) => {

@@ -81,6 +81,20 @@ test('a wait that is too long for an SDK to sleep through is left out, and anoth
   expect([headers.get('retry-after'), headers.get('x-should-retry')]).toEqual([null, 'false']);
 });
 
+test.each([
+  ['ai-sdk-openai/4.0.118 ai-sdk-provider-utils/5.0.81 runtime/node.js/20', 424, '429'],
+  ['OpenAI/JS 7.57.0', 429, null],
+])('a client that goes by the status alone is told by it not to try again: %s', async (agent, status, told) => {
+  const body = { error: { message: 'no room' } };
+  const { fetch, seen } = bench(() => ({ status: 429, headers: { 'retry-after': '2' }, body }), { maxWait: '0s' });
+  const headers = { 'user-agent': agent };
+  const answer = await post(fetch, ONE, {}, { headers });
+  expect([answer.status, answer.headers.get('tollgate-status'), seen.length]).toEqual([status, told, 2]);
+  expect(await answer.json()).toEqual(body);
+  // What has room again soon is for it to try again.
+  expect((await post(fetch, ONE, {}, { headers })).status).toBe(429);
+});
+
 test('streams of a provider are not asked for their usage where that is said', async () => {
   const providers = [openai({ baseUrl: ONE, keys: [key('k1'), key('k2')], askUsage: false })];
   const { fetch, seen } = bench(answered, { providers });

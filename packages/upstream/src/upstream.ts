@@ -1,6 +1,7 @@
 /** The upstream. Its stages, in order: whose is the URL, who pays, what serves it, what came of it. */
 import { TollgateError } from '@tollgate/core';
 import { answerTo, type Site } from './call.js';
+import { understood } from './clients.js';
 import { createUpstreamEmitter, type UpstreamEmitter } from './events.js';
 import { createHeadroomGate } from './headroom.js';
 import { createHealth } from './health.js';
@@ -115,7 +116,10 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 
   const fetchFor = (behalf?: Behalf): Pick<Upstream, 'fetch'> => ({
-    fetch: (async (input, init) => answer(behalf, readRequest(input, init))) as typeof globalThis.fetch,
+    fetch: (async (input, init) => {
+      const request = readRequest(input, init);
+      return understood(await answer(behalf, request), request.headers);
+    }) as typeof globalThis.fetch,
   });
   return {
     ...fetchFor(),
