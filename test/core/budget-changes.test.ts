@@ -461,7 +461,7 @@ describe('the log', () => {
     ],
   ])('that %s is warned of and harms nothing', async (_, log) => {
     const heard = warnings();
-    const { spend, used, alerts } = budgeted([half], { alerts: { log } });
+    const { spend, used, alerts } = budgeted([half], { alerts: { log }, prices: PRICES });
     const open = await spend('$2.5');
     await quiet();
     await open.settle({ usd: '$3' });

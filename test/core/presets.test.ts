@@ -43,7 +43,7 @@ function featuresOf({ limits = [], budgets = [], queue, store, ...others }: Toll
 const LAYERED = {
   limits: ['global enforce', 'user enforce', 'feature enforce'],
   budgets: ['spend enforce alerts', 'user-spend enforce'],
-  others: [],
+  others: ['prices'],
 };
 
 test.each<[Stage, ReturnType<typeof featuresOf>]>([
@@ -55,7 +55,7 @@ test.each<[Stage, ReturnType<typeof featuresOf>]>([
       hasLine: false,
       sheds: undefined,
       isShared: false,
-      others: [],
+      others: ['prices'],
     },
   ],
   ['earlyProduction', { ...LAYERED, hasLine: false, sheds: undefined, isShared: false }],

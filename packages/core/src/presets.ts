@@ -1,6 +1,6 @@
 /**
  * Configurations to begin with, one for each stage of an app. Plain data, made anew by each call: spread one, and put your own
- * in place of what you know better. Each has all of the one before it.
+ * in place of what you know better. Each has all of the one before it, but for the prototype's shadow.
  */
 import type { TollgateConfig } from './config.js';
 import { wrongValue } from './errors.js';
@@ -10,6 +10,9 @@ import type { Store } from './store/store.js';
 
 const ALERTS = [0.5, 0.8, 1];
 
+/** What models cost until somebody says it: more than most do, so that budgets refuse too early rather than too late. */
+const prices = () => ({ default: { input: '$15/M', output: '$75/M' } }) as const;
+
 const perUser = () => tokenBucket({ name: 'user', by: 'user', capacity: 100, refill: '100/h' });
 
 /** A bucket for each user; what is spent is counted and alerted of, and refused to nobody. */
@@ -17,6 +20,7 @@ function prototype() {
   return {
     limits: [perUser()],
     budgets: [budget({ name: 'spend', limit: '$20', per: 'day', alertAt: ALERTS, mode: 'shadow' })],
+    prices: prices(),
   } satisfies TollgateConfig;
 }
 
@@ -32,6 +36,7 @@ function earlyProduction() {
       budget({ name: 'spend', limit: '$100', per: 'day', alertAt: ALERTS }),
       budget({ name: 'user-spend', by: 'user', limit: '$5', per: 'day' }),
     ],
+    prices: prices(),
   } satisfies TollgateConfig;
 }
 

@@ -14,6 +14,13 @@ export interface Pricing {
   readonly warned: Set<string>;
 }
 
+const PRICE_IT = "Add it to prices, or a 'default'.";
+const NAME_IT = "Name it on the toll, or give that `usd` ('$0' where it costs none), or `prices` a 'default'.";
+const NO_PRICES =
+  'Budgets count dollars, and there are no prices: a request that says no `usd` counts as free of cost where it names no model ' +
+  'and has no text, and is an error where it does. Give `prices`, with a `default` for what names no model, or each toll ' +
+  "its `usd` ('$0' where it costs none).";
+
 /** In nano-dollars: what was given, else what the tokens cost. */
 export function usdOf(
   pricing: Pricing,
@@ -39,10 +46,13 @@ export function priceOf(
   if (!countsUsd) return 0;
   const price = prices?.costOf(model, usage, at);
   if (isCost(price)) return Math.ceil(price);
-  if (price === undefined && model === undefined && !usage.inputTokens && !usage.outputTokens) return 0;
+  if (price === undefined && model === undefined && !usage.inputTokens && !usage.outputTokens) {
+    if (prices === undefined) warnOnce(warned, 'prices', 'TOLLGATE_NO_PRICES', NO_PRICES);
+    return 0;
+  }
   const message =
     price === undefined
-      ? `model: got ${show(model)}; expected one that has a price, since budgets count what it costs. Add it to prices, or a 'default'.`
+      ? `model: got ${show(model)}; expected one that has a price, since budgets count what it costs. ${model === undefined ? NAME_IT : PRICE_IT}`
       : `prices.costOf(${show(model)}, …): got ${show(price)}; expected nano-dollars, ${A_COST}, or undefined.`;
   if (!onTrial) throw new TollgateError('TOLLGATE_UNKNOWN_MODEL', message);
   warnOnce(

@@ -1,5 +1,5 @@
 /** Tiers that a limit or budget never has room for, whatever has been used. */
-import { DEFAULT_TIERS, formatMoney, type Tollgate, type TollgateConfig } from '@tollgate/core';
+import { type AdmitRequest, DEFAULT_TIERS, formatMoney, type Tollgate, type TollgateConfig } from '@tollgate/core';
 import { count } from '../tables.js';
 import type { Finding } from './findings.js';
 
@@ -9,9 +9,11 @@ export const SOMEONE = { user: 'someone', tenant: 'someone', key: 'someone', ip:
 /** Each tier, of each plan, by the first model of the first ladder, as a client would meet it. */
 export async function costly(gate: Tollgate, config: TollgateConfig): Promise<Finding[]> {
   const found = new Map<string, Finding>();
+  // Without prices nothing costs dollars but what says so itself.
+  const usd = config.prices === undefined ? '$0' : undefined;
   for (const tier of Object.keys(config.tiers ?? DEFAULT_TIERS)) {
     for (const plan of plansOf(config)) {
-      for (const finding of await refusals(gate, tier, plan, config.ladders?.[0]?.[0])) {
+      for (const finding of await refusals(gate, { tier, usd, model: config.ladders?.[0]?.[0] }, plan)) {
         found.set(`${finding.path} ${finding.text}`, finding);
       }
     }
@@ -21,20 +23,19 @@ export async function costly(gate: Tollgate, config: TollgateConfig): Promise<Fi
 
 async function refusals(
   gate: Tollgate,
-  tier: string,
+  asked: Pick<AdmitRequest, 'tier' | 'usd' | 'model'>,
   plan: string | undefined,
-  model: string | undefined,
 ): Promise<Finding[]> {
   const subject = { ...SOMEONE, plan };
   try {
-    const { refusal } = await gate.explain({ subject, tier, model, feature: 'any', route: 'any' });
+    const { refusal } = await gate.explain({ subject, ...asked, feature: 'any', route: 'any' });
     if (refusal?.reason !== 'too-costly') return [];
     return refusal.violated.map(({ layer, unit, cost, limit }) => {
       const amounts =
         unit === 'usd' ? [formatMoney(cost), formatMoney(limit)] : [count(cost), `${count(limit)} ${unit}`];
       const whose = plan === undefined ? '' : ` of plan '${plan}'`;
       const text = `It costs ${amounts[0]}, and '${layer}'${whose} holds ${amounts[1]}: such requests are always refused, with status 422.`;
-      return { path: `tiers.${tier}`, text };
+      return { path: `tiers.${asked.tier}`, text };
     });
   } catch {
     // A plan or model that the configuration knows nothing of is another finding's.

@@ -108,9 +108,14 @@ function openBudget({ path, layer }: Place): Finding[] {
   return [{ path: `${path}.onStoreError`, text }];
 }
 
-function unpricedBudgets({ budgets = [], prices, tiers }: TollgateConfig): Finding[] {
-  if (budgets.length === 0 || prices !== undefined || tiers === undefined) return [];
-  return [{ path: 'prices', text: 'There are none, so budgets count only requests that say `usd` themselves.' }];
+function unpricedBudgets({ budgets = [], prices }: TollgateConfig): Finding[] {
+  if (budgets.length === 0 || prices !== undefined) return [];
+  return [
+    {
+      path: 'prices',
+      text: 'There are none, so budgets count only requests that say `usd` themselves; others fail where they name a model or have text.',
+    },
+  ];
 }
 
 function degradingNothing({ budgets = [], ladders = [] }: TollgateConfig): Finding[] {
