@@ -44,11 +44,14 @@ export const NOT_SHOWN = 'a value that is not shown';
 export class TollgateError extends Error {
   override readonly name = 'TollgateError';
   readonly code: ErrorCode;
+  /** Where its code is explained: a place in a file of this package. */
+  readonly help: string;
   readonly #problems: readonly Problem[];
 
   constructor(code: ErrorCode, message: string, problems: readonly Problem[] = []) {
     super(message);
     this.code = code;
+    this.help = helpOf(code);
     this.#problems = problems;
   }
 
@@ -56,6 +59,11 @@ export class TollgateError extends Error {
   get problems(): readonly Problem[] {
     return this.#problems;
   }
+}
+
+/** Where what bears a code is explained. */
+function helpOf(code: string): string {
+  return `@tollgate/core/ERRORS.md#${code.toLowerCase()}`;
 }
 
 /** A configuration's problems as one error, all at once. */
@@ -104,7 +112,7 @@ export function showThrown(thrown: unknown): string {
 
 /** Tells the operator of something that works but will surprise; through Node's own warnings, so it can be silenced. */
 export function warn(code: string, message: string): void {
-  process.emitWarning(message, { type: 'TollgateWarning', code });
+  process.emitWarning(message, { type: 'TollgateWarning', code, detail: `See ${helpOf(code)}` });
 }
 
 /** Warns of what is the same the first time only. `warned` keeps what has been told. */

@@ -2,6 +2,8 @@
  * What is known of keys and providers by how calls ended: which key is out of service, which provider cools. It is this
  * process's own knowledge; what a key has left is in meters, which all processes share.
  */
+
+import { warn } from '@tollgate/core/http';
 import type { UpstreamEmitter } from './events.js';
 import {
   type KeyHealth,
@@ -22,7 +24,6 @@ import {
 } from './health-of-providers.js';
 import type { KeyOptions } from './keys/key.js';
 import { warnOfRefusal } from './keys/warnings.js';
-import { warn } from './warnings.js';
 import { type CallWay, takenOf } from './way.js';
 
 export type WhyFailed = 'overloaded' | 'broken' | 'unanswered';

@@ -1,6 +1,6 @@
 /** What an adapter for a framework is made of: `@tollgate/core/http`. */
 
-export { asError } from '../errors.js';
+export { asError, warn } from '../errors.js';
 export { then } from '../request.js';
 export type { Adapter, ResponseEnd } from './adapter.js';
 export { type Annotation, annotationReader } from './annotations.js';
