@@ -45,10 +45,12 @@ export function createDecisions(
   budgetStatus: number | undefined,
 ): Decisions {
   function tellOf(admission: GateAdmission, { shadowRefused }: Taken, from: string | undefined): void {
-    const { id, request, model, way } = admission;
-    for (const usage of shadowRefused) emitter.emit('shadow.refused', { gate, id, request, layer: stateOf(usage) });
+    const { request, model, way } = admission;
     if (from !== undefined && model !== undefined && model !== from && way === undefined) {
-      emitter.emit('degraded', { gate, id, request, from, to: model });
+      emitter.emit('degraded', { gate, id: admission.id, request, from, to: model });
+    }
+    for (const usage of shadowRefused) {
+      emitter.emit('shadow.refused', { gate, id: admission.id, request, layer: stateOf(usage) });
     }
   }
 

@@ -205,11 +205,12 @@ export class GateAdmission implements Admission {
     const total = this.totalOf(outcome);
     this.state = provisional ? 'provisional' : 'settled';
     this.ending?.cancel();
-    if (this.draws?.areOpen && isByDraws(this.draws, outcome, this.model)) {
-      this.ending = this.books.defer(() => this.endByDraws(outcome, provisional));
-      return;
-    }
-    return this.book(outcome, total, provisional);
+    if (this.draws?.areOpen && isByDraws(this.draws, outcome, this.model)) this.endAfterDraws(outcome, provisional);
+    else return this.book(outcome, total, provisional);
+  }
+
+  private endAfterDraws(outcome: Outcome, provisional: boolean): void {
+    this.ending = this.books.defer(() => this.endByDraws(outcome, provisional));
   }
 
   /** Where some are open still, though it can't wait for them any longer, it is booked once more as they end. */
@@ -230,11 +231,30 @@ export class GateAdmission implements Admission {
     this.unwatch?.();
     const { offer, receipt, claim } = this;
     const actual = actualCosts(receipt, offer.quote.cost, total);
-    if (claim !== undefined) {
-      return this.books.settle(receipt, actual, { claim, won: () => this.ended(outcome, total, provisional) });
-    }
+    if (claim !== undefined) return this.bookOnce(claim, actual, outcome, total, provisional);
     const settling = this.books.settle(receipt, actual);
-    if (isPromise(settling)) return settling.then(() => this.ended(outcome, total, provisional));
+    if (isPromise(settling)) return this.endedAfter(settling, outcome, total, provisional);
+    this.ended(outcome, total, provisional);
+  }
+
+  /** Where others may settle it too. */
+  private bookOnce(
+    claim: Claim,
+    actual: readonly number[],
+    outcome: Outcome,
+    total: Cost | undefined,
+    provisional: boolean,
+  ): May<void> {
+    return this.books.settle(this.receipt, actual, { claim, won: () => this.ended(outcome, total, provisional) });
+  }
+
+  private async endedAfter(
+    settling: Promise<void>,
+    outcome: Outcome,
+    total: Cost | undefined,
+    provisional: boolean,
+  ): Promise<void> {
+    await settling;
     this.ended(outcome, total, provisional);
   }
 

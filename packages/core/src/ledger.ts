@@ -113,6 +113,21 @@ export function createLedger(
     return taken(result, now);
   }
 
+  async function answeredLater(
+    answer: Promise<Taken | NotTaken>,
+    alternatives: readonly Alternative[],
+    now: number,
+    tells: boolean,
+  ): Promise<Taken | NotTaken | undefined> {
+    let result: Taken | NotTaken;
+    try {
+      result = await answer;
+    } catch (error) {
+      return fallBack(error, alternatives, now, tells);
+    }
+    return answered(result, now);
+  }
+
   function recovered(): void {
     const downMs = breaker.succeeded(clock.now());
     if (downMs !== undefined) emitter.emit('store.recovered', { gate, downMs });
@@ -153,11 +168,7 @@ export function createLedger(
       if (!breaker.mayAsk(now)) return takeLocally(alternatives, now, tells);
       try {
         const answer = store.take({ sequence: sequence++, alternatives, tells, score }, now);
-        if (!isPromise(answer)) return answered(answer, now);
-        return answer.then(
-          (result) => answered(result, now),
-          (error) => fallBack(error, alternatives, now, tells),
-        );
+        return isPromise(answer) ? answeredLater(answer, alternatives, now, tells) : answered(answer, now);
       } catch (error) {
         return fallBack(error, alternatives, now, tells);
       }

@@ -4,9 +4,9 @@ import type { Breaker } from './breaker.js';
 import type { Clock } from './clock.js';
 import { warn } from './errors.js';
 import type { Plan } from './meters/charges.js';
-import { isPromise, type May, then } from './request.js';
+import { isPromise, type May } from './request.js';
 import type { Receipt, Store } from './store/store.js';
-import { createUnsettled, type Settling } from './unsettled.js';
+import { type Contest, createUnsettled, type Settling } from './unsettled.js';
 
 export interface Settlements {
   settle(settling: Settling): May<void>;
@@ -36,15 +36,23 @@ export function createSettlements(
 
   /** Fails as the store does. */
   function settleInStore({ receipt, actual, goesOn, contest }: Settling): May<void> {
-    if (contest !== undefined) {
-      const { claim, won } = contest;
-      return claim().then((isOurs) => (isOurs ? then(settleInStore({ receipt, actual, goesOn }), won) : undefined));
-    }
+    if (contest !== undefined) return settleIfOurs(contest, { receipt, actual, goesOn });
     const now = clock.now();
     if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);
     renew(receipt, plan(), now);
     const settling = store.settle(receipt, actual, now, goesOn);
-    if (isPromise(settling)) return settling.then(() => alerts.look(receipt, plan(), now));
+    if (isPromise(settling)) return lookLater(settling, receipt, now);
+    alerts.look(receipt, plan(), now);
+  }
+
+  async function settleIfOurs({ claim, won }: Contest, settling: Settling): Promise<void> {
+    if (!(await claim())) return;
+    await settleInStore(settling);
+    won();
+  }
+
+  async function lookLater(settling: Promise<void>, receipt: Receipt, now: number): Promise<void> {
+    await settling;
     alerts.look(receipt, plan(), now);
   }
 
@@ -53,10 +61,17 @@ export function createSettlements(
     if (!unsettled.isEmpty || breaker.isOpen) return unsettled.add(settling);
     try {
       const settled = settleInStore(settling);
-      if (!isPromise(settled)) return settled;
-      return settled.then(undefined, (error) => settleLater(error, settling));
+      return isPromise(settled) ? orLater(settled, settling) : settled;
     } catch (error) {
-      return settleLater(error, settling);
+      settleLater(error, settling);
+    }
+  }
+
+  async function orLater(settled: Promise<void>, settling: Settling): Promise<void> {
+    try {
+      await settled;
+    } catch (error) {
+      settleLater(error, settling);
     }
   }
 

@@ -140,8 +140,18 @@ export function createTollgate<
   ): May<Decision> {
     const result = ledger.take(offers, now, tells);
     return isPromise(result)
-      ? result.then((result) => charged(result, sequence, request, offers, signal))
+      ? chargedLater(result, sequence, request, offers, signal)
       : charged(result, sequence, request, offers, signal);
+  }
+
+  async function chargedLater(
+    result: Promise<Taken | NotTaken | undefined>,
+    sequence: number,
+    request: AdmitRequest,
+    offers: readonly Offer[],
+    signal: AbortSignal | undefined,
+  ): Promise<Decision> {
+    return charged(await result, sequence, request, offers, signal);
   }
 
   function charged(
