@@ -18,6 +18,7 @@ function listening(more: Parameters<typeof gateOf>[1] = {}, layers = limits) {
   const names: Record<Exclude<keyof TollgateEvents, 'asked'>, true> = {
     admitted: true,
     refused: true,
+    'key.refused': true,
     'shadow.refused': true,
     degraded: true,
     'budget.threshold': true,

@@ -3,6 +3,7 @@ import { memoryStore } from '@tollgate/core';
 import { type KeyRing, type KeyRingOptions, keyRing } from '@tollgate/core/keys';
 import { manualClock } from '@tollgate/core/testing';
 import { recordWarnings } from '../helpers/http-warnings.js';
+import { madeUpKey } from '../helpers/key-made-up.js';
 
 const DAY = 86_400_000;
 
@@ -66,13 +67,20 @@ describe('keyRing', () => {
       await keys.create({ service: 'search' }),
     ];
     const unknown = (await setUp().keys.create({ service: 'search' })).reveal();
+    const otherSecret = madeUpKey(revoked.key.id);
     clock.advance(DAY);
     await keys.revoke(revoked.key.id);
-    const answers = [undefined, 'nonsense', unknown, expired.reveal(), revoked.reveal()].map((text) =>
-      keys.verify(text),
-    );
-    for (const answer of answers) expect(answer).toBe(answers[0]);
-    expect(answers[0]).toEqual({ key: undefined, refused: 'unauthenticated', retryAfterMs: undefined });
+    const texts = [undefined, 'nonsense', unknown, otherSecret, expired.reveal(), revoked.reveal()];
+    const answers = texts.map((text) => keys.verify(text));
+    const told = { key: undefined, refused: 'unauthenticated', retryAfterMs: undefined };
+    expect(answers).toEqual([
+      { ...told, why: 'missing', found: undefined },
+      { ...told, why: 'malformed', found: undefined },
+      { ...told, why: 'unknown', found: undefined },
+      { ...told, why: 'unknown', found: undefined },
+      { ...told, why: 'expired', found: expect.objectContaining({ id: expired.key.id }) },
+      { ...told, why: 'revoked', found: expect.objectContaining({ id: revoked.key.id }) },
+    ]);
   });
 
   it('takes no key of another pepper, nor one whose digest is all that is known', async () => {

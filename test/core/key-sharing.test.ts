@@ -1,20 +1,12 @@
 /** Rings of several processes: what one changes, all see; what they know is bounded; and what holds while the store fails. */
-import { crc32 } from 'node:zlib';
 import { type KeyRing, type KeyRingOptions, keyRing, type Verification } from '@tollgate/core/keys';
 import { manualClock } from '@tollgate/core/testing';
 import { recordWarnings } from '../helpers/http-warnings.js';
+import { madeUpKey } from '../helpers/key-made-up.js';
 import { type KeyStore, keyStore } from '../helpers/key-store.js';
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
-
-/** What passes for a key, and is none. */
-function madeUp(number: number): string {
-  const body = `tg_live_${String(number).padStart(12, '0')}_${'x'.repeat(32)}`;
-  const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-  const places = [5, 4, 3, 2, 1, 0].map((place) => Math.floor(crc32(body) / 62 ** place) % 62);
-  return body + places.map((place) => digits[place]).join('');
-}
 
 describe('rings that share a store', () => {
   const warnings = recordWarnings();
@@ -116,7 +108,7 @@ describe('rings that share a store', () => {
   });
 
   it('remember for a while that an id is none, and ask no more than once for it', async () => {
-    const text = madeUp(1);
+    const text = madeUpKey(1);
     const before = store.reads;
     expect(await show(other, text)).toEqual([undefined, false]);
     for (let i = 0; i < 5; i++) expect(await show(other, text)).toEqual([undefined, true]);
@@ -128,10 +120,10 @@ describe('rings that share a store', () => {
   it('forget no key for a flood of ids that are none', async () => {
     const { key, reveal } = await keys.create({ service: 'search' });
     await show(other, reveal());
-    for (let i = 0; i < 10_100; i++) await show(other, madeUp(i));
+    for (let i = 0; i < 10_100; i++) await show(other, madeUpKey(i));
     expect(await show(other, reveal())).toEqual([key.id, true]);
     // Of those that are none the oldest has made room.
-    expect([await show(other, madeUp(0)), await show(other, madeUp(10_099))]).toEqual([
+    expect([await show(other, madeUpKey(0)), await show(other, madeUpKey(10_099))]).toEqual([
       [undefined, false],
       [undefined, true],
     ]);
@@ -154,7 +146,37 @@ describe('rings that share a store', () => {
       expect(await other.verify(known.reveal())).toMatchObject({ refused: 'store-down' });
       expect(warnings().slice(warned)).toEqual(['TOLLGATE_STORE_FAILED']);
       store.error = undefined;
+      clock.advance(SECOND);
       expect(await show(other, known.reveal())).toEqual([known.key.id, false]);
+    });
+
+    it('ask it once a second for whatever is shown, once it has failed three times, and say at once that it is down', async () => {
+      const [known, unknown] = [await keys.create({ service: 'search' }), await keys.create({ service: 'search' })];
+      await show(other, known.reveal());
+      store.error = fault;
+      const before = store.reads;
+      let shown = 0;
+      const flood = async () => {
+        for (let i = 0; i < 50; i++) {
+          expect(await other.verify(madeUpKey(shown++))).toMatchObject({ refused: 'store-down', why: 'store-down' });
+        }
+        return store.reads - before;
+      };
+      expect(await flood()).toBe(3);
+      clock.advance(SECOND - 1);
+      expect(await flood()).toBe(3);
+      clock.advance(1);
+      expect(await flood()).toBe(4);
+      await clock.advance(MINUTE);
+      const since = store.reads;
+      expect((await show(other, known.reveal()))[0]).toBe(known.key.id);
+      await flood();
+      expect(store.reads - since).toBe(1);
+      store.error = undefined;
+      expect(await other.verify(unknown.reveal())).toMatchObject({ refused: 'store-down' });
+      clock.advance(SECOND);
+      expect((await show(other, unknown.reveal()))[0]).toBe(unknown.key.id);
+      expect(await other.verify(madeUpKey(0))).toMatchObject({ refused: 'unauthenticated', why: 'unknown' });
     });
 
     it('take none from before, where they are told so', async () => {

@@ -3,6 +3,8 @@ import type { BudgetState } from './budget-state.js';
 import type { TollgateChange } from './config.js';
 import { showThrown, warn } from './errors.js';
 import type { Refusal } from './http/problem.js';
+import type { ApiKey } from './keys/key.js';
+import type { KeyFault } from './keys/verification.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { BudgetAlert } from './money/alert-text.js';
 import type { BodyEstimate } from './money/body.js';
@@ -63,6 +65,18 @@ export interface TollgateEvents {
   'shed.level': { readonly gate: string; readonly from: number; readonly to: number };
   /** A request was refused; nothing was charged. */
   refused: { readonly gate: string; readonly id: string; readonly request: AdmitRequest; readonly refusal: Refusal };
+  /** A request was refused for its API key: it shows none that is taken, or one that has no right to what it is for. */
+  'key.refused': {
+    readonly gate: string;
+    /** As the client is told, under the same id. */
+    readonly refusal: Refusal;
+    /** What the client isn't told of a bad key; or the scope that the key lacks. */
+    readonly why: KeyFault | 'route' | 'feature' | 'model';
+    /** The key that was shown, where there is such a one. */
+    readonly key: ApiKey | undefined;
+    /** The address that the request came from, where bad keys are counted by it. */
+    readonly from: string | undefined;
+  };
   /** A limit in shadow mode would have refused a request that was admitted. */
   'shadow.refused': {
     readonly gate: string;
@@ -138,6 +152,7 @@ export function createEmitter(): Emitter {
     asked: false,
     admitted: false,
     refused: false,
+    'key.refused': false,
     'shadow.refused': false,
     degraded: false,
     queued: false,

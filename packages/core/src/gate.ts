@@ -4,7 +4,7 @@ import type { Admission, Decision } from './admission.js';
 import type { BudgetState } from './budget-state.js';
 import type { Clock } from './clock.js';
 import type { TollgateChange } from './config.js';
-import type { Emitter } from './events.js';
+import type { Emitter, TollgateEvents } from './events.js';
 import type { Refusal } from './http/problem.js';
 import type { LineState } from './line/line.js';
 import type { LayerState } from './meters/layer-state.js';
@@ -155,6 +155,8 @@ export interface Tollgate<
    * @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, also for what can't change; nothing is changed then
    */
   update(change: TollgateChange<Tier, LimitName>): void;
+  /** Tells who listens to `key.refused`: a gate knows nothing of keys, so whoever asks for them says it. */
+  keyRefused(refused: Omit<TollgateEvents['key.refused'], 'gate'>): void;
   /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
   on: Emitter['on'];
   /** Admits nothing from now on, nor what waits (its `admit` rejects with `TOLLGATE_CLOSED`), and closes the store. */

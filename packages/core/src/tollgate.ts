@@ -220,6 +220,7 @@ export function createTollgate<
     countsTokens: present().countsTokens,
     hasLine: line !== undefined,
     on: emitter.on,
+    keyRefused: (refused) => emitter.emit('key.refused', { gate: name, ...refused }),
     decide: (request, options = NO_OPTIONS) => decide(request, options),
     admit(request, options = NO_OPTIONS) {
       try {

@@ -1,8 +1,20 @@
 /** API keys: who shows one that is right is who it says, and may do what it may; nobody else passes the gate. */
-import { budget, createTollgate, memoryStore, type Records, type Store, slidingWindow } from '@tollgate/core';
-import { type KeyRing, keyRing } from '@tollgate/core/keys';
+import { inspect } from 'node:util';
+import {
+  budget,
+  createTollgate,
+  memoryStore,
+  type Records,
+  type Store,
+  slidingWindow,
+  type TollgateEvents,
+} from '@tollgate/core';
+import { type KeyLimits, type KeyRing, keyRing, type NewKey } from '@tollgate/core/keys';
 import { manualClock } from '@tollgate/core/testing';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { Reply } from '../../helpers/http-server.js';
 import { recordWarnings } from '../../helpers/http-warnings.js';
+import { madeUpKey } from '../../helpers/key-made-up.js';
 import { keyStore } from '../../helpers/key-store.js';
 import type { Route } from './harness.js';
 import { as, type BenchSpec, type Open, ok, problemOf } from './workbench.js';
@@ -18,9 +30,9 @@ export function keyContract(open: Open): void {
   recordWarnings();
 
   /** @param store the ring's */
-  async function setUp(spec: Partial<BenchSpec> = {}, store: Store = memoryStore()) {
+  async function setUp(spec: Partial<BenchSpec> = {}, store: Store = memoryStore(), guard?: RateLimiterMemory) {
     const clock = manualClock();
-    const keys: KeyRing = keyRing({ store, clock });
+    const keys: KeyRing = keyRing({ store, clock, ...(guard && { guard }) });
     const reached: string[] = [];
     const route = (path: string, rest: Partial<Route> = {}): Route => ({
       path,
@@ -127,11 +139,10 @@ export function keyContract(open: Open): void {
       await keys.create({ service: 'search', expiresIn: '1d' }),
       await keys.create({ service: 'search' }),
     ];
-    const elsewhere: KeyRing = keyRing({ store: memoryStore() });
-    const unknown = (await elsewhere.create({ service: 'search' })).reveal();
+    const [unknown, otherSecret] = [madeUpKey(1), madeUpKey(revoked.key.id)];
     keyClock.advance(86_400_000);
     await keys.revoke(revoked.key.id);
-    const bad = ['nonsense', `${unknown.slice(0, -1)}!`, unknown, expired.reveal(), revoked.reveal()];
+    const bad = ['nonsense', `${unknown.slice(0, -1)}!`, unknown, otherSecret, expired.reveal(), revoked.reveal()];
     const replies = [await send('/')];
     for (const text of bad) replies.push(await show('/', text), await send('/', bearer(text)));
     const answers = replies.map(({ status, headers, text }) => {
@@ -139,6 +150,58 @@ export function keyContract(open: Open): void {
       return JSON.stringify({ status, headers: others, text: text.replace(/urn:tollgate:[\w-]+/, '') });
     });
     expect(new Set(answers).size).toBe(1);
+  });
+
+  test('operators are told of what is refused, and why, and by whose key; of no key’s text', async () => {
+    const guard = new RateLimiterMemory({ points: 2, duration: 60, blockDuration: 600 });
+    const { show, send, gate, keys, keyClock } = await setUp({}, memoryStore(), guard);
+    const heard: TollgateEvents['key.refused'][] = [];
+    gate.on('key.refused', (event) => heard.push(event));
+    const make = async (more: Partial<NewKey<KeyLimits>> = {}) => keys.create({ service: 'search', ...more });
+    const old = await make({ expiresIn: '1d' });
+    keyClock.advance(86_400_000);
+    const gone = await make();
+    await keys.revoke(gone.key.id);
+    const [route, feature, model, staging] = [
+      await make({ scopes: { routes: ['GET /plain'] } }),
+      await make({ scopes: { features: ['embed'] } }),
+      await make({ scopes: { models: ['m-2'] } }),
+      await make({ environment: 'staging' }),
+    ];
+    const instances: unknown[] = [];
+    const ask = async (reply: Promise<Reply>) => instances.push(problemOf(await reply).instance);
+    await ask(send('/'));
+    await ask(show('/', route.reveal()));
+    await ask(show('/', feature.reveal()));
+    await ask(show('/', model.reveal()));
+    await ask(show('/', staging.reveal()));
+    await ask(show('/', old.reveal()));
+    await ask(show('/', gone.reveal()));
+    for (const text of [madeUpKey(1), 'nonsense']) {
+      await guard.delete('127.0.0.1');
+      await ask(show('/', text));
+    }
+    for (let i = 0; i < 2; i++) await ask(show('/', 'nonsense'));
+    expect(heard.map(({ why, key, refusal }) => [why, key?.id, refusal.status])).toEqual([
+      ['missing', undefined, 401],
+      ['route', route.key.id, 403],
+      ['feature', feature.key.id, 403],
+      ['model', model.key.id, 403],
+      ['environment', staging.key.id, 403],
+      ['expired', old.key.id, 401],
+      ['revoked', gone.key.id, 401],
+      ['unknown', undefined, 401],
+      ['malformed', undefined, 401],
+      ['malformed', undefined, 401],
+      ['locked-out', undefined, 429],
+    ]);
+    expect(heard.map(({ refusal }) => `urn:tollgate:${refusal.id}`)).toEqual(instances);
+    expect(new Set(heard.map(({ gate, from }) => `${gate} ${from}`))).toEqual(new Set([`${gate.name} 127.0.0.1`]));
+    const told = inspect(heard, { depth: Number.POSITIVE_INFINITY });
+    for (const { reveal } of [old, gone, route, feature, model, staging]) {
+      for (const part of [reveal().slice(21, 53), reveal().slice(53)]) expect(told).not.toContain(part);
+    }
+    expect(told).not.toContain('nonsense');
   });
 
   test('a budget of a key’s own holds, and over a rotation', async () => {

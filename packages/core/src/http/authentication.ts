@@ -1,7 +1,9 @@
 /** Who shows which API key: asked once for each request, as it enters a gate. */
 
+import type { Tollgate } from '../gate.js';
+import type { ApiKey } from '../keys/key.js';
 import { maySend } from '../keys/scopes.js';
-import type { Authenticator, Verification } from '../keys/verification.js';
+import type { Authenticator, KeyFault, Verification } from '../keys/verification.js';
 import { isPromise, type May } from '../request.js';
 import type { Adapter } from './adapter.js';
 import { shownKey } from './credentials.js';
@@ -15,17 +17,29 @@ import type { Refusal } from './problem.js';
  * @param addressOf whence a request comes
  */
 export function createAuthentication<R, S>(
+  gate: Pick<Tollgate, 'keyRefused'>,
   adapter: Adapter<R, S>,
   authenticator: Authenticator,
   addressOf: (request: R) => string | undefined,
 ): (request: R, exchange: Exchange) => May<Refusal | undefined> {
-  function take(request: R, exchange: Exchange, verification: Verification): Refusal | undefined {
-    if (verification.key === undefined) return keyRefusal(verification);
+  function take(
+    request: R,
+    exchange: Exchange,
+    from: string | undefined,
+    verification: Verification,
+  ): Refusal | undefined {
     const { key } = verification;
-    if (!maySend(key.scopes, adapter.method(request), adapter.url(request))) return scopeRefusal('route');
+    if (key === undefined) return told(keyRefusal(verification), verification.why, verification.found, from);
+    const mayAsk = maySend(key.scopes, adapter.method(request), adapter.url(request));
+    if (!mayAsk) return told(scopeRefusal('route'), 'route', key, from);
     exchange.key = key;
     exchange.authenticator = authenticator;
     return undefined;
+  }
+
+  function told(refusal: Refusal, why: KeyFault | 'route', key: ApiKey | undefined, from: string | undefined): Refusal {
+    gate.keyRefused({ refusal, why, key, from });
+    return refusal;
   }
 
   return (request, exchange) => {
@@ -33,7 +47,7 @@ export function createAuthentication<R, S>(
     const from = authenticator.isGuarded ? addressOf(request) : undefined;
     const verification = authenticator.verify(shownKey(request, adapter), from);
     return isPromise(verification)
-      ? verification.then((verification) => take(request, exchange, verification))
-      : take(request, exchange, verification);
+      ? verification.then((verification) => take(request, exchange, from, verification))
+      : take(request, exchange, from, verification);
   };
 }

@@ -37,7 +37,7 @@ export function createConduct<R extends object, S, F>(
   const countsIp = gate.dimensions.has('ip');
   const countsRoute = gate.dimensions.has('route');
   const watchProxy = proxyWatch(adapter, countsIp ? "Limits count by 'ip'" : 'Bad API keys are counted by address');
-  const refusalOfKey = authenticate && createAuthentication(adapter, authenticate, addressOf);
+  const refusalOfKey = authenticate && createAuthentication(gate, adapter, authenticate, addressOf);
 
   // Where neither the app nor the store promises anything, and no fact is a function, a request is admitted without a
   // promise and without a closure: one costs more than all the rest.
@@ -93,7 +93,7 @@ export function createConduct<R extends object, S, F>(
     // A default tier knows neither feature nor model: the route's own toll does.
     if (key !== undefined && toll !== defaultToll) {
       const lacked = lackedScope(key.scopes, facts);
-      if (lacked !== undefined) return forbid(response, exchange, scopeRefusal(lacked));
+      if (lacked !== undefined) return forbid(request, response, exchange, key, lacked);
     }
     const leaving = gate.hasLine && admission === undefined ? new AbortController() : undefined;
     const asked = requestOf(facts, subject, route);
@@ -168,7 +168,16 @@ export function createConduct<R extends object, S, F>(
     if (headers !== false) told.tellLayers(response, exchange, await admission.layers());
   }
 
-  async function forbid(response: S, exchange: Exchange, refusal: Refusal): Promise<Passage> {
+  async function forbid(
+    request: R,
+    response: S,
+    exchange: Exchange,
+    key: ApiKey,
+    lacked: 'feature' | 'model',
+  ): Promise<Passage> {
+    const refusal = scopeRefusal(lacked);
+    const from = authenticate?.isGuarded ? addressOf(request) : undefined;
+    gate.keyRefused({ refusal, why: lacked, key, from });
     await release(exchange);
     return keep(response, exchange, { admitted: false, refusal });
   }

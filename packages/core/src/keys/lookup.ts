@@ -1,4 +1,6 @@
 /** Where keys are found by their ids, and how long what was found is taken for true. */
+import { createBreaker } from '../breaker.js';
+import { TollgateError } from '../errors.js';
 import { isPromise, type May, then } from '../request.js';
 import type { Records, Shared } from '../store/store.js';
 import { type KeptKey, type KnownKey, knownKey } from './key.js';
@@ -78,6 +80,7 @@ export function sharedLookup(records: Records, shared: Shared, channel: string, 
   /** Apart, so that no flood of ids that are none takes the place of keys. */
   const none = new Map<string, number>();
   const asking = new Map<string, Promise<KnownKey | null>>();
+  const breaker = createBreaker();
   const end = shared.listen(channel, forget);
 
   function forget(id: string): void {
@@ -100,9 +103,22 @@ export function sharedLookup(records: Records, shared: Shared, channel: string, 
     }
   }
 
-  async function read(id: string, now: number, isNewest: () => boolean): Promise<KnownKey | null> {
+  /** While the store is left alone it fails at once: whoever shows what is no key must not pile up what it is asked. */
+  async function textOf(id: string, now: number): Promise<string | undefined> {
+    if (!breaker.mayAsk(now)) throw new TollgateError('TOLLGATE_STORE_FAILED', 'The store has failed several times.');
     try {
       const text = await records.get(KEYS, id, now);
+      breaker.succeeded(now);
+      return text;
+    } catch (error) {
+      breaker.failed(now);
+      throw error;
+    }
+  }
+
+  async function read(id: string, now: number, isNewest: () => boolean): Promise<KnownKey | null> {
+    try {
+      const text = await textOf(id, now);
       const known = text === undefined ? null : readKey(text);
       if (isNewest()) remember(id, known, now);
       return known;

@@ -15,9 +15,27 @@ export interface NotVerified {
    * many bad ones came from there that no other is looked up. `store-down`: it can't be told.
    */
   readonly refused: 'unauthenticated' | 'forbidden' | 'locked-out' | 'store-down';
+  /** For logs and metrics: nobody who shows a key is to learn it. */
+  readonly why: KeyFault;
+  /** Whose text was shown; `undefined` where it is none of a key that there is. */
+  readonly found: ApiKey | undefined;
   /** When it may be tried again, where that is a matter of time. */
   readonly retryAfterMs: number | undefined;
 }
+
+/**
+ * What is wrong with what was shown as a key. `missing`: nothing was shown. `malformed`: its form or its checksum is none of a key,
+ * or two were shown. `unknown`: there is no such key. `environment`: it is of another one. `locked-out`: nobody has looked.
+ */
+export type KeyFault =
+  | 'missing'
+  | 'malformed'
+  | 'unknown'
+  | 'expired'
+  | 'revoked'
+  | 'environment'
+  | 'locked-out'
+  | 'store-down';
 
 /** Who knows keys by their texts: a key ring. */
 export interface Authenticator {

@@ -3,11 +3,11 @@ import type { Clock } from '../clock.js';
 import { showThrown, warn } from '../errors.js';
 import { isPromise, type May } from '../request.js';
 import type { Guard } from './guard.js';
-import { isLive, type KnownKey } from './key.js';
+import { type ApiKey, isLive, type KnownKey } from './key.js';
 import { idIn, isTextOf } from './key-text.js';
 import type { Lookup } from './lookup.js';
 import type { Uses } from './uses.js';
-import type { Authenticator, NotVerified, Verification } from './verification.js';
+import type { Authenticator, KeyFault, NotVerified, Verification } from './verification.js';
 
 interface Site {
   readonly lookup: Lookup;
@@ -18,12 +18,22 @@ interface Site {
   readonly clock: Clock;
 }
 
-/** One answer for every kind of bad key. */
-const BAD: NotVerified = { key: undefined, refused: 'unauthenticated', retryAfterMs: undefined };
+/** What a client makes of it is the same for every kind of bad key. */
+function badFor(why: KeyFault, found?: ApiKey): NotVerified {
+  return { key: undefined, refused: 'unauthenticated', why, found, retryAfterMs: undefined };
+}
 
-const FORBIDDEN: NotVerified = { key: undefined, refused: 'forbidden', retryAfterMs: undefined };
+const MISSING = badFor('missing');
+const MALFORMED = badFor('malformed');
+const UNKNOWN = badFor('unknown');
 
-const STORE_DOWN: NotVerified = { key: undefined, refused: 'store-down', retryAfterMs: 5_000 };
+const STORE_DOWN: NotVerified = {
+  key: undefined,
+  refused: 'store-down',
+  why: 'store-down',
+  found: undefined,
+  retryAfterMs: 5_000,
+};
 
 /** Of all whose whereabouts aren't known. */
 const NOWHERE = '-';
@@ -33,9 +43,9 @@ export function createVerifier({ lookup, uses, guard, pepper, environment, clock
 
   function verify(text: string | undefined, from = NOWHERE): May<Verification> {
     // Who shows nothing doesn't guess.
-    if (typeof text !== 'string') return BAD;
+    if (typeof text !== 'string') return MISSING;
     const id = idIn(text);
-    if (id === undefined) return bad(from);
+    if (id === undefined) return bad(from, MALFORMED);
     const now = clock.now();
     const known = recall(id, now);
     if (known !== undefined) return judge(known, text, from, now);
@@ -71,17 +81,19 @@ export function createVerifier({ lookup, uses, guard, pepper, environment, clock
   }
 
   function judge(known: KnownKey | null, text: string, from: string, now: number): May<Verification> {
-    if (known === null || !isTextOf(known.digests, text, pepper)) return bad(from);
+    if (known === null || !isTextOf(known.digests, text, pepper)) return bad(from, UNKNOWN);
     const { key } = known.verified;
-    if (!isLive(key, now)) return bad(from);
-    if (key.environment !== environment) return FORBIDDEN;
+    if (!isLive(key, now)) return bad(from, badFor(key.revokedAt === undefined ? 'expired' : 'revoked', key));
+    if (key.environment !== environment) {
+      return { key: undefined, refused: 'forbidden', why: 'environment', found: key, retryAfterMs: undefined };
+    }
     uses.count(key, now);
     return known.verified;
   }
 
-  function bad(from: string): May<Verification> {
-    if (guard === undefined) return BAD;
-    return guard.count(from).then((lockedMs) => (lockedMs === undefined ? BAD : lockedOut(lockedMs)));
+  function bad(from: string, answer: NotVerified): May<Verification> {
+    if (guard === undefined) return answer;
+    return guard.count(from).then((lockedMs) => (lockedMs === undefined ? answer : lockedOut(lockedMs)));
   }
 
   function failed(error: unknown): NotVerified {
@@ -94,5 +106,6 @@ export function createVerifier({ lookup, uses, guard, pepper, environment, clock
 }
 
 function lockedOut(retryAfterMs: number): NotVerified {
-  return { key: undefined, refused: 'locked-out', retryAfterMs: Math.max(1, retryAfterMs) };
+  const why = 'locked-out';
+  return { key: undefined, refused: why, why, found: undefined, retryAfterMs: Math.max(1, retryAfterMs) };
 }
