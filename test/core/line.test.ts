@@ -121,6 +121,51 @@ describe('what waits for time', () => {
     expect(await used()).toEqual({ w: 4 });
   });
 
+  it('begins then however late the store has answered that there is no room', async () => {
+    const inner = memoryStore();
+    const answers: (() => void)[] = [];
+    const store: typeof inner = {
+      ...inner,
+      take(request, now) {
+        const result = inner.take(request, now);
+        return new Promise((resolve) => answers.push(() => resolve(result as never)));
+      },
+    };
+    async function answer(): Promise<void> {
+      await flush();
+      expect(answers).toHaveLength(1);
+      answers.pop()?.();
+      await flush();
+    }
+    const limit = slidingWindow({ name: 'w', limit: 10, window: '1m', parts: 6, whenFull: 'wait' });
+    const { gate, clock } = gateOf([limit], { queue, store });
+    const { ask, of, began } = askers(gate);
+    for (const name of ['first', 'second']) {
+      ask(name, { permits: 5 });
+      await answer();
+    }
+    ask('third', { permits: 6 });
+    clock.advance(20 * SECOND);
+    await answer();
+    // What is given back is too little, as it learns late, too.
+    await of('second').settle({ outcome: 'ignored' });
+    clock.advance(20 * SECOND);
+    await answer();
+    clock.advance(30 * SECOND - 1);
+    await flush();
+    expect(answers).toHaveLength(0);
+    clock.advance(1);
+    await answer();
+    expect(began).toEqual(['first', 'second', 'third']);
+    // Where the time that it was told has gone by meanwhile, it asks at once.
+    ask('fourth', { permits: 5 });
+    clock.advance(2 * MINUTE);
+    await answer();
+    clock.advance(1);
+    await answer();
+    expect(began).toContain('fourth');
+  });
+
   it('begins when a bucket has filled up so far', async () => {
     const limit = tokenBucket({ name: 'b', capacity: 10, refill: '1/s', whenFull: 'wait' });
     const { gate, clock, admission } = gateOf([limit], { queue });

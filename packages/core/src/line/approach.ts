@@ -15,14 +15,20 @@ import type { Entrant, Passed } from './waiter.js';
 /**
  * Begins at once where there is room that nobody waits for who goes first.
  *
+ * @param alternatives the entrant's, by the limits that hold
  * @throws whatever the entrant's signal was aborted with, and where the line is closed
  */
-export function approach<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, skips: number): May<Passed<A>> {
+export function approach<A extends Alternative>(
+  hall: Hall<A>,
+  entrant: Entrant<A>,
+  skips: number,
+  alternatives = entrant.alternatives,
+): May<Passed<A>> {
   assertStays(hall, entrant);
   const { desk, stations } = hall;
   const now = desk.clock.now();
-  const ways = skips === 0 ? entrant.alternatives : entrant.alternatives.slice(skips);
-  const coming = { entrant, ways, skips, asked: hall.rooms };
+  const ways = skips === 0 ? alternatives : alternatives.slice(skips);
+  const coming = { entrant, ways, skips, asked: { at: now, rooms: hall.rooms } };
   const open = stations.busy.size === 0 ? ways : ways.filter((way) => !isBehind(hall, entrant, way, now));
   if (open.length === 0) return askedFor(hall, coming);
   const taking = desk.take(open, now, entrant.tells, scoreOf(desk.terms().ageing, entrant.priority, now));
@@ -88,7 +94,7 @@ function hold<A extends Alternative>(
   const isRefused = usages.every((ofOne) => ofOne.some((usage) => isFull(usage) && !usage.isBehind));
   if (isRefused && maxWaitMs === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
   return then(stopsOf(hall, entrant, ways, usages), (stops) => {
-    if (stops === 'none') return approach(hall, entrant, skips);
+    if (stops === 'none') return approach(hall, entrant, skips, entrant.renewed(hall.desk.clock.now()));
     if (stops.length === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
     assertStays(hall, entrant);
     return stay(hall, coming, stops, usages, maxWaitMs);

@@ -5,7 +5,7 @@ import type { Alternative } from '../store/store.js';
 import { type Rank, rankAt } from './blocked.js';
 import { mayWaitMs, pushOut, turnedAway, withdraw } from './departures.js';
 import { createFairness } from './fairness.js';
-import { arrive, type Hall, isFirst, look, overflowFor, stand, waitForTime } from './hall.js';
+import { type Asked, arrive, type Hall, isFirst, look, overflowFor, stand, waitForTime } from './hall.js';
 import type { Outlook } from './outlook.js';
 import { PRIORITIES } from './priorities.js';
 import { serve } from './serve.js';
@@ -21,8 +21,7 @@ export interface Coming<A extends Alternative> {
   readonly ways: readonly A[];
   /** Of its alternatives, how many are passed over, from the first. */
   readonly skips: number;
-  /** The hall's count of rooms when the meters are asked. */
-  readonly asked: number;
+  readonly asked: Asked;
 }
 
 /**
@@ -50,11 +49,11 @@ export function enqueue<A extends Alternative>(
   return comeIn(hall, entrant, facts, (waiter) => {
     for (const { usage } of stops) {
       const at = stand(hall, waiter, usage.charge, usage.key, now);
-      if (isFirst(waiter, at)) waitForTime(hall, at, usage, now);
+      if (isFirst(waiter, at)) waitForTime(hall, at, usage, asked.at, now);
     }
     entrant.queued(first);
     // What was refused before room came may fit now.
-    if (hall.rooms !== asked) for (const { station } of [...waiter.stands]) serve(hall, station);
+    if (hall.rooms !== asked.rooms) for (const { station } of [...waiter.stands]) serve(hall, station);
   });
 }
 

@@ -56,6 +56,14 @@ export interface Hall<A extends Alternative> {
   isClosed: boolean;
 }
 
+/** When meters are asked: what they say of time counts from then, and of what came back afterwards they say nothing. */
+export interface Asked {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The hall's count by then. */
+  readonly rooms: number;
+}
+
 /** The longest that slots which rest are left alone for, and who goes behind others elsewhere, in milliseconds. */
 const LONGEST_REST = 250;
 
@@ -154,23 +162,29 @@ export function isFirst<A extends Alternative>(waiter: Waiter<A>, { queue }: Sta
   return peek(queue) === waiter;
 }
 
-/** The first is refused: time may help. */
+/**
+ * The first is refused: time may help.
+ *
+ * @param usage what the meter said that was asked `askedAt`
+ */
 export function waitForTime<A extends Alternative>(
   hall: Hall<A>,
   station: Station<Waiter<A>>,
   usage: Usage,
+  askedAt: number,
   now: number,
 ): void {
-  const isSlots = usage.charge.rule.kind === 'slots';
   station.seen = usage;
   if (usage.isBehind) {
     setOpening(hall, station, now + LONGEST_REST);
     return;
   }
-  // Slots that rest after an overload are asked for ever more seldom; others end when they end.
-  const waitMs = isSlots ? Math.max(usage.waitMs, station.restMs) : Math.max(1, usage.waitMs);
-  if (isSlots) station.restMs = Math.min(LONGEST_REST, 2 * station.restMs);
-  setOpening(hall, station, now + (hall.desk.elsewhere ? Math.min(waitMs, UNTOLD_MS) : waitMs));
+  const { rule, cost, limit } = usage.charge;
+  // Nobody knows when slots that rest after an overload do so no longer: they are asked for ever more seldom.
+  const rests = rule.kind === 'slots' && cost > limit;
+  const at = Math.max(askedAt + usage.waitMs, now + (rests ? station.restMs : 1));
+  if (rests) station.restMs = Math.min(LONGEST_REST, 2 * station.restMs);
+  setOpening(hall, station, hall.desk.elsewhere ? Math.min(at, now + UNTOLD_MS) : at);
 }
 
 /** @param at milliseconds since 1970; `Infinity`: nothing is waited for */

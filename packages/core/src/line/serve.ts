@@ -4,7 +4,7 @@ import { isPromise, type May, type Priority } from '../request.js';
 import type { Alternative, NotTaken, Taken } from '../store/store.js';
 import { goesBehind, isFull, isHelpedByWaiting, passings } from './blocked.js';
 import type { Turn } from './fairness.js';
-import { type Hall, isFirst, leave, look, moveFrom, setOpening, stand, waitForTime } from './hall.js';
+import { type Asked, type Hall, isFirst, leave, look, moveFrom, setOpening, stand, waitForTime } from './hall.js';
 import { peek } from './priority-queue.js';
 import { begins, type Station } from './station.js';
 import type { Waiter } from './waiter.js';
@@ -51,8 +51,8 @@ export function serve<A extends Alternative>(hall: Hall<A>, station: Station<Wai
 /** Tries one who has a turn. */
 function tryNow<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, at: Station<Waiter<A>>): May<void> {
   const { desk, stations } = hall;
-  const asked = hall.rooms;
   const now = desk.clock.now();
+  const asked: Asked = { at: now, rooms: hall.rooms };
   try {
     const ways = waiter.entrant.renewed(now);
     const open: A[] = [];
@@ -81,7 +81,7 @@ function tried<A extends Alternative>(
   at: Station<Waiter<A>>,
   open: readonly A[],
   behind: readonly Next[],
-  asked: number,
+  asked: Asked,
   result: Taken | NotTaken | undefined,
 ): void {
   waiter.isTried = false;
@@ -126,14 +126,14 @@ function goOn<A extends Alternative>(
   waiter: Waiter<A>,
   at: Station<Waiter<A>>,
   next: readonly Next[],
-  asked: number,
+  asked: Asked,
 ): void {
   const now = hall.desk.clock.now();
   const before = waiter.stands.map(({ station }) => station);
   waiter.usages = next.find(({ usage }) => usage !== undefined)?.usages ?? waiter.usages;
   const stations = next.map(({ charge, key, usage }) => {
     const station = stand(hall, waiter, charge, key, now);
-    if (usage && isFirst(waiter, station)) waitForTime(hall, station, usage, now);
+    if (usage && isFirst(waiter, station)) waitForTime(hall, station, usage, asked.at, now);
     return station;
   });
   for (const station of before) {
@@ -141,8 +141,10 @@ function goOn<A extends Alternative>(
   }
   for (const station of stations) {
     if (station === at) continue;
-    // What was refused before room came may fit now.
-    if (before.includes(station) ? station.isPoked : hall.rooms !== asked) serve(hall, station);
+    // What was refused before room came may fit now, and so may what was not asked for since somebody went first who has left.
+    const mayFit =
+      hall.rooms !== asked.rooms || (isFirst(waiter, station) && station.openAt === Number.POSITIVE_INFINITY);
+    if (before.includes(station) ? station.isPoked : mayFit) serve(hall, station);
   }
 }
 
