@@ -68,7 +68,7 @@ async function asked({ keys }: AdminBench) {
   const { service: _service, environment: _environment, ...change } = newKey;
   const gate = '/gates/{gate}';
   return [
-    { at: '/keys', method: 'GET', path: '/keys' },
+    { at: '/keys', method: 'GET', path: '/keys?limit=1' },
     { at: '/keys', method: 'POST', path: '/keys', body: newKey },
     { at: '/keys/{id}', method: 'GET', path: one },
     { at: '/keys/{id}', method: 'PATCH', path: one, body: change },

@@ -1,8 +1,10 @@
 /** What operators can do: each operation, over HTTP. */
-import { createTollgate, memoryStore, slidingWindow } from '@tollgate/core';
+import { concurrency, createTollgate, memoryStore, slidingWindow } from '@tollgate/core';
 import { type AdminAnswer, type AdminOptions, createAdmin } from '@tollgate/core/admin';
+import { flexible } from '@tollgate/core/flexible';
 import { keyRing } from '@tollgate/core/keys';
 import { createUpstream, openai } from '@tollgate/upstream';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { openAdmin } from '../helpers/admin-bench.js';
 import { closeServers, deferred, listen, sendAndStay } from '../helpers/http-server.js';
 import { recordWarnings } from '../helpers/http-warnings.js';
@@ -40,10 +42,11 @@ describe('mounting', () => {
 
 describe('keys', () => {
   test('a key is told once, when it is made and when it is rotated, and no secret ever', async () => {
-    const { ask, keys } = await openAdmin();
+    const { ask, keys, clock } = await openAdmin();
     const made = await ask('POST', '/admin/keys', { service: 'search', limits: { spend: '$9' }, expiresIn: '1d' });
     const { id } = made.json.key;
     expect(await keys.verify(made.json.text)).toMatchObject({ key: { id, subject: { limits: { spend: '$9' } } } });
+    clock.advance(1);
     const rotated = await ask('POST', `/admin/keys/${id}/rotate`, { overlap: '1h' });
     expect(await keys.verify(rotated.json.text)).toMatchObject({ key: { identity: id } });
     const later = [
@@ -61,6 +64,32 @@ describe('keys', () => {
     expect(later[2].json).toMatchObject({ scopes: { features: ['chat'] }, subject: { limits: { spend: '$9' } } });
     expect(later[3].json).toMatchObject({ revokedAt: expect.any(Number) });
     expect(await keys.verify(made.json.text)).toMatchObject({ refused: 'unauthenticated' });
+  });
+
+  test('they are shown a page at a time, none twice and none left out, whatever goes or comes meanwhile', async () => {
+    const { ask, keys, clock } = await openAdmin();
+    const made: string[] = [];
+    for (let i = 0; i < 105; i++) {
+      made.push((await keys.create({ service: 'search', expiresIn: i === 1 ? '1d' : '90d' })).key.id);
+      if (i < 3 || i % 3 === 0) clock.advance(1);
+    }
+    const ids = ({ json }: Awaited<ReturnType<typeof ask>>) => json.keys.map(({ id }: { id: string }) => id);
+    const first = await ask('GET', '/admin/keys');
+    const rest = await ask('GET', `/admin/keys?after=${first.json.next}`);
+    expect([ids(first).length, ids(rest).length, rest.json.next]).toEqual([100, 5, undefined]);
+    expect([...ids(first), ...ids(rest)].sort()).toEqual(made.toSorted());
+
+    // The key at which the first page ends is forgotten.
+    const page = await ask('GET', '/admin/keys?limit=2');
+    clock.advance(31 * 86_400_000);
+    const late = (await keys.create({ service: 'search' })).key.id;
+    const seen = [...ids(page), ...ids(await ask('GET', `/admin/keys?limit=1000&after=${page.json.next}`))];
+    expect(seen.toSorted()).toEqual([...made, late].sort());
+    const whole = await ask('GET', '/admin/keys?limit=105');
+    expect([ids(whole).length, whole.json.next]).toEqual([105, undefined]);
+    for (const query of ['limit=0', 'limit=1001', 'limit=1e3', 'after=', 'after=x', 'limit=2&limit=3']) {
+      expect(await ask('GET', `/admin/keys?${query}`)).toMatchObject({ status: 422 });
+    }
   });
 
   test('what the ring refuses is told by field; a key that is not there is 404; none is rotated twice', async () => {
@@ -146,6 +175,51 @@ describe('gates', () => {
       expect(await ask('PATCH', `/admin/gates/api/limits/${name}`, { limit: 1 })).toMatchObject({ status: 422 });
     }
     expect((await gate.inspect({ user: 'u1' })).limits[0].limit).toBe(5);
+  });
+
+  test('limits and budgets are shown as they are configured now, without functions and what limiters hold', async () => {
+    const { ask, gate } = await openAdmin();
+    gate.update({ limits: { user: { capacity: 5 } }, budgets: { spend: { alertAt: [0.5] } } });
+    const changed = await ask('PATCH', '/admin/gates/api/limits/plan', { limit: { free: 1, pro: 2 }, mode: 'shadow' });
+    const { json } = await ask('GET', '/admin/gates');
+    expect(json.gates).toEqual([changed.json]);
+    expect(changed.json).toEqual({
+      name: 'api',
+      limits: [
+        { name: 'user', kind: 'tokenBucket', by: ['user'], mode: 'enforce', capacity: 5, refill: '100/h' },
+        {
+          name: 'plan',
+          kind: 'slidingWindow',
+          by: ['tenant'],
+          mode: 'shadow',
+          limit: { free: 1, pro: 2 },
+          window: '1m',
+        },
+      ],
+      budgets: [{ name: 'spend', by: ['key'], mode: 'enforce', per: 'day', alertAt: [0.5] }],
+      dimensions: ['user', 'tenant', 'key'],
+      tiers: ['small', 'medium', 'large', 'xlarge'],
+      hasLine: true,
+    });
+
+    const limiter = Object.assign(new RateLimiterMemory({ points: 3, duration: 1 }), { password: 'hunter2' });
+    Object.assign(limiter, { itself: limiter });
+    const limits = [
+      flexible(limiter, { name: 'old', by: ['ip', 'route'] }),
+      slidingWindow({ name: 'all', limit: Number.POSITIVE_INFINITY, window: '1m' }),
+      concurrency({ name: 'runs', limit: { min: 1, max: 9 } }),
+    ];
+    const other = await openAdmin({ gates: [createTollgate({ name: 'other', limits })] });
+    const { status, json: shown, text } = await other.ask('GET', '/admin/gates');
+    expect([status, shown.gates[0].limits]).toEqual([
+      200,
+      [
+        { name: 'old', kind: 'flexible', by: ['ip', 'route'], mode: 'enforce' },
+        { name: 'all', kind: 'slidingWindow', by: [], mode: 'enforce', limit: null, window: '1m' },
+        { name: 'runs', kind: 'concurrency', by: [], mode: 'enforce', limit: { min: 1, max: 9 } },
+      ],
+    ]);
+    expect(text).not.toContain('hunter2');
   });
 
   test('the line is shown where there is one', async () => {

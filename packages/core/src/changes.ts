@@ -17,6 +17,8 @@ import type { CheckedConfig } from './validate.js';
 export interface Changes {
   /** The present ones. */
   terms(): Terms;
+  /** The configuration with all that has been changed in it. */
+  config(): TollgateConfig;
   update(change: TollgateChange): void;
   giveBudgetRoom(budget: string, whom: Whom, room: number | 'all used'): Promise<BudgetState>;
   /** Begins to follow what is told, also what was told before and still holds. */
@@ -106,6 +108,7 @@ export function createChanges(
 
   return {
     terms: () => terms,
+    config: () => standing.present.source,
     update(change) {
       const id = shared && newId();
       stand(changedHere(standing, change, id));

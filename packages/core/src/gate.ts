@@ -6,6 +6,7 @@ import type { Clock } from './clock.js';
 import type { TollgateChange } from './config.js';
 import type { Emitter, TollgateEvents } from './events.js';
 import type { Refusal } from './http/problem.js';
+import type { Budget, Limit } from './layers.js';
 import type { LineState } from './line/line.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { EstimateState } from './money/learned.js';
@@ -82,6 +83,9 @@ export interface Tollgate<
   /** Where it keeps usage: a further gate may keep its own there too, and close it likewise. */
   readonly store: Store;
   readonly clock: Clock;
+  /** As they are configured, with what has been changed since. */
+  readonly limits: readonly Limit[];
+  readonly budgets: readonly Budget[];
   /** What its limits count by. */
   readonly dimensions: ReadonlySet<Dimension>;
   /** The names of its tiers, as they are now. */

@@ -216,6 +216,12 @@ export function createTollgate<
     get tiers() {
       return new Set(present().costing.tiers.keys()) as ReadonlySet<string> as ReadonlySet<Tier>;
     },
+    get limits() {
+      return changes.config().limits ?? [];
+    },
+    get budgets() {
+      return changes.config().budgets ?? [];
+    },
     ladderModels: new Set(ladders.keys()),
     countsTokens: present().countsTokens,
     hasLine: line !== undefined,

@@ -4,6 +4,7 @@ import type { TollgateChange } from '../config.js';
 import type { Tollgate } from '../gate.js';
 import type { Money } from '../money/nano-dollars.js';
 import type { Dimension, Whom } from '../request.js';
+import { configuredBudget, configuredLimit, configuredOf } from './configured.js';
 import type { AdminKeyRing } from './keys.js';
 import { type Operation, operation } from './operation.js';
 import { budget, layer, limit, line, nothing, text } from './schemas.js';
@@ -11,11 +12,13 @@ import { budget, layer, limit, line, nothing, text } from './schemas.js';
 /** What a surface takes of a gate. */
 export type AdminGate = Pick<
   Tollgate,
-  'name' | 'dimensions' | 'tiers' | 'hasLine' | 'inspect' | 'topUp' | 'resetBudget' | 'update'
+  'name' | 'limits' | 'budgets' | 'dimensions' | 'tiers' | 'hasLine' | 'inspect' | 'topUp' | 'resetBudget' | 'update'
 >;
 
 const gateSummary = z.object({
   name: z.string(),
+  limits: z.array(configuredLimit),
+  budgets: z.array(configuredBudget),
   dimensions: z.array(z.string()).describe('What its limits count by'),
   tiers: z.array(z.string()),
   hasLine: z.boolean(),
@@ -72,7 +75,7 @@ export function gateOperations(gates: readonly AdminGate[], ring: AdminKeyRing |
       id: 'listGates',
       method: 'GET',
       path: '/gates',
-      summary: 'All gates.',
+      summary: 'All gates, with their limits and budgets as they are configured now.',
       input: nothing,
       output: z.object({ gates: z.array(gateSummary) }),
       run: () => ({ gates: gates.map(summaryOf) }),
@@ -146,6 +149,13 @@ function changed(gate: AdminGate | undefined, change: TollgateChange) {
   return gate && summaryOf(gate);
 }
 
-function summaryOf({ name, dimensions, tiers, hasLine }: AdminGate) {
-  return { name, dimensions: [...dimensions], tiers: [...tiers], hasLine };
+function summaryOf({ name, limits, budgets, dimensions, tiers, hasLine }: AdminGate) {
+  return {
+    name,
+    limits: limits.map(configuredOf),
+    budgets: budgets.map(configuredOf),
+    dimensions: [...dimensions],
+    tiers: [...tiers],
+    hasLine,
+  };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { KeyChange, KeyLimits, NewKey, Rotation } from '../keys/key-options.js';
 import type { IssuedKey, KeyRing } from '../keys/key-ring.js';
 import { type Operation, operation } from './operation.js';
-import { duration, issuedKey, key, limit, listedKey, name, nothing, scopes, wait } from './schemas.js';
+import { duration, issuedKey, key, limit, listedKey, name, nothing, scopes, text, wait } from './schemas.js';
 
 /** What a surface takes of a ring. */
 export type AdminKeyRing = Pick<KeyRing, 'create' | 'list' | 'rotate' | 'revoke' | 'update'>;
@@ -30,16 +30,27 @@ const rotation = z.strictObject(
   { error: "an object such as { overlap: '1d' }" },
 );
 
+const page = z.strictObject(
+  {
+    after: text('the `next` of the answer before', /^\d{16}-[0-9A-Za-z]{12}$/).optional(),
+    limit: text('how many at most, from 1 to 1000; 100 unless given', /^(?:[1-9]\d{0,2}|1000)$/).optional(),
+  },
+  { error: 'a query such as limit=100' },
+);
+
 export function keyOperations(ring: AdminKeyRing): readonly Operation[] {
   return [
     operation({
       id: 'listKeys',
       method: 'GET',
       path: '/keys',
-      summary: 'All keys, oldest first; those that have expired, for thirty days after.',
-      input: nothing,
-      output: z.object({ keys: z.array(listedKey) }),
-      run: async () => ({ keys: await ring.list() }),
+      summary: 'Keys, oldest first; those that have expired, for thirty days after.',
+      input: page,
+      output: z.object({
+        keys: z.array(listedKey),
+        next: z.string().optional().describe('What `after` takes for those that follow; left out where there are none'),
+      }),
+      run: async (_, input) => pageOf(await ring.list(), input),
     }),
     operation({
       id: 'createKey',
@@ -89,6 +100,16 @@ export function keyOperations(ring: AdminKeyRing): readonly Operation[] {
       run: ({ id }) => ring.revoke(id),
     }),
   ];
+}
+
+/** By the time and the id, so that it goes on at the same place when a key in between has gone. */
+function pageOf(all: Awaited<ReturnType<AdminKeyRing['list']>>, { after, limit = '100' }: z.output<typeof page>) {
+  const placed = all
+    .map((key) => ({ key, place: `${String(key.createdAt).padStart(16, '0')}-${key.id}` }))
+    .filter(({ place }) => after === undefined || place > after)
+    .sort((a, b) => (a.place < b.place ? -1 : 1));
+  const shown = placed.slice(0, Number(limit));
+  return { keys: shown.map(({ key }) => key), next: shown.length < placed.length ? shown.at(-1)?.place : undefined };
 }
 
 function shown({ key, reveal }: IssuedKey) {
