@@ -12,7 +12,7 @@ import { recordWarnings } from '../helpers/http-warnings.js';
 afterEach(closeServers);
 
 describe.each(EXPRESS)('%s', (_, express) => {
-  recordWarnings();
+  const warned = recordWarnings();
 
   describe('settling in the handler', () => {
     const estimate = { inputTokens: 100, outputTokens: 200 };
@@ -124,6 +124,18 @@ describe.each(EXPRESS)('%s', (_, express) => {
       expect((await send(server, '/inner')).text).toBe('inner');
       expect((await send(server, '/')).text).toBe('outer');
     });
+  });
+
+  test('a promise is no word for a refund: nothing is given back, and the operator is told', async () => {
+    const refundOn = (async () => true) as never;
+    const { server, used } = await openExpress(
+      express,
+      (app) => app.get('/', toll('large'), (_req, res) => void res.send('ok')),
+      { refundOn },
+    );
+    await send(server, '/');
+    expect(await used()).toBe(10);
+    expect(warned()).toContain('TOLLGATE_SETTLE_FAILED');
   });
 
   test('a function for refunds that throws is no reason for the process to fall', async () => {

@@ -26,6 +26,20 @@ describe('a request that can not be judged', () => {
     expect(await used()).toEqual({ w: 0 });
   });
 
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])('a user that is %p is nobody, and an error', async (user) => {
+    const { gate, used } = gateOf(one({ by: 'user' }));
+    await expect(gate.admit({ subject: { user }, permits: 1 })).rejects.toThrow('user: got');
+    expect(await used({ subject: { user: 'NaN' } })).toEqual({ w: 0 });
+  });
+
+  test('an admission of another gate can not be changed here', async () => {
+    const [here, there] = [gateOf(one()), gateOf(one())];
+    const extending = await there.admission({ permits: 1 });
+    const code = 'TOLLGATE_REQUEST_INVALID';
+    await expect(here.gate.admit({ permits: 5 }, { extending })).rejects.toMatchObject({ code });
+    expect(await there.used()).toEqual({ w: 1 });
+  });
+
   const WRONG = [Number.NaN, -1, -0.001, Number.POSITIVE_INFINITY, 2 ** 53, '5', 5n, {}, [5], true];
 
   test.each([...WRONG, null])('costs of %p reject and charge nothing', async (value) => {

@@ -490,3 +490,33 @@ test('the rejections that it knows are those of the library', async () => {
   await expect(limiter.consume('ann', 2)).rejects.toBeInstanceOf(RateLimiterRes);
   await expect(limiter.consume('ann', 2)).rejects.toHaveProperty('msBeforeNext', expect.any(Number));
 });
+
+test('who waits for what a refused request had taken begins at once', async () => {
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const slow: Limiter = {
+    points: 1,
+    duration: 3600,
+    get: async () => null,
+    consume: async (key) => {
+      if (key !== 'ann') return { consumedPoints: 1, msBeforeNext: MINUTE };
+      await asked;
+      throw { consumedPoints: 1, msBeforeNext: MINUTE };
+    },
+  };
+  const { gate, used } = gateOf([flexible(slow, { name: 'user', by: 'user' })], {
+    queue: { concurrency: 1, shedding: false },
+  });
+  const { ask, began } = askers(gate);
+  ask('ann', { ...ann, permits: 1 });
+  await flush();
+  ask('bob', { subject: { user: 'bob' }, permits: 1 });
+  await flush();
+  expect(began).toEqual([]);
+  answer();
+  await flush();
+  expect(began).toEqual(['bob']);
+  expect(await used(ann)).toMatchObject({ concurrency: 1 });
+});

@@ -115,6 +115,17 @@ function promises(open: (clock: ManualClock) => [Gate, Gate]): void {
     expect(told).toEqual([id]);
   });
 
+  it('goes as a change that was asked for before has left it', async () => {
+    const here = await admit(web);
+    await admit(web);
+    const smaller = web.admit({ ...request, permits: 1 }, { extending: here });
+    const id = await here.handOver();
+    expect(await smaller).toMatchObject({ admitted: true });
+    expect(await usedIn(web)).toMatchObject({ window: 4 });
+    await (await worker.resume(id)).settle();
+    expect(await usedIn(web)).toMatchObject({ window: 4 });
+  });
+
   it('can be extended where it is resumed, and no more where it was made', async () => {
     const here = await admit(web);
     const id = await here.handOver();

@@ -152,7 +152,7 @@ describe('depth', () => {
       layer: undefined,
       position: 3,
       retryAfterMs: 1000,
-      detail: 'As many requests wait already as may wait at once. Try again in 1 second.',
+      detail: 'The line is full: no more requests may wait. Try again in 1 second.',
     });
     clock.advance(SECOND);
     await end('runs');
@@ -177,7 +177,7 @@ describe('depth', () => {
     await flush();
     expect([...refusals.keys()]).toEqual(['a2', 'b2']);
     expect(refusals.get('a2')?.detail).toBe(
-      'As many requests of your tenant wait already as may wait at once. Try again in 1 second.',
+      'The line is full: no more requests of your tenant may wait. Try again in 1 second.',
     );
     gate.update({ queue: { maxDepthEach: 2 } });
     ask('a3', of('a'));
@@ -209,7 +209,7 @@ describe('a full line', () => {
       position: 2,
       retryAfterMs: 1000,
       detail:
-        'This request has waited 3 seconds, and as many requests that go before it wait by now as may wait at once. Try again in 1 second.',
+        'This request has waited 3 seconds, and by now the line is full of requests that go first. Try again in 1 second.',
     });
     expect(left).toEqual([
       ['background', 'line-full'],

@@ -531,3 +531,14 @@ describe('where the store fails', () => {
     if (onStoreError === 'closed') expect(refusals.get('second')).toMatchObject({ reason: 'store-down', status: 503 });
   });
 });
+
+it('expects no wait where the limit is none for whoever asks', async () => {
+  const limit = { free: 5, pro: Number.POSITIVE_INFINITY };
+  const window = slidingWindow({ name: 'w', limit, window: '1m', whenFull: 'wait' });
+  const { gate } = gateOf([window], { queue });
+  const { ask } = askers(gate);
+  for (let i = 0; i < 6; i++) ask(`free ${i}`, { subject: { plan: 'free' }, permits: 1, priority: 'interactive' });
+  await flush();
+  const { waits } = await gate.explain({ subject: { plan: 'pro' }, permits: 1, priority: 'batch' });
+  expect(waits?.expectedWaitMs).toBe(0);
+});

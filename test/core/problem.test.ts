@@ -71,10 +71,10 @@ describe('the sentence', () => {
     const used = refusal({ waitMs: NEVER });
     expect(used).toMatchObject({ reason: 'limit', status: 429, retryAfterMs: undefined });
     expect(used.detail).toBe(
-      "You have used 100 of the 100 permits that 'user' allows; this request costs 10. None comes back by itself.",
+      "You have used 100 of the 100 permits that 'user' allows; this request costs 10. It is not renewed automatically.",
     );
     expect(refusal({ by: [], waitMs: NEVER }).detail).toBe(
-      "The limit 'user', which you share with others, is reached. None comes back by itself.",
+      "The limit 'user', which you share with others, is reached. It is not renewed automatically.",
     );
     expect(refusalHeaders(used)).toEqual([['x-should-retry', 'false']]);
     expect(problemBody(used)).not.toHaveProperty('retryAfter');
@@ -103,7 +103,8 @@ describe('the sentence', () => {
     [['tenant'], ['t'], true],
     [['key'], ['k'], true],
     [['ip'], ['192.0.2.1'], true],
-    [['region' as 'user'], ['eu'], true],
+    [['region' as 'user'], ['eu'], false],
+    [['region' as 'user', 'user'], ['eu', 'u'], true],
     [['user', 'feature'], ['u', 'f'], true],
     [['user', 'feature'], ['u', undefined], true],
     [['user', 'feature'], [undefined, 'f'], false],

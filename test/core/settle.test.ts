@@ -1,7 +1,8 @@
 import { runInNewContext } from 'node:vm';
 import { type Admission, memoryStore, type Outcome, type Store, slidingWindow, tokenBucket } from '@tollgate/core';
 import fc from 'fast-check';
-import { flush, gateOf, MINUTE } from './support.js';
+import { breakableStore } from '../helpers/breakable-store.js';
+import { flush, gateOf, MINUTE, SECOND, warnings } from './support.js';
 
 const UNITS = ['requests', 'permits', 'tokens', 'inputTokens', 'outputTokens'] as const;
 
@@ -557,4 +558,60 @@ describe('where the store fails', () => {
     await open.settle({ outcome: 'ignored' });
     expect(await used()).toEqual(counts(1, 3, 4, 5));
   });
+});
+
+describe('what the store has failed to settle', () => {
+  test('is given up where the gate closes meanwhile, which is told', async () => {
+    const told = warnings();
+    const store = breakableStore();
+    const { gate, admission } = gateOf(LIMITS, { store });
+    const open = await admission(REQUEST);
+    store.break();
+    await open.settle({ outcome: 'ignored' });
+    told.length = 0;
+    await gate.close();
+    expect(told.map(({ code }) => code)).toContain('TOLLGATE_SETTLE_FAILED');
+  });
+
+  test('is waited for where it is under way as the gate closes, and is asked for no more afterwards', async () => {
+    const steps: string[] = [];
+    let answer = () => {};
+    let isUp = true;
+    const kept = memoryStore();
+    const store: Store = {
+      ...kept,
+      settle(entries, actual, now) {
+        if (!isUp) throw new Error('the store is down');
+        return new Promise<void>((resolve) => {
+          answer = () => {
+            kept.settle(entries, actual, now);
+            steps.push('settled');
+            resolve();
+          };
+        });
+      },
+      close: () => void steps.push('closed'),
+    };
+    const { gate, clock, admission } = gateOf(LIMITS, { store });
+    const open = await admission(REQUEST);
+    isUp = false;
+    await open.settle({ outcome: 'ignored' });
+    isUp = true;
+    clock.advance(SECOND);
+    const closing = gate.close();
+    await flush();
+    answer();
+    await closing;
+    expect(steps).toEqual(['settled', 'closed']);
+  });
+});
+
+test.each([
+  ['prompt_tokens', 'inputTokens'],
+  ['completion_tokens', 'outputTokens'],
+  ['promptTokenCount', 'inputTokens'],
+])('a usage as providers tell it is told what %s is called here', async (theirs, ours) => {
+  const { admission } = gateOf(LIMITS);
+  const usage = { [theirs]: 5 } as object;
+  await expect((await admission(REQUEST)).settle({ usage })).rejects.toThrow(`expected ${ours} in its place`);
 });

@@ -72,3 +72,10 @@ test('nothing once it has been ended', async () => {
   await gate.admit({ subject: { user: 'u' }, permits: 1 });
   expect(lines).toEqual([]);
 });
+
+test('ids that are bigints, as they are counted', async () => {
+  const { gate, lines } = recorded();
+  await gate.admit({ subject: { user: 2n ** 60n }, permits: 1 });
+  expect(lines[0]).toMatchObject({ event: 'asked', request: { subject: { user: '1152921504606846976' } } });
+  expect((await gate.inspect({ user: '1152921504606846976' })).limits[0].used).toBe(1);
+});

@@ -75,7 +75,8 @@ export interface Admission {
   /**
    * Keeps it in the store, for any process to take up by its id (see `Tollgate.resume`), such as the worker of a job queue.
    * Whoever settles it first does, here or elsewhere. Nothing can be added to it here from then on, and the end of the
-   * response doesn't settle it. Draws that are open then count as estimated there. Resolves to its id; rejects where the store fails, and it stays as it was, kept open.
+   * response doesn't settle it. Draws that are open then count as estimated there. Resolves to its id; rejects where the
+   * store fails, and it stays as it was, kept open.
    *
    * @throws TollgateError `TOLLGATE_ADMISSION_SETTLED` after settling, `TOLLGATE_REQUEST_INVALID` for a time that is none,
    *   `TOLLGATE_NOT_KEPT` where the store keeps none

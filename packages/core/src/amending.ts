@@ -152,7 +152,7 @@ function estimateOf({ quote, costing }: Offer): Estimate {
 }
 
 /** One change at a time: each begins with what the one before has left, whatever came of that. */
-function inTurn<T>(admission: GateAdmission, change: () => Promise<T>): Promise<T> {
+export function inTurn<T>(admission: GateAdmission, change: () => Promise<T>): Promise<T> {
   const changing = admission.changing === undefined ? change() : admission.changing.then(change, change);
   admission.changing = changing;
   return changing;

@@ -66,6 +66,11 @@ export class GateAdmission implements Admission {
     this.unwatch = undefined;
   }
 
+  /** One that was resumed has books of its own, of the same gate. */
+  isIn({ extend }: Books): boolean {
+    return this.books.extend === extend;
+  }
+
   get id(): string {
     return this.books.idPrefix + this.sequence.toString(36);
   }

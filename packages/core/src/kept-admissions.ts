@@ -27,7 +27,7 @@ export function isClaimed(text: string): boolean {
  *
  * @param by of whom nobody else has the name
  * @param ttlMs for how long it is claimed: longer than anybody may ask
- * @param mayBar it is claimed where it is not kept, too, and then never can be
+ * @param mayBar claims it also where it is not kept, so that it can no longer be kept
  */
 export async function claim(
   records: Records,

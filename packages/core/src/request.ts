@@ -7,10 +7,10 @@ import type { Duration } from './units.js';
  * `declare module '@tollgate/core' { interface Subject { region?: string } }`.
  */
 export interface Subject {
-  user?: string | number | undefined;
-  tenant?: string | number | undefined;
+  user?: string | number | bigint | undefined;
+  tenant?: string | number | bigint | undefined;
   /** The id of an API key, never the key itself. */
-  key?: string | number | undefined;
+  key?: string | number | bigint | undefined;
   /** Chooses the limit where limits are given by plan. */
   plan?: string | undefined;
   ip?: string | undefined;

@@ -33,7 +33,7 @@ export function problemOf(path: string, counts: unknown): Problem | undefined {
     const value = counts[name];
     const isWhole = name === WHOLES[0] || name === WHOLES[1];
     if (!isWhole && !isPart(name)) {
-      return { path: `${path}.${name}`, value, expected: `${[...WHOLES, ...PARTS].join(', ')} alone` };
+      return { path: `${path}.${name}`, value, expected: ownName(name) };
     }
     if (value === undefined) continue;
     if (!isCost(value)) return { path: `${path}.${name}`, value, expected: A_COST };
@@ -47,6 +47,24 @@ export function problemOf(path: string, counts: unknown): Problem | undefined {
     partsProblem(path, counts, 'inputTokens', ['cachedInputTokens', 'cacheWriteTokens']) ??
     partsProblem(path, counts, 'outputTokens', ['reasoningTokens'])
   );
+}
+
+/** As providers name them in their answers. */
+const NAMES_ELSEWHERE: Readonly<Record<string, (typeof WHOLES)[number]>> = {
+  prompt_tokens: 'inputTokens',
+  input_tokens: 'inputTokens',
+  promptTokens: 'inputTokens',
+  promptTokenCount: 'inputTokens',
+  completion_tokens: 'outputTokens',
+  output_tokens: 'outputTokens',
+  completionTokens: 'outputTokens',
+  candidatesTokenCount: 'outputTokens',
+};
+
+/** What stands in place of a field that there is not. */
+function ownName(name: string): string {
+  const all = `${[...WHOLES, ...PARTS].join(', ')} alone`;
+  return Object.hasOwn(NAMES_ELSEWHERE, name) ? `${NAMES_ELSEWHERE[name]} in its place: there are ${all}` : all;
 }
 
 function isPart(name: string): boolean {

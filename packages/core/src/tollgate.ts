@@ -1,15 +1,15 @@
 /** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit or has it to wait, what came of it. */
 import { randomBytes } from 'node:crypto';
-import type { Decision } from './admission.js';
+import type { Admission, Decision } from './admission.js';
 import { createAlerts } from './alerts.js';
-import { createAmendments } from './amending.js';
+import { createAmendments, inTurn } from './amending.js';
 import type { Books } from './books.js';
 import type { BudgetState } from './budget-state.js';
 import { createChanges } from './changes.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
 import { createDecisions, isRefusal } from './decisions.js';
 import { createDeferrals } from './deferrals.js';
-import { TollgateError } from './errors.js';
+import { TollgateError, wrongValue } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { GateAdmission } from './gate-admission.js';
@@ -81,7 +81,7 @@ export function createTollgate<
     layers: layersIn(ledger),
     atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
     observe,
-    handOver: (...how) => handovers.handOver(...how),
+    handOver: (admission, options) => inTurn(admission, () => handovers.handOver(admission, options)),
     settle: (receipt, actual, contest) => ledger.settle(receipt, actual, false, contest),
     settled,
   };
@@ -92,12 +92,18 @@ export function createTollgate<
     signal?.throwIfAborted();
     const now = clock.now();
     const offers = offersOf(present(), request, body, now);
-    if (extending) return amendments.amend(extending as GateAdmission, request, offers, signal, body);
+    if (extending) return amendments.amend(ownAdmission(extending), request, offers, signal, body);
     const sequence = count++;
     if (emitter.hears.asked) asked(idOf(sequence), 'request', request, body);
     return line === undefined
       ? charge(sequence, request, offers, now, signal, layers)
       : enter(line, sequence, request, offers, signal, layers);
+  }
+
+  /** Another gate's is booked in another store. */
+  function ownAdmission(admission: Admission): GateAdmission {
+    if (admission instanceof GateAdmission && admission.isIn(books)) return admission;
+    throw wrongValue('TOLLGATE_REQUEST_INVALID', 'extending', admission, `an admission of gate '${name}'`);
   }
 
   function idOf(sequence: number): string {

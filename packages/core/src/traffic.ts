@@ -36,7 +36,7 @@ export type TrafficLine = TrafficEvent & { readonly at: number };
  */
 export function recordTraffic(gate: Tollgate, write: (line: string) => void): () => void {
   const { clock } = gate;
-  const line = (event: TrafficEvent) => write(JSON.stringify({ at: clock.now(), ...event }));
+  const line = (event: TrafficEvent) => write(JSON.stringify({ at: clock.now(), ...event }, bigintsAsText));
   const ends = [
     gate.on('asked', ({ id, kind, request, body, more }) => line({ event: 'asked', id, kind, request, body, more })),
     gate.on('admitted', ({ id, model, waitedMs, cost }) => line({ event: 'admitted', id, model, waitedMs, cost })),
@@ -53,6 +53,11 @@ export function recordTraffic(gate: Tollgate, write: (line: string) => void): ()
   return () => {
     for (const end of ends) end();
   };
+}
+
+/** As they are counted. */
+function bigintsAsText(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
 }
 
 /** Stands for the body of a recorded request: a gate finds in it the tokens that it found in the body itself. */

@@ -22,8 +22,8 @@ export interface Contest {
 export interface Unsettled {
   readonly isEmpty: boolean;
   add(settling: Settling): void;
-  /** Asks once more, and no further. */
-  close(): May<void>;
+  /** Asks once more, and no further: what is left then is given up. */
+  close(): Promise<void>;
 }
 
 const RETRY_MS = 1000;
@@ -41,13 +41,19 @@ export function createUnsettled(
   gaveUp: () => void,
 ): Unsettled {
   const kept: Settling[] = [];
-  let isAsking = false;
+  /** What is under way. */
+  let asking: Promise<void> | undefined;
   let isClosed = false;
   let cancel = () => {};
 
-  async function askAgain(): Promise<void> {
-    if (isAsking) return;
-    isAsking = true;
+  function askAgain(): Promise<void> {
+    asking ??= askAll().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  }
+
+  async function askAll(): Promise<void> {
     try {
       while (kept.length > 0) {
         const [next] = kept;
@@ -58,7 +64,6 @@ export function createUnsettled(
     } catch {
       if (!isClosed) wait();
     }
-    isAsking = false;
   }
 
   function wait(): void {
@@ -79,10 +84,12 @@ export function createUnsettled(
       }
       kept.push(settling);
     },
-    close() {
+    async close() {
       isClosed = true;
       cancel();
-      return kept.length > 0 ? askAgain() : undefined;
+      await asking;
+      if (kept.length > 0) await askAgain();
+      if (kept.length > 0) gaveUp();
     },
   };
 }

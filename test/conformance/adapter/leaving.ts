@@ -137,7 +137,7 @@ export function leavingContract(open: Open): void {
     expect(admission.signal.aborted).toBe(false);
     client.destroy();
     await aborted;
-    expect(admission.signal.reason).toEqual(new Error('The client closed the connection.'));
+    expect(admission.signal.reason).toMatchObject({ name: 'TollgateError', code: 'TOLLGATE_CLIENT_GONE' });
     await quiet();
     expect(settlements).toMatchObject([{ outcome: 'failed', provisional: true }]);
     expect(await used('user', ann)).toBe(10);

@@ -19,8 +19,8 @@ export interface ConductOptions<R, F = never> {
    */
   authenticate?: Authenticator;
   /**
-   * On whose behalf a request comes, beyond what its API key says, which holds. Where it fails, the request fails as the app's own error. Unless given, callers are
-   * told apart by nothing but their address, where limits count by `ip`.
+   * On whose behalf a request comes, beyond what its API key says, which holds. Where it fails, the request fails as the
+   * app's own error. Unless given, callers are told apart by nothing but their address, where limits count by `ip`.
    */
   identify?: (request: R, key?: ApiKey) => May<Subject | undefined>;
   /** What a route without an annotation costs, whatever its body says. Free unless given. */
@@ -34,7 +34,7 @@ export interface ConductOptions<R, F = never> {
   headers?: HeaderStyle;
   /**
    * Responses that give back all that was charged, unless the handler settles. None unless given, else clients could spend
-   * by provoking errors.
+   * by provoking errors. Asked as the response closes, so it can't wait for anything.
    */
   refundOn?: (end: ResponseEnd) => boolean;
   /** Bits of an IPv6 address that tell callers, and who guesses keys, apart, from 32 to 128. 56 unless given. */

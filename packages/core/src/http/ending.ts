@@ -1,6 +1,6 @@
 /** What the end of a response makes of its admission. */
 import type { Admission } from '../admission.js';
-import { showThrown, warn } from '../errors.js';
+import { showThrown, warn, wrongValue } from '../errors.js';
 import { isPromise } from '../request.js';
 import type { ResponseEnd } from './adapter.js';
 import type { Exchange } from './exchange.js';
@@ -15,9 +15,11 @@ export function finisher(refundOn: ((end: ResponseEnd) => boolean) | undefined) 
   function outcomeOf(end: ResponseEnd): 'succeeded' | 'failed' | 'ignored' {
     const kept = end.finished && end.status < 500 ? 'succeeded' : 'failed';
     try {
-      return refundOn?.(end) ? 'ignored' : kept;
+      const refunds: unknown = refundOn?.(end) ?? false;
+      if (typeof refunds === 'boolean') return refunds ? 'ignored' : kept;
+      throw wrongValue('TOLLGATE_CONFIG_INVALID', 'refundOn', refunds, 'true or false, and no promise of it');
     } catch (error) {
-      warn('TOLLGATE_SETTLE_FAILED', `refundOn threw, so nothing is given back: ${showThrown(error)}`);
+      warn('TOLLGATE_SETTLE_FAILED', `refundOn failed, so nothing is given back: ${showThrown(error)}`);
       return kept;
     }
   }

@@ -1,9 +1,10 @@
 /** Clients that leave: what waits for them, or works, is told. */
+import { TollgateError } from '../errors.js';
 import type { Adapter } from './adapter.js';
 
 /** What signals abort with. */
-export function clientGone(): Error {
-  return new Error('The client closed the connection.');
+export function clientGone(): TollgateError {
+  return new TollgateError('TOLLGATE_CLIENT_GONE', 'The client closed the connection before it was answered.');
 }
 
 /** Whose response is over waits no longer, however it ended; afterwards, who has left before the end sets off nothing more. */

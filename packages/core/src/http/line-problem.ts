@@ -34,8 +34,8 @@ const DETAILS: Record<TurnedAwayFor, (turnedAway: TurnedAway, fairBy: string | u
   'line-full': ({ bound, waitedMs }, fairBy) => {
     const whose = bound === 'each' && fairBy !== undefined ? ` of your ${fairBy}` : '';
     return waitedMs > 0
-      ? `This request has waited ${duration(waitedMs)}, and as many requests${whose} that go before it wait by now as may wait at once.`
-      : `As many requests${whose} wait already as may wait at once.`;
+      ? `This request has waited ${duration(waitedMs)}, and by now the line is full of requests${whose} that go first.`
+      : `The line is full: no more requests${whose} may wait.`;
   },
   'too-long-wait': ({ maxWaitMs, outlook }) => {
     if (maxWaitMs === 0) return `Others wait already${forWhat(outlook)}, and this request may not wait.`;

@@ -7,8 +7,8 @@ import { reasons, waitOf } from './reasons.js';
 import { duration, number, plural, secondsUp } from './wording.js';
 
 /**
- * Why a request was refused. `unauthenticated`, `forbidden` and `locked-out` are those of API keys. `shed`, `line-full`, `too-long-wait` (it could not begin in the time that it may wait) and
- * `waited-too-long` are those of gates with a line.
+ * Why a request was refused. `unauthenticated`, `forbidden` and `locked-out` are those of API keys. `shed`, `line-full`,
+ * `too-long-wait` (it could not begin in the time that it may wait) and `waited-too-long` are those of gates with a line.
  */
 export type RefusalReason =
   | 'limit'
@@ -225,7 +225,8 @@ function limitDetail(state: LayerState, unit: string): string {
       ? `This request costs ${plural(cost, unit)}; '${layer}' never allows more than ${number(limit)}.`
       : `This request costs more than the limit '${layer}' can ever allow.`;
   }
-  const again = retryAfterMs === undefined ? 'None comes back by itself.' : `Try again in ${duration(retryAfterMs)}.`;
+  const again =
+    retryAfterMs === undefined ? 'It is not renewed automatically.' : `Try again in ${duration(retryAfterMs)}.`;
   if (!own) return `The limit '${layer}', which you share with others, is reached. ${again}`;
   if (counted === 'slots' && retryAfterMs !== undefined) {
     return `You have ${number(used)} running of the ${number(limit)} that '${layer}' allows at once. Try again when one has ended, in ${duration(retryAfterMs)} at the latest.`;

@@ -64,7 +64,7 @@ export interface Asked {
   readonly rooms: number;
 }
 
-/** The longest that slots which rest are left alone for, and who goes behind others elsewhere, in milliseconds. */
+/** Milliseconds after which resting slots are tried again at the latest, and those behind others elsewhere. */
 const LONGEST_REST = 250;
 
 /** Milliseconds after which the first is tried again at the latest, where it might have been told elsewhere of room. */

@@ -10,7 +10,7 @@ export interface Outlook {
   readonly usage: Usage;
   /** From 1, who is next. */
   readonly position: number;
-  /** Less it can't be, as far as that is known, whoever comes after. */
+  /** It can't be less, as far as is known, whoever comes after. */
   readonly leastMs: number;
   /** About so long; `undefined` where nothing has begun here yet by which to tell. */
   readonly expectedMs: number | undefined;
@@ -24,7 +24,7 @@ export type Peek = (who: Who, bills: readonly Bill[]) => May<readonly Usage[] | 
  * waits for time is told by the meter, of all that wait before together.
  *
  * @param station `undefined`: nobody waits there, and nothing is known of it
- * @param ahead what goes ahead.cost
+ * @param ahead who goes first, and what they cost
  */
 export function outlookAt<W extends object>(
   station: Station<W> | undefined,
@@ -50,14 +50,15 @@ function timeFor({ charge, key, used, waitMs }: Usage, total: number, now: numbe
   const { rule, limit, meter } = charge;
   const { scope } = meter;
   if (limit === 0) return 0;
+  if (limit === Number.POSITIVE_INFINITY) return waitMs;
   const wholes = Math.ceil(total / limit) - 1;
   const rest = total - wholes * limit;
   switch (rule.kind) {
     case 'bucket':
       return Math.max(0, Math.ceil((used + total - limit) / rule.perMs));
     case 'headroom':
-      // While it is shut it doesn't say what is used, and without a limit all may pass then.
-      if (Number.isNaN(used) || limit === Number.POSITIVE_INFINITY) return waitMs;
+      // While it is shut it doesn't say what is used.
+      if (Number.isNaN(used)) return waitMs;
       return Math.max(waitMs, Math.ceil((used + total - limit) / rule.perMs));
     case 'calendar':
       return (used + rest > limit ? rule.resetsAt - now : 0) + wholes * (rule.resetsAt - rule.startsAt);

@@ -63,9 +63,9 @@ function valueFor(dimension: Dimension, value: unknown, warned: Set<string> | un
 
 function otherValue(dimension: Dimension, value: unknown, warned: Set<string> | undefined): string | undefined {
   if (typeof value === 'string' && value !== '') return digest(value);
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (Number.isFinite(value) || typeof value === 'bigint') return String(value);
   if (value !== undefined && value !== null && value !== '') {
-    const expected = 'a string, a number, or undefined where it is not known';
+    const expected = 'a string, a finite number, or undefined where it is not known';
     throw wrongValue('TOLLGATE_REQUEST_INVALID', dimension, value, expected);
   }
   if (warned !== undefined) warnOfMissing(dimension, warned);

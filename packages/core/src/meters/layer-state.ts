@@ -35,7 +35,7 @@ export interface LayerState {
   readonly resetsAt: number | undefined;
 }
 
-/** True for what counts this caller alone. */
+/** True for what counts this caller alone: who that is, those dimensions say that name somebody. Of others nobody else's figures are told. */
 export function isOwn({ by }: Scope, key: Key): boolean {
   for (let i = 0; i < by.length; i++) if (key[i] !== undefined && saysWho(by[i])) return true;
   return false;
@@ -43,14 +43,13 @@ export function isOwn({ by }: Scope, key: Key): boolean {
 
 function saysWho(dimension: Dimension): boolean {
   switch (dimension) {
-    case 'plan':
-    case 'feature':
-    case 'route':
-    case 'model':
-    case 'provider':
-      return false;
-    default:
+    case 'user':
+    case 'tenant':
+    case 'key':
+    case 'ip':
       return true;
+    default:
+      return false;
   }
 }
 

@@ -12,8 +12,8 @@ import type { Alternative, Entry, NotTaken, Receipt, Store, Taken, TakeRequest }
 interface Books {
   /** Tells what others fail with. */
   failed(error: unknown): void;
-  /** Settles, if need be as soon as the store answers again. */
-  settle(receipt: Receipt, actual: readonly number[]): May<void>;
+  /** Gives back what was charged for nothing, if need be as soon as the store answers again; who waits for it is told. */
+  giveBack(receipt: Receipt): May<void>;
 }
 
 /**
@@ -53,8 +53,7 @@ export function withOutside(store: Store, books: () => Books): Store {
       const { who, bills } = alternatives[taken];
       const { refusal, ...outside } = await consumeAll(split(bills).outside, who, now, tell);
       if (refusal === undefined) return { ...together(result, outside), taken };
-      const receipt = [...result.receipt, ...outside.receipt];
-      await books().settle(receipt, nothing(receipt));
+      await books().giveBack([...result.receipt, ...outside.receipt]);
       refusals[taken] = refusal;
     }
   }
@@ -157,8 +156,4 @@ function together(inside: Taken, outside: Omit<Consumed, 'refusal'>): Omit<Taken
     shadowRefused: [...inside.shadowRefused, ...outside.shadowRefused],
     usages: inside.usages && [...inside.usages, ...outside.usages],
   };
-}
-
-function nothing(receipt: Receipt): number[] {
-  return receipt.map(() => 0);
 }

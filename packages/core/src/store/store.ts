@@ -58,7 +58,7 @@ export interface NotTaken {
   readonly refused: readonly (readonly Usage[])[];
 }
 
-/** What was seen of a meter of headroom: what who counts it has said with the answer to an admission. */
+/** What was seen of a meter of headroom: what a provider said of it as it answered an admission. */
 export interface Seen {
   readonly meter: Meter;
   readonly who: Who;
