@@ -5,90 +5,133 @@ import fc from 'fast-check';
 const NOON = Date.UTC(2026, 5, 1, 12);
 const DAY = 86_400_000;
 
-/** A clock whose wall clock says what it is told to. */
+/** A clock whose wall clock is set, beside what passes. */
 function steadyAt(start: number) {
   let wall = start;
-  const clock = steadyClock(() => wall);
+  let passed = 0;
+  let asked = 0;
+  const clock = steadyClock(
+    () => wall,
+    () => {
+      asked++;
+      return passed;
+    },
+  );
   return {
     clock,
-    /** Sets the wall clock, and reads the steady one. */
-    at(ms: number) {
-      wall = ms;
+    wall: () => wall,
+    /** How often it was asked what has passed. */
+    asked: () => asked,
+    /** Lets time pass, and reads the clock. */
+    pass(ms: number) {
+      wall += ms;
+      passed += ms;
+      return clock.now();
+    },
+    /** Sets the wall clock by so much, and reads the clock. */
+    step(ms: number) {
+      wall += ms;
       return clock.now();
     },
   };
 }
 
+const HOUR = 3_600_000;
+
 describe('steadyClock', () => {
-  test('shows the wall clock while that goes forwards', () => {
-    const { at } = steadyAt(NOON);
-    expect([NOON, NOON, NOON + 1, NOON + 500].map(at)).toEqual([NOON, NOON, NOON + 1, NOON + 500]);
+  test('shows the wall clock while that goes forwards, and asks nothing else', () => {
+    const { pass, asked } = steadyAt(NOON);
+    expect([0, 0, 1, 499].map(pass)).toEqual([NOON, NOON, NOON + 1, NOON + 500]);
+    expect(asked()).toBe(0);
   });
 
   test('follows a step forwards', () => {
-    const { at } = steadyAt(NOON);
-    expect(at(NOON + DAY)).toBe(NOON + DAY);
+    const { step } = steadyAt(NOON);
+    expect(step(DAY)).toBe(NOON + DAY);
   });
 
   test('goes on from where it was when the wall clock is set back, a tenth slower', () => {
-    const { at } = steadyAt(NOON);
-    expect(at(NOON - 1000)).toBe(NOON);
-    expect(at(NOON - 1000 + 10)).toBe(NOON + 9);
-    expect(at(NOON - 1000 + 5000)).toBe(NOON + 4500);
+    const { step, pass } = steadyAt(NOON);
+    expect(step(-1000)).toBe(NOON);
+    expect(pass(10)).toBe(NOON + 9);
+    expect(pass(4990)).toBe(NOON + 4500);
   });
 
   test('agrees with the wall clock again once ten times the step has passed, and not before', () => {
-    const { at } = steadyAt(NOON);
-    at(NOON - 1000);
-    expect(at(NOON - 1000 + 9990)).toBe(NOON - 1000 + 9990 + 1);
-    expect(at(NOON - 1000 + 10_000)).toBe(NOON - 1000 + 10_000);
-    expect(at(NOON + DAY)).toBe(NOON + DAY);
+    const { step, pass, wall, asked } = steadyAt(NOON);
+    step(-1000);
+    expect(pass(9990)).toBe(wall() + 1);
+    expect(pass(10)).toBe(wall());
+    const before = asked();
+    expect(pass(DAY)).toBe(wall());
+    expect(asked()).toBe(before);
   });
 
   test('several steps back add up', () => {
-    const { at } = steadyAt(NOON);
-    at(NOON - 1000);
-    expect(at(NOON - 4000)).toBe(NOON);
-    expect(at(NOON - 4000 + 39_990)).toBe(NOON - 4000 + 39_990 + 1);
-    expect(at(NOON - 4000 + 40_000)).toBe(NOON - 4000 + 40_000);
+    const { step, pass, wall } = steadyAt(NOON);
+    step(-1000);
+    expect(step(-3000)).toBe(NOON);
+    expect(pass(39_990)).toBe(wall() + 1);
+    expect(pass(10)).toBe(wall());
   });
 
-  test('a step forwards after one back repays like any time that passes', () => {
-    const { at } = steadyAt(NOON);
-    at(NOON - 1000);
-    expect(at(NOON + 1000)).toBe(NOON + 1000 + 800);
+  test('an hour back and forth again leaves it where the wall clock is', () => {
+    const { step, pass } = steadyAt(NOON);
+    step(-HOUR);
+    expect(pass(60_000)).toBe(NOON + 54_000);
+    expect(step(HOUR)).toBe(NOON + 60_000);
+    expect(pass(1000)).toBe(NOON + 61_000);
   });
 
-  test('never goes back, never stands still for long and is never behind, whatever the wall clock does', () => {
-    const step = fc.oneof(
-      { weight: 4, arbitrary: fc.integer({ min: 0, max: 5000 }) },
-      { weight: 1, arbitrary: fc.integer({ min: -DAY, max: DAY }) },
-    );
+  test('half of the way forth repays half', () => {
+    const { step, pass, wall } = steadyAt(NOON);
+    step(-HOUR);
+    expect(step(HOUR / 2)).toBe(NOON);
+    expect(pass(5 * HOUR)).toBe(wall());
+  });
+
+  const history = fc.array(
+    fc.record({
+      passes: fc.integer({ min: 0, max: 60_000 }),
+      step: fc.oneof(
+        { weight: 3, arbitrary: fc.constant(0) },
+        { weight: 1, arbitrary: fc.integer({ min: -DAY, max: DAY }) },
+      ),
+    }),
+    { maxLength: 100 },
+  );
+
+  test('never goes back, and is ahead by no more than the wall clock was set back and not forth again', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-        const { at } = steadyAt(NOON);
-        let wall = NOON;
+      fc.property(history, (history) => {
+        const { pass, step, wall } = steadyAt(NOON);
         let before = NOON;
-        for (const ms of steps) {
-          wall += ms;
-          const now = at(wall);
-          expect(now).toBeGreaterThanOrEqual(before);
-          expect(now).toBeGreaterThanOrEqual(wall);
+        /** Of all that the wall clock was set by. */
+        let total = 0;
+        let most = 0;
+        for (const one of history) {
+          const passed = pass(one.passes);
+          expect(passed - before).toBeGreaterThanOrEqual(Math.floor(one.passes * 0.9));
+          const now = step(one.step);
+          total += one.step;
+          most = Math.max(most, total);
           expect(Number.isInteger(now)).toBe(true);
-          if (ms >= 0) {
-            expect(now - before).toBeGreaterThanOrEqual(Math.floor(ms * 0.9) - 1);
-            expect(now - before).toBeLessThanOrEqual(ms + 1);
-          } else expect(now - before).toBeLessThanOrEqual(1);
+          expect(now).toBeGreaterThanOrEqual(passed);
+          expect(now).toBeGreaterThanOrEqual(wall());
+          expect(now - wall()).toBeLessThanOrEqual(most - total);
           before = now;
         }
+        // Once what is left has been repaid, for good.
+        pass(10 * (most - total));
+        expect(pass(1)).toBe(wall());
       }),
     );
   });
 
   test('never goes back where the wall clock tells fractions', () => {
-    const { clock, at } = steadyAt(NOON);
-    const before = at(NOON + 0.9);
-    expect(at(NOON + 0.5)).toBeGreaterThanOrEqual(before);
+    const { clock, step } = steadyAt(NOON);
+    const before = step(0.9);
+    expect(step(-0.4)).toBeGreaterThanOrEqual(before);
     expect(clock.now()).toBeGreaterThanOrEqual(before);
   });
 });

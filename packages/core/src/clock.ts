@@ -12,25 +12,34 @@ export interface Clock {
 /** The longest delay that `setTimeout` takes; above it, it fires at once. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
-/** How much of the passing time repays what the clock was ahead, once the wall clock was set back. */
-const SLEW = 0.1;
+/** How fast the clock runs while it is ahead of the wall clock. */
+const SLOWED = 0.9;
 
 /**
- * The wall clock, made steady. Where the wall clock is set back, this one goes on from where it was and runs a tenth
- * slower until the two agree again, so time neither repeats nor stands still. A step forwards is followed.
+ * The wall clock, made steady. Where the wall clock is set back, this one goes on from where it was, by the time that passes
+ * and a tenth slower, until the wall clock has caught up: so time neither repeats nor stands still. A step forwards is
+ * followed, as far as it leads beyond that.
  *
  * @param wall milliseconds since 1970, `Date.now` unless a test says otherwise
+ * @param elapsed milliseconds since whenever, of a clock that nobody sets; asked only while the wall clock is behind
  */
-export function steadyClock(wall: () => number = Date.now): Clock {
-  let lastWall = wall();
-  let ahead = 0;
+export function steadyClock(wall: () => number = Date.now, elapsed: () => number = () => performance.now()): Clock {
+  let latest = wall();
+  /** What `elapsed` told last, while the wall clock is behind. */
+  let seen: number | undefined;
   return {
     now() {
       const read = wall();
-      if (read < lastWall) ahead += lastWall - read;
-      else if (ahead > 0) ahead = Math.max(0, ahead - (read - lastWall) * SLEW);
-      lastWall = read;
-      return Math.floor(read + ahead);
+      if (seen !== undefined || read < latest) {
+        const passed = elapsed();
+        latest += SLOWED * (passed - (seen ?? passed));
+        seen = passed;
+      }
+      if (read >= latest) {
+        latest = read;
+        seen = undefined;
+      }
+      return Math.floor(latest);
     },
     after(ms, task) {
       let timer: NodeJS.Timeout;
