@@ -18,6 +18,14 @@ test('JSON tells its usage at its end', async () => {
   expect(told(endings[0].usage)).toEqual({ ...TOLD, model: 'gpt-4o' });
 });
 
+test('JSON may begin with a byte order mark', async () => {
+  const { response, endings } = tapped(openaiFormat, CHAT, [bytes('\ufeff'), ...json(ANSWER)], {
+    type: 'application/json',
+  });
+  await read(response);
+  expect(told(endings[0].usage)).toMatchObject(TOLD);
+});
+
 test('JSON that the client leaves half-way tells nothing', async () => {
   const chunks = [bytes('{"usage":{"prompt_tokens":9,'), bytes('"completion_tokens":3}}')];
   const { response, endings } = tapped(openaiFormat, CHAT, chunks, { type: 'application/json' });

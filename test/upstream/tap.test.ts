@@ -44,6 +44,33 @@ describe('a tap over a stream', () => {
     expect(seen.pulled).toBe(1);
   });
 
+  test('serves reads that are wanted at once in their order, and reads the source once for each', async () => {
+    let pulled = 0;
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      const chunk = CHUNKS[pulled++];
+      await turns();
+      controller.enqueue(chunk);
+    };
+    const { response } = tapped(openaiFormat, CHAT, [], { source: new ReadableStream({ pull }, { highWaterMark: 0 }) });
+    await turns();
+    const reader = response.body?.getReader();
+    const reads = await Promise.all([reader?.read(), reader?.read()]);
+    expect(reads.map((read) => read?.value)).toEqual(CHUNKS.slice(0, 2));
+    await turns();
+    expect(pulled).toBe(2);
+  });
+
+  test('counts text in any script alike, wherever it is cut', async () => {
+    const all = bytes(eventStream([chunk('世界 Grüße ✓'), chunk(' and so on')]));
+    const counts = all.map(() => 0);
+    for (let at = 0; at < all.length; at++) {
+      const { response, endings } = tapped(openaiFormat, CHAT, [all.slice(0, at), all.slice(at)]);
+      await read(response);
+      counts[at] = endings[0].usage?.outputTokens ?? 0;
+    }
+    expect(new Set(counts)).toEqual(new Set([9]));
+  });
+
   test('tells the usage as soon as it is known, for clients that leave then', async () => {
     const { response, endings } = tapped(openaiFormat, CHAT, CHUNKS);
     await read(response, 5);

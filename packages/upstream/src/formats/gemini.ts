@@ -77,7 +77,9 @@ function usageFrom(answer: unknown): Usage | undefined {
   });
 }
 
-const INDEX = /"index"\s*:\s*(\d{1,9})/g;
+/** Of a candidate that isn't the first. */
+const INDEX = /"index"\s*:\s*([1-9]\d{0,8})/;
+const INDICES = new RegExp(INDEX, 'g');
 
 /** What is more than text and usage so far. */
 const TELLING = /"(?:finishReason|blockReason|functionCall|error)"\s*:/;
@@ -103,7 +105,7 @@ function contentReader(): StreamReader {
     },
     event(data) {
       output.addFrom(data);
-      for (const [, index] of data.matchAll(INDEX)) begun.add(Number(index));
+      if (INDEX.test(data)) for (const [, index] of data.matchAll(INDICES)) begun.add(Number(index));
       if (/"usageMetadata"\s*:/.test(data)) unread = data;
       if (!TELLING.test(data)) return true;
       const event = fields(parsed(data));

@@ -20,7 +20,7 @@ export function answerReader(): AnswerReader {
       end = end.slice(-KEPT);
       isCut = true;
     },
-    answer: () => (isCut ? membersFromUsage(end) : parsed(end)),
+    answer: () => (isCut ? membersFromUsage(end) : parsed(end.replace(/^\ufeff/, ''))),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Chooses how to read a body, by what it says it is. */
+import { StringDecoder } from 'node:string_decoder';
 import type { Call, Usage, WireFormat } from '../formats/format.js';
 import { answerReader } from './answer.js';
 import { elementReader } from './elements.js';
@@ -38,7 +39,7 @@ function jsonPassage(format: WireFormat, call: Call): Passage {
   const whole = answerReader();
   const reader = call.stream ? format.reader(call, true) : undefined;
   const addElements = reader && elementReader((json) => reader.event(json));
-  const decoder = new TextDecoder();
+  const decoder = new StringDecoder();
   let usage: Usage | undefined;
   function add(text: string): void {
     whole.push(text);
@@ -46,11 +47,11 @@ function jsonPassage(format: WireFormat, call: Call): Passage {
   }
   return {
     push(chunk) {
-      add(decoder.decode(chunk, { stream: true }));
+      add(decoder.write(chunk));
       return chunk;
     },
     end() {
-      add(decoder.decode());
+      add(decoder.end());
       usage = format.usage(call, whole.answer());
       return NOTHING;
     },

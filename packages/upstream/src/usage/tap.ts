@@ -39,7 +39,7 @@ export const IDLE_MS = 300_000;
  * Nothing is read ahead of the client. When it cancels, so is the source.
  */
 export function tap(response: Response, options: TapOptions): Response {
-  const { body, headers, status, statusText } = response;
+  const { body, headers } = response;
   const { format, call, asked, signal, clock = systemClock, onEnd } = options;
   const passage = call ? passageOf(headers.get('content-type') ?? '', format, call, asked) : UNREAD;
   if (body === null) {
@@ -53,6 +53,7 @@ export function tap(response: Response, options: TapOptions): Response {
   const leave = () => drop(signal?.reason);
   let hasEnded = false;
   let isOpen = true;
+  let isReading = false;
   let controller: ReadableStreamDefaultController<Uint8Array>;
 
   const tapped = new ReadableStream<Uint8Array>(
@@ -62,9 +63,9 @@ export function tap(response: Response, options: TapOptions): Response {
         if (signal?.aborted) leave();
         else signal?.addEventListener('abort', leave, { once: true });
       },
+      // Returns no promise, which would be waited for: what is wanted while a read is under way is pulled once that has passed.
       pull() {
-        idle.note(true);
-        return source.read().then(pass, fail);
+        if (!isReading) read();
       },
       cancel(reason) {
         close('cancelled');
@@ -73,10 +74,18 @@ export function tap(response: Response, options: TapOptions): Response {
     },
     { highWaterMark: 0 },
   );
-  return alike(response, new Response(tapped, { status, statusText, headers: headersOf(headers, !asked) }));
+  return alike(response, tapped, !asked);
 
-  function pass({ done, value }: { done: boolean; value?: Uint8Array | undefined }): Promise<void> | void {
+  function read(): void {
+    isReading = true;
+    idle.note(true);
+    source.read().then(pass, fail);
+  }
+
+  function pass({ done, value }: { done: boolean; value?: Uint8Array | undefined }): void {
     if (!isOpen) return;
+    isReading = false;
+    idle.note(false);
     let passing: Uint8Array;
     try {
       passing = done ? passage.end() : passage.push(value as Uint8Array);
@@ -88,9 +97,8 @@ export function tap(response: Response, options: TapOptions): Response {
     }
     if (done) close('complete');
     if (passing.length > 0) controller.enqueue(passing);
-    else if (!done) return source.read().then(pass, fail);
     if (done) controller.close();
-    else idle.note(false);
+    else if (passing.length === 0) read();
   }
 
   function fail(error: unknown): void {
@@ -144,16 +152,13 @@ function isCredible({ usd, outputTokens }: Usage, seen: number): boolean {
   return usd !== undefined || (outputTokens !== undefined && (outputTokens > 0 || seen === 0));
 }
 
-/** A length that was told can be another once something is dropped. */
-function headersOf(headers: Headers, mayDrop: boolean): Headers {
-  const own = new Headers(headers);
-  if (mayDrop) own.delete('content-length');
-  return own;
-}
-
-/** What the constructor can't be given. */
-function alike({ url, redirected, type }: Response, response: Response): Response {
-  return Object.defineProperties(response, {
+/** The same response with another body. A length that was told can be another once something is dropped. */
+function alike(response: Response, body: ReadableStream, mayDrop: boolean): Response {
+  const { url, redirected, type } = response;
+  const same = new Response(body, response);
+  if (mayDrop) same.headers.delete('content-length');
+  // What the constructor can't be given.
+  return Object.defineProperties(same, {
     url: { value: url },
     redirected: { value: redirected },
     type: { value: type },
