@@ -86,17 +86,16 @@ describe('observe', () => {
     expect(await used()).toEqual({ rpm: 41 });
   });
 
-  it('lowers it by half of the difference each time', async () => {
+  it('lowers it by half of the difference each time, and of what the admission was charged at most', async () => {
     const { admission, used } = gateOf([rpm(100)]);
-    const admissions = [];
-    for (let i = 0; i < 80; i++) admissions.push(await admission(request));
-    const last = admissions[79];
+    for (let i = 0; i < 79; i++) await admission(request);
+    const last = await admission(request);
     const usages = [];
     for (let i = 0; i < 3; i++) {
-      await last.observe([{ layer: 'rpm', limit: 100, remaining: 100 }]);
+      await last.observe([{ layer: 'rpm', limit: 100, remaining: 21 }]);
       usages.push((await used()).rpm);
     }
-    expect(usages).toEqual([40, 20, 10]);
+    expect(usages).toEqual([79.5, 79.25, 79.125]);
   });
 
   it('does not count what has come back meanwhile as charged since', async () => {
@@ -179,11 +178,11 @@ describe('observe', () => {
     for (let i = 0; i < 14; i++) ask(`${i}`);
     await flush();
     expect(began).toHaveLength(10);
-    await of('9').observe([{ layer: 'rpm', remaining: 4 }]);
+    for (let i = 6; i < 10; i++) await of(`${i}`).observe([{ layer: 'rpm', remaining: 4 }]);
     await flush();
     expect(began).toHaveLength(12);
     await of('11').observe([{ layer: 'rpm', shutMs: MINUTE }]);
-    await of('11').observe([{ layer: 'rpm', remaining: 2, shutMs: 0 }]);
+    for (let i = 10; i < 12; i++) await of(`${i}`).observe([{ layer: 'rpm', remaining: 2, shutMs: 0 }]);
     await flush();
     expect(began).toHaveLength(13);
   });

@@ -28,7 +28,7 @@ it('counts as a log of all that happened does, and every wait ends exactly where
     fc.property(fc.array(step, { maxLength: 40 }), cost, (steps, next) => {
       const row = rowOf();
       const log = headroomLog(LIMIT, WINDOW);
-      const taken: (Booking & { readonly behind: number })[] = [];
+      const taken: (Booking & { readonly behind: number; readonly charged: number })[] = [];
       let [now, latest] = [START, START];
       for (const one of steps) {
         if (one.kind === 'pass') now += one.ms;
@@ -37,7 +37,12 @@ it('counts as a log of all that happened does, and every wait ends exactly where
         const last = taken.length > 0 && 'which' in one ? taken[Math.max(0, taken.length - 1 - one.which)] : undefined;
         if (one.kind === 'take') {
           const behind = log.charge(one.cost, latest);
-          taken.push({ cost: one.cost, place: headroom.book(row, AT, rule, one.cost, latest), behind });
+          taken.push({
+            cost: one.cost,
+            place: headroom.book(row, AT, rule, one.cost, latest),
+            behind,
+            charged: one.cost,
+          });
         }
         if (one.kind === 'settle' && last !== undefined) {
           const before = last.cost;
@@ -50,8 +55,9 @@ it('counts as a log of all that happened does, and every wait ends exactly where
         if (one.kind === 'observe') {
           const said = { used: one.used, limit: LIMIT, shutMs: undefined };
           const before = headroom.used(row, AT, rule, latest);
-          const hasRoom = headroom.observe(row, AT, rule, said, last?.place, latest);
-          log.observe(one.used, last?.behind, latest);
+          const answered = last && { ...last, cost: last.charged };
+          const hasRoom = headroom.observe(row, AT, rule, said, answered, latest);
+          log.observe(one.used, answered, latest);
           if (!log.isShut(latest)) expect(hasRoom).toBe(headroom.used(row, AT, rule, latest) < before);
         }
         if (one.kind === 'shut') {
@@ -108,13 +114,13 @@ it('is never behind a provider whose answers come late, whatever others had used
           level = Math.max(0, level - (now - at) * rule.perMs);
           at = now;
         };
-        const answers: { readonly due: number; readonly used: number; readonly place: number }[] = [];
+        const answers: { readonly due: number; readonly used: number; readonly booking: Booking }[] = [];
         const hear = (now: number) => {
-          for (const { due, used, place } of answers.splice(0).sort((a, b) => a.due - b.due)) {
-            if (due > now) answers.push({ due, used, place });
+          for (const { due, used, booking } of answers.splice(0).sort((a, b) => a.due - b.due)) {
+            if (due > now) answers.push({ due, used, booking });
             else {
               flow(due);
-              headroom.observe(row, AT, rule, { used, limit: LIMIT, shutMs: undefined }, place, due);
+              headroom.observe(row, AT, rule, { used, limit: LIMIT, shutMs: undefined }, booking, due);
               expect(headroom.used(row, AT, rule, due)).toBeGreaterThanOrEqual(Math.min(level, LIMIT) - 1e-6);
             }
           }
@@ -126,7 +132,7 @@ it('is never behind a provider whose answers come late, whatever others had used
           flow(now);
           const place = headroom.book(row, AT, rule, cost, now);
           level += cost;
-          answers.push({ due: now + lateMs, used: level, place });
+          answers.push({ due: now + lateMs, used: level, booking: { cost, place } });
         }
         hear(Number.MAX_SAFE_INTEGER);
       },
@@ -134,15 +140,27 @@ it('is never behind a provider whose answers come late, whatever others had used
     1_000,
   ));
 
-it('releases what waits over the refill where a window of the provider begins anew', () => {
+it('lets out what waits up to twice as fast as the refill, where a window of the provider begins anew', () => {
   const row = rowOf();
-  const place = headroom.book(row, AT, rule, LIMIT, START);
   const fresh = { used: 0, limit: LIMIT, shutMs: undefined };
-  const levels = [1, 2, 3].map((i) => {
-    headroom.observe(row, AT, rule, fresh, place, START + i);
-    return Math.round(headroom.used(row, AT, rule, START + i));
-  });
-  expect(levels).toEqual([30, 15, 7]);
+  const bookings = Array.from({ length: 30 }, () => ({ cost: 2, place: headroom.book(row, AT, rule, 2, START) }));
+  const full = { used: LIMIT, limit: LIMIT, shutMs: 30_000 };
+  headroom.observe(row, AT, rule, full, bookings[0], START);
+  let now = START + 30_000;
+  // Nothing has come back meanwhile.
+  expect(headroom.used(row, AT, rule, now)).toBe(LIMIT);
+  const begun: number[] = [];
+  for (const end = now + 3_000; now < end; now += 10) {
+    if (!(headroom.used(row, AT, rule, now) <= LIMIT - 1)) continue;
+    const booking = { cost: 1, place: headroom.book(row, AT, rule, 1, now) };
+    headroom.observe(row, AT, rule, fresh, booking, now);
+    begun.push(now);
+  }
+  for (const from of begun) {
+    const within = begun.filter((at) => at >= from && at < from + 500);
+    expect(within.length).toBeLessThanOrEqual(2 * rule.perMs * 500 + 1);
+  }
+  expect(begun.length).toBeGreaterThan(1.9 * rule.perMs * 3_000);
 });
 
 it('goes by the rate that is known now, and forgets a row that has drained by it', () => {
@@ -163,5 +181,5 @@ it('goes by the rate that is known now, and forgets a row that has drained by it
   expect(headroom.drained(row, AT, START + 24 * 60 * 60_000)).toBe(true);
   const endless = headroom.headroomRule(WINDOW, Number.POSITIVE_INFINITY);
   expect(headroom.used(row, AT, endless, START + 1)).toBe(0);
-  expect(headroom.used(row, AT, endless, START)).toBe(LIMIT / 2);
+  expect(headroom.used(row, AT, endless, START)).toBe(LIMIT);
 });

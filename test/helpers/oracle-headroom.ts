@@ -2,57 +2,57 @@
 
 type Event =
   | { readonly kind: 'charged' | 'given back'; readonly at: number; readonly amount: number }
-  /** `behind`: how many events had happened when the admission that it answers had been charged. */
-  | { readonly kind: 'observed'; readonly at: number; readonly used: number; readonly behind: number | undefined };
+  | { readonly kind: 'shut'; readonly at: number; readonly ms: number }
+  | { readonly kind: 'observed'; readonly at: number; readonly used: number; readonly of: Charged | undefined };
+
+/** What an admission was charged: what it is now, and how many events had happened by then. */
+interface Charged {
+  readonly cost: number;
+  readonly behind: number;
+}
 
 export function headroomLog(limit: number, windowMs: number) {
   const events: Event[] = [];
-  const shuts: { readonly at: number; readonly ms: number }[] = [];
 
-  /** What is used when so many events have happened, at a time; of what was charged alone, or of all. */
-  function level(count: number, now: number, isAlone: boolean): number {
-    let [used, time] = [0, 0];
+  /** How it stands when so many events have happened, at a time: what is used of what was charged alone, or of all. */
+  function replay(count: number, now: number, isAlone: boolean): { readonly used: number; readonly shutUntil: number } {
+    let [used, time, shutUntil] = [0, 0, 0];
     const pass = (to: number) => {
-      used = Math.max(0, used - (Math.max(0, to - time) * limit) / windowMs);
+      used = Math.max(0, used - (Math.max(0, to - Math.max(time, shutUntil)) * limit) / windowMs);
       time = Math.max(time, to);
     };
     for (const [i, event] of events.slice(0, count).entries()) {
       pass(event.at);
+      if (event.kind === 'shut') shutUntil = event.ms === 0 ? 0 : Math.max(shutUntil, event.at + event.ms);
       if (event.kind === 'charged') used += event.amount;
       if (isAlone) continue;
       if (event.kind === 'given back') used -= Math.min(used, event.amount);
       if (event.kind === 'observed') {
         const said = toldBy(event, i);
-        used = said > used ? said : used - (used - said) / 2;
+        used = said > used ? said : used - Math.min(used - said, event.of?.cost ?? 0) / 2;
       }
     }
     pass(now);
-    return used;
+    return { used, shutUntil };
   }
 
-  function toldBy({ at, used, behind }: Extract<Event, { kind: 'observed' }>, count: number): number {
-    if (behind === undefined) return Math.min(limit, used);
-    const taken = events[behind - 1].at;
-    const grown = level(count, at, true) - level(behind, taken, true);
+  function toldBy({ at, used, of }: Extract<Event, { kind: 'observed' }>, count: number): number {
+    if (of === undefined) return Math.min(limit, used);
+    const taken = events[of.behind - 1].at;
+    const grown = replay(count, at, true).used - replay(of.behind, taken, true).used;
     return Math.min(limit, used + Math.max(0, grown));
   }
 
-  /** Until when nothing passes: the latest end of those since the last that opens. */
-  function shutUntil(): number {
-    const last = shuts.findLastIndex(({ ms }) => ms === 0);
-    return Math.max(0, ...shuts.slice(last + 1).map(({ at, ms }) => at + ms));
-  }
-
   return {
-    used: (now: number) => level(events.length, now, false),
-    isShut: (now: number) => now < shutUntil(),
-    /** Returns what it is to be observed by. */
+    used: (now: number) => replay(events.length, now, false).used,
+    isShut: (now: number) => now < replay(events.length, now, false).shutUntil,
+    /** Returns how many events have happened, by which it is to be observed. */
     charge(amount: number, now: number): number {
       return events.push({ kind: 'charged', at: now, amount });
     },
     giveBack: (amount: number, now: number) => void events.push({ kind: 'given back', at: now, amount }),
-    observe: (used: number, behind: number | undefined, now: number) =>
-      void events.push({ kind: 'observed', at: now, used, behind }),
-    shut: (ms: number, now: number) => void shuts.push({ at: now, ms }),
+    observe: (used: number, of: Charged | undefined, now: number) =>
+      void events.push({ kind: 'observed', at: now, used, of: of && { cost: of.cost, behind: of.behind } }),
+    shut: (ms: number, now: number) => void events.push({ kind: 'shut', at: now, ms }),
   };
 }

@@ -167,7 +167,9 @@ function parsed(text: string): unknown {
 async function failed(attempting: Attempting, failure: Failure, said: Response, sentAt: number): Promise<Failed> {
   const { turn } = attempting;
   const overloaded = tell(attempting.post, turn, failure, sentAt);
-  await turn.settle({ outcome: 'failed', usage: NO_TOKENS, overloaded });
+  // What was throttled has used nothing: it is as much as fits as soon as the key has rested.
+  const outcome = failure.kind === 'throttled' ? 'ignored' : 'failed';
+  await turn.settle({ outcome, usage: NO_TOKENS, overloaded });
   return {
     way: turn.way,
     failure: failure.kind,

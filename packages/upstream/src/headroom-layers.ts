@@ -20,6 +20,7 @@ export const SHUTS: Readonly<Record<Shut, string>> = {
   key: 'key',
   provider: COOLING,
 };
+const REFILLED_SOON = ['second', 'minute'] as const;
 const UNLIMITED = Number.POSITIVE_INFINITY;
 /**
  * The part of a limit that is left alone: calls overtake each other on their way, so that what is let out by the limit may
@@ -58,6 +59,25 @@ export function heldBack({ unit, window, limit, remaining }: Reading, known: num
     limit: limit && limit - margin,
     remaining: remaining && Math.max(0, remaining - margin),
   };
+}
+
+/**
+ * What a refusal says of the limits that are known: nothing passes for so long, and where it tells of none that is left,
+ * nothing is. So those who wait are let out little by little then. Of a day's limit it says nothing: that takes a day to come back.
+ */
+export function usedUp(
+  known: KnownLimits,
+  whose: LimitsOf,
+  told: readonly Observation[],
+  shutMs: number,
+): readonly Observation[] {
+  const limits = UNITS.flatMap((unit) => REFILLED_SOON.map((window) => ({ unit, window })));
+  return limits.flatMap(({ unit, window }) => {
+    if (known.of(whose, unit, window) === undefined) return [];
+    const layer = layerName(unit, window);
+    const isTold = told.some((one) => one.layer === layer && one.remaining !== undefined);
+    return [{ layer, shutMs, remaining: isTold ? undefined : 0 }];
+  });
 }
 
 /** What a provider tells, or who reads it, may be wrong: no call fails for that. */

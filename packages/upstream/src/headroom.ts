@@ -14,6 +14,7 @@ import {
   type LayerState,
   type LineState,
   type Money,
+  type Observation,
   type Outcome,
   type Prices,
   type PriceTable,
@@ -37,6 +38,7 @@ import {
   type Shut,
   SLOTS,
   subjectOf,
+  usedUp,
 } from './headroom-layers.js';
 import { createKnownLimits, type LimitsOf } from './limits.js';
 import type { Provider, Reading } from './providers/provider.js';
@@ -152,6 +154,7 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
     }
     const { admission } = decision;
     const way = ways.find(({ name }) => name === admission.way) as CallWay;
+    let told: readonly Observation[] = [];
     return {
       way,
       caller,
@@ -159,12 +162,16 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
       observe(readings) {
         const right = readings.filter(isReading);
         known.learn(limitsOf(way), right);
-        const told = right.map((reading) => heldBack(reading, known.of(limitsOf(way), reading.unit, reading.window)));
+        told = right.map((reading) => heldBack(reading, known.of(limitsOf(way), reading.unit, reading.window)));
         if (told.length > 0) void admission.observe(told);
       },
       shut(ms, what) {
         // None would end what was said before.
-        if (ms > 0) void admission.observe([{ layer: SHUTS[what], shutMs: Math.ceil(ms) }]);
+        if (!(ms > 0)) return;
+        const shut = { layer: SHUTS[what], shutMs: Math.ceil(ms) };
+        void admission.observe(
+          what === 'provider' ? [shut] : [shut, ...usedUp(known, limitsOf(way), told, shut.shutMs)],
+        );
       },
       settle(outcome) {
         if (outcome.outcome === 'succeeded') known.served(limitsOf(way));

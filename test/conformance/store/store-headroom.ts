@@ -62,7 +62,7 @@ export function keepsHeadroom(bench: () => Bench): void {
       expect(await level(START)).toBe(10);
     });
 
-    it('is lowered by half of the difference, and says that it has room', async () => {
+    it('is lowered by half of the difference, and of what was charged at most, and says that it has room', async () => {
       const { take } = bench();
       const [first] = (await take(START, some(8))).receipt;
       expect(await observe(START, first, { used: 0 })).toBe(true);
@@ -70,6 +70,20 @@ export function keepsHeadroom(bench: () => Bench): void {
       expect(await observe(START, first, { used: 4 })).toBe(false);
       expect(await observe(START + SECOND, first, { used: 1 })).toBe(true);
       expect(await level(START + SECOND)).toBe(2);
+      const [second] = (await take(START + SECOND, some(1))).receipt;
+      expect(await observe(START + SECOND, second, { used: 0 })).toBe(true);
+      expect(await level(START + SECOND)).toBe(2.5);
+      expect(await observe(START + SECOND, undefined, { used: 0 })).toBe(false);
+    });
+
+    it('stands still while it is shut', async () => {
+      const { take, takeAny } = bench();
+      const [first] = (await take(START, some(8))).receipt;
+      await observe(START, first, { used: 10, shutMs: 20 * SECOND });
+      expect(await takeAny(START + SECOND, [some(2)])).toMatchObject({ refused: [[{ waitMs: 21 * SECOND }]] });
+      await observe(START + 10 * SECOND, first, { shutMs: 0 });
+      expect(await level(START + 10 * SECOND)).toBe(10);
+      expect(await level(START + 12 * SECOND)).toBe(8);
     });
 
     it('passes nothing while it is shut, and a shorter one does not end a longer one', async () => {

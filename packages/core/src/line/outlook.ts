@@ -53,20 +53,20 @@ function timeFor({ charge, key, used, waitMs }: Usage, total: number, now: numbe
   if (limit === Number.POSITIVE_INFINITY) return waitMs;
   const wholes = Math.ceil(total / limit) - 1;
   const rest = total - wholes * limit;
+  const waitFor = (cost: number) =>
+    then(peek(whoHas(key, scope), [{ scope, charges: [{ ...charge, cost }] }]), (usages) => usages?.[0].waitMs ?? 0);
   switch (rule.kind) {
     case 'bucket':
       return Math.max(0, Math.ceil((used + total - limit) / rule.perMs));
     case 'headroom':
       // While it is shut it doesn't say what is used.
-      if (Number.isNaN(used)) return waitMs;
+      if (Number.isNaN(used)) return then(waitFor(rest), (ms) => ms + wholes * rule.ms);
       return Math.max(waitMs, Math.ceil((used + total - limit) / rule.perMs));
     case 'calendar':
       return (used + rest > limit ? rule.resetsAt - now : 0) + wholes * (rule.resetsAt - rule.startsAt);
     case 'window':
-      return then(peek(whoHas(key, scope), [{ scope, charges: [{ ...charge, cost: rest }] }]), (usages) => {
-        // Room comes back as a part of the window ends, so what has waited begins with a part, which counts to its end.
-        return (usages?.[0].waitMs ?? 0) + wholes * (rule.ms + rule.partMs);
-      });
+      // Room comes back as a part of the window ends, so what has waited begins with a part, which counts to its end.
+      return then(waitFor(rest), (ms) => ms + wholes * (rule.ms + rule.partMs));
     case 'slots':
       return 0;
   }

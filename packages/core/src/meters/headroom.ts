@@ -8,8 +8,9 @@
  * once it was charged, and by what `own` has grown since comes on top of what they say. So neither what is on its way is
  * forgotten, nor what has come back meanwhile counted twice.
  *
- * What they say raises the level at once, and lowers it by half of the difference each time: where a window of theirs begins
- * anew, those that wait begin one after the other and not all together.
+ * What they say raises the level at once. It lowers it by half of the difference, and by half of what the admission was
+ * charged at most; while nothing may pass the level stands still. So where a window of theirs begins anew, those that wait
+ * don't begin all together, but up to twice as fast as what comes back.
  *
  * A row is `used, at, own, shut until, rate`: as of the time `at`, with the rate that was known last. All zero is the initial
  * state.
@@ -87,7 +88,7 @@ export function settle(
  * Takes in what was said.
  *
  * @param rule by the limit as it is known now
- * @param place of the admission that it was the answer to; `undefined` where none was charged here
+ * @param answered what the admission that it was the answer to was charged at first; `undefined` where that was nothing here
  * @returns true where that has left more room
  */
 export function observe(
@@ -95,7 +96,7 @@ export function observe(
   at: number,
   rule: HeadroomRule,
   { used: counted, limit, shutMs }: Said,
-  place: number | undefined,
+  answered: Readonly<Booking> | undefined,
   now: number,
 ): boolean {
   advance(row, at, row[at + 4] || rule.perMs, now);
@@ -104,9 +105,9 @@ export function observe(
   const before = row[at];
   const wasShut = now < row[at + 3];
   if (counted !== undefined) {
-    const since = place === undefined ? 0 : Math.max(0, row[at + 2] - place);
-    const told = Math.min(limit, counted + since);
-    row[at] = told < before ? (told + before) / 2 : told;
+    const { cost, place } = answered ?? { cost: 0, place: row[at + 2] };
+    const told = Math.min(limit, counted + Math.max(0, row[at + 2] - place));
+    row[at] = told < before ? before - Math.min(before - told, cost) / 2 : told;
   }
   if (shutMs !== undefined) row[at + 3] = shutMs === 0 ? 0 : Math.max(row[at + 3], now + shutMs);
   return row[at] < before || (wasShut && now >= row[at + 3]);
@@ -114,16 +115,17 @@ export function observe(
 
 /** Milliseconds from `now` until `used` is at most `room`, if nothing else comes; `Infinity` where nothing comes back. */
 export function wait(row: Float64Array, at: number, rule: HeadroomRule, room: number, now: number): number {
-  const shutMs = Math.max(0, row[at + 3] - now);
   const perMs = fasterOf(row, at, rule);
   const excess = after(row[at], row, at, perMs, now) - room;
-  if (excess <= 0) return shutMs;
-  if (perMs === 0) return room < 0 ? Number.POSITIVE_INFINITY : Math.max(shutMs, row[at + 1] + STANDS_MS - now);
+  if (excess <= 0) return Math.max(0, row[at + 3] - now);
+  const since = sinceOf(row, at);
+  if (perMs === 0) return room < 0 ? Number.POSITIVE_INFINITY : since + STANDS_MS - now;
+  const from = Math.max(now, since);
   // Rounding may put the quotient a millisecond off, but the answer has to agree with what `used` will say.
-  const isEnough = (ms: number) => after(row[at], row, at, perMs, Math.max(now, row[at + 1]) + ms) <= room;
+  const isEnough = (ms: number) => after(row[at], row, at, perMs, from + ms) <= room;
   const ms = Math.ceil(excess / perMs);
   const exact = isEnough(ms) ? (ms > 1 && isEnough(ms - 1) ? ms - 1 : Math.max(1, ms)) : ms + 1;
-  return Math.max(shutMs, exact);
+  return from - now + exact;
 }
 
 /** True once the row means the same as the initial state. */
@@ -144,9 +146,14 @@ function fasterOf(row: Float64Array, at: number, { perMs }: HeadroomRule): numbe
   return Math.max(perMs, row[at + 4]);
 }
 
+/** From when on something comes back. */
+function sinceOf(row: Float64Array, at: number): number {
+  return Math.max(row[at + 1], row[at + 3]);
+}
+
 /** What is left at `now` of a level of the row's time. */
 function after(level: number, row: Float64Array, at: number, perMs: number, now: number): number {
-  const elapsed = now - row[at + 1];
+  const elapsed = now - sinceOf(row, at);
   if (perMs === 0) return elapsed < STANDS_MS ? level : 0;
   return elapsed > 0 ? Math.max(0, level - perMs * elapsed) : level;
 }

@@ -149,7 +149,8 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       const column = columnOf(spot.table, one, 0);
       const slot = find(spot.table, who, now);
       pointTo(spot, slot === NONE ? insert(spot.table, who, now) : slot);
-      hasRoom = correctBy(spot.chunk, rowOf(spot, column), rule, one, entry?.place, now) || hasRoom;
+      const answered = entry && { cost: entry.charge.cost, place: entry.place };
+      hasRoom = correctBy(spot.chunk, rowOf(spot, column), rule, one, answered, now) || hasRoom;
     }
     return hasRoom;
   }

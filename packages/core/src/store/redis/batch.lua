@@ -10,7 +10,7 @@
 --                    alternative `count, …` likewise. The cell of a shadow charge is negative
 --            settle  option: 1 where it goes on; count: entries, each `cell, place, epoch, cost, actual`
 --            peek    count: charges, each `cell`
---            observe count: cells, each `cell, place, epoch, used, limit, shutMs`; -1 for what isn't known
+--            observe count: cells, each `cell, place, epoch, cost, used, limit, shutMs`; -1 for what isn't known
 --            tell    as take
 --            turn    as take, with a score in front: of one that goes by a line
 --            run     option: bytes of the takes, which follow as operations of their own; count: cells of all of them, each
@@ -161,11 +161,11 @@ end
 
 local function observe(_, count, from)
   local hasRoom = 0
-  for i = from, from + 48 * (count - 1), 48 do
-    local cell, place, since, counted, limit, shutMs = unpackNumbers('<dddddd', ARGV[2], i)
+  for i = from, from + 56 * (count - 1), 56 do
+    local cell, place, since, cost, counted, limit, shutMs = unpackNumbers('<ddddddd', ARGV[2], i)
     if since ~= epoch then place = NOWHERE end
     local column = columnOf[cell]
-    if column.rule.observe(recordOf[cell], column.at, column.first, place, counted, limit, shutMs, now) then
+    if column.rule.observe(recordOf[cell], column.at, column.first, place, cost, counted, limit, shutMs, now) then
       hasRoom = 1
       if waitersOf[cell] then noteRoom(waitersOf[cell]) end
     end

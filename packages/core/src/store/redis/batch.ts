@@ -194,7 +194,8 @@ export function createBatches(prefix: string, instance: string) {
       const cell = cellOf(placeOf(meter.scope, who, [one]), one);
       if (entry === undefined || entry.charge.whenFull === 'wait') waitings.note(cell, meter, who);
       const { place, epoch } = (entry ?? NO_ENTRY) as RedisEntry;
-      for (const value of [cell, place, epoch, used ?? UNKNOWN, limit, shutMs ?? UNKNOWN]) push(body, value);
+      for (const value of [cell, place, epoch, entry?.charge.cost ?? 0, used ?? UNKNOWN, limit, shutMs ?? UNKNOWN])
+        push(body, value);
     }
   }
 

@@ -9,9 +9,14 @@ local NO_PLACE = -1
 -- What nothing comes back of is over once nothing has happened for so many milliseconds.
 local STANDS = 86400000
 
+-- From when on something comes back.
+local function sinceOf(row, at)
+  return max(row[at + 1], row[at + 3])
+end
+
 -- What is left at `now` of a level of the row's time.
 local function after(level, row, at, perMs, now)
-  local elapsed = now - row[at + 1]
+  local elapsed = now - sinceOf(row, at)
   if perMs == 0 then return elapsed < STANDS and level or 0 end
   return elapsed > 0 and max(0, level - perMs * elapsed) or level
 end
@@ -56,15 +61,15 @@ function headroom.settle(row, at, perMs, _, place, cost, actual, now)
   return place, actual
 end
 
--- Takes in what was said, each -1 where it was not. True where that has left more room.
-function headroom.observe(row, at, perMs, place, counted, limit, shutMs, now)
+-- Takes in what was said with the answer to what was charged `cost`, each -1 where it was not. True where that has left more room.
+function headroom.observe(row, at, perMs, place, cost, counted, limit, shutMs, now)
   flow(row, at, rateOf(row, at, perMs), now)
   if perMs < math.huge then row[at + 4] = perMs end
   local before, wasShut = row[at], now < row[at + 3]
   if counted >= 0 then
     local since = place == NO_PLACE and 0 or max(0, row[at + 2] - place)
-    local told = min(limit, counted + since)
-    row[at] = told < before and (told + before) / 2 or told
+    local told, most = min(limit, counted + since), place == NO_PLACE and 0 or cost
+    row[at] = told < before and before - min(before - told, most) / 2 or told
   end
   if shutMs >= 0 then row[at + 3] = shutMs == 0 and 0 or max(row[at + 3], now + shutMs) end
   return row[at] < before or wasShut and now >= row[at + 3]
@@ -73,5 +78,5 @@ end
 -- When the row will mean the same as none.
 function headroom.ends(row, at)
   local lasts = row[at + 4] == 0 and STANDS or row[at] / row[at + 4]
-  return max(row[at] > 0 and row[at + 1] + lasts or 0, row[at + 3])
+  return max(row[at] > 0 and sinceOf(row, at) + lasts or 0, row[at + 3])
 end
