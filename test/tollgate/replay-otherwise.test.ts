@@ -1,5 +1,5 @@
 /** What a replay tells of a configuration that is not the recorded one. */
-import { budget, slidingWindow, type TollgateConfig } from '@tollgate/core';
+import { budget, concurrency, slidingWindow, type TollgateConfig } from '@tollgate/core';
 import type { TrafficEvent, TrafficLine } from '@tollgate/core/traffic';
 import { replay, trafficLines } from 'tollgate';
 
@@ -72,6 +72,21 @@ test('who would have been admitted, and holds its slot as long as others of its 
   const replayed = await replay(slots, lines);
   expect(replayed.changed).toEqual({ 'refused by old → admitted': 1 });
   expect(replayed.waits).toMatchObject({ count: 1, longest: 2999 });
+});
+
+test('who left the line by the log, and is admitted, leaves the slot again at that time', async () => {
+  const config: TollgateConfig = { limits: [concurrency({ name: 'runs', limit: 1 })] };
+  const lines = [
+    asked(0, '1', 'a'),
+    asked(1, '2', 'a'),
+    at(5000, { event: 'withdrawn', id: '2' }),
+    at(5000, { event: 'withdrawn', id: '1' }),
+    asked(5001, '3', 'a'),
+    admitted(5001, '3'),
+  ];
+  const replayed = await replay(config, lines);
+  expect(replayed).toMatchObject({ admitted: 2, refused: 1, withdrawn: 0, skipped: {} });
+  expect(replayed.changed).toEqual({ 'withdrawn → admitted': 1, 'withdrawn → refused by runs': 1 });
 });
 
 test('who would have been served by a cheaper model, and what that comes to', async () => {

@@ -149,6 +149,16 @@ export async function replay(
     if (admission !== undefined) settleHere(admission, line, recordedModel);
   }
 
+  /** Its client left the line; what has begun here ends there and then, as what a client leaves does. */
+  function withdrawn(id: string): void {
+    const open = requests.get(id);
+    if (open === undefined) return;
+    open.leaving.abort(LEFT);
+    requests.ended(id, false);
+    if (open.answer !== undefined) add(changed, `withdrawn → ${inWords(open.answer)}`);
+    open.admission?.settle({ outcome: 'failed' }).catch(skip);
+  }
+
   function play(line: TrafficLine): Promise<unknown> | undefined {
     switch (line.event) {
       case 'asked':
@@ -158,8 +168,7 @@ export async function replay(
       case 'refused':
         return void recorded(line.id, { admitted: false, by: line.layer ?? line.reason }, line.at);
       case 'withdrawn':
-        requests.get(line.id)?.leaving.abort(LEFT);
-        return void requests.ended(line.id, false);
+        return void withdrawn(line.id);
       case 'settled':
         return void settled(line);
       case 'updated':
