@@ -20,7 +20,7 @@ const gate = createTollgate({
 const app = express();
 app.use(tollgate(gate, { identify: (req) => ({ user: req.header('x-user') ?? 'nobody' }) }));
 app.post('/chat', toll('large'), express.json(), (req, res) => {
-  res.json({ reply: `You said: ${req.body.message}`, by: `instance ${process.pid}` });
+  res.json({ reply: `You said: ${req.body?.message ?? 'nothing'}`, by: `instance ${process.pid}` });
 });
 
 const server = app.listen(Number(PORT), () => {

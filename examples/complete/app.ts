@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import type { Tollgate } from '@tollgate/core';
 import { toll, tollgate, tollgateAdmin } from '@tollgate/express';
-import express, { type ErrorRequestHandler, type Express, type Request } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { APIError, type OpenAI } from 'openai';
 import { ring } from './keys.js';
 import { OUTPUT_TOKENS } from './policy.js';
@@ -23,18 +23,20 @@ export function createApp(gate: Tollgate, { llm, sdk }: Providers): Express {
   app.use(tollgate(gate, { authenticate: ring }));
   app.use(express.json({ limit: '1mb' }));
 
-  app.post('/chat', toll('large', { feature: 'chat', priority: 'interactive', model: MODEL }), async (req, res) => {
+  const chat = toll('large', { feature: 'chat', priority: 'interactive', model: MODEL });
+  app.post('/chat', needs('message'), chat, async (req, res) => {
     const stream = await sdk.chat.completions.create({ ...prompt(req.body.message), stream: true });
     res.type('text/plain');
     await pipeline(textOf(stream), res);
   });
 
   const summary = toll('large', { feature: 'summary', priority: 'batch', whenShed: 'delay', model: MODEL });
-  app.post('/summaries', summary, async (req, res) => {
+  app.post('/summaries', needs('text'), summary, async (req, res) => {
     res.json({ summary: await ask(`Summarize: ${req.body.text}`) });
   });
 
-  app.post('/agent', toll('xlarge', { feature: 'agent', model: MODEL }), async (req, res) => {
+  const agent = toll('xlarge', { feature: 'agent', model: MODEL });
+  app.post('/agent', needs('task'), agent, async (req, res) => {
     const notes: string[] = [];
     for (const step of ['Plan', 'Draft', 'Check', 'Rewrite'])
       notes.push(await ask(`${step}: ${req.body.task}\n${notes.at(-1) ?? ''}`));
@@ -50,11 +52,19 @@ export function createApp(gate: Tollgate, { llm, sdk }: Providers): Express {
   }
 }
 
-function prompt(text: unknown) {
+/** Stands before a toll, so that what can't be answered is charged nothing. */
+function needs(field: string): RequestHandler {
+  return (req, res, next) => {
+    if (typeof req.body?.[field] === 'string') next();
+    else res.status(400).json({ error: `The body has to be JSON with a text as '${field}'.` });
+  };
+}
+
+function prompt(text: string) {
   return {
     model: MODEL,
     max_completion_tokens: OUTPUT_TOKENS,
-    messages: [{ role: 'user' as const, content: String(text) }],
+    messages: [{ role: 'user' as const, content: text }],
   };
 }
 
@@ -71,7 +81,7 @@ function isOperator(token: string) {
   };
 }
 
-/** What `llm` refused, or a provider, is told with its status; of all else clients learn nothing. */
+/** What `llm`, a provider or Express refused is told with its status; of all else clients learn nothing. */
 const answerError: ErrorRequestHandler = (error, req, res, _next) => {
   if (req.admission?.signal.aborted || res.headersSent) return void res.destroy();
   if (error instanceof APIError && error.status !== undefined) {
@@ -79,6 +89,7 @@ const answerError: ErrorRequestHandler = (error, req, res, _next) => {
     if (retryAfter) res.set('Retry-After', retryAfter);
     return void res.status(error.status).json({ error: error.message });
   }
+  if (error.status < 500) return void res.status(error.status).json({ error: error.message });
   console.error(error);
   res.status(500).json({ error: 'The service has failed.' });
 };

@@ -21,16 +21,16 @@ await app.register(tollgate, {
   },
 });
 
-app.post<{ Body: { message?: string } }>(
+app.post<{ Body: { message?: string } | undefined }>(
   '/chat',
   { config: { toll: { tier: 'large', feature: 'chat' } } },
-  async ({ body }) => ({ reply: `You said: ${body.message ?? 'nothing'}` }),
+  async ({ body }) => ({ reply: `You said: ${body?.message ?? 'nothing'}` }),
 );
 
-app.post<{ Body: { text?: string } }>(
+app.post<{ Body: { text?: string } | undefined }>(
   '/summarise',
   { config: { toll: { tier: 'medium', feature: 'summarise' } } },
-  async ({ body }) => ({ summary: String(body.text ?? '').slice(0, 80) }),
+  async ({ body }) => ({ summary: String(body?.text ?? '').slice(0, 80) }),
 );
 
 app.post('/embed', { config: { toll: { tier: 'small', feature: 'embed' } } }, async () => ({ embedding: [0.1, 0.2] }));

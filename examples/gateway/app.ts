@@ -3,7 +3,7 @@ import { budget, createTollgate, slidingWindow, tokenBucket } from '@tollgate/co
 import { startStandIns } from '@tollgate/fake-provider';
 import { tollgate } from '@tollgate/fastify';
 import { createUpstream, env, openai, openrouter } from '@tollgate/upstream';
-import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 
 if (process.env.OPENAI_KEY_1 === undefined) Object.assign(process.env, await startStandIns());
 const { PORT = '3000', OPENAI_URL = 'https://api.openai.com/v1', OPENROUTER_URL } = process.env;
@@ -27,6 +27,7 @@ const HIDDEN =
 
 const gate = createTollgate({
   name: 'gateway',
+  tiers: { small: { permits: 1, outputTokens: 0 }, large: 10 },
   limits: [
     tokenBucket({
       name: 'requests',
@@ -66,21 +67,20 @@ const llm = createUpstream({
 });
 
 const app = fastify({ bodyLimit: 8_000_000 });
-app.setErrorHandler((error, _, reply) => {
+app.setErrorHandler((error: FastifyError, _, reply) => {
+  const { statusCode = 500, message } = error;
+  // What the client got wrong is no 500, which SDKs would try again.
+  if (statusCode < 500) return reply.code(statusCode).send(errorOf('invalid_request', message));
   console.error(error);
   return reply.code(500).send(errorOf('server_error', 'The gateway has failed.'));
+});
+app.setNotFoundHandler(({ method, url }, reply) => {
+  return reply.code(404).send(errorOf('unknown_url', `The gateway has nothing at ${method} ${url}.`));
 });
 
 app.addHook('onRequest', async (request, reply) => {
   if (clientOf(request) === undefined) {
     await reply.code(401).send(errorOf('invalid_api_key', 'The gateway does not know this key.'));
-  }
-});
-
-app.addHook('preValidation', async (request, reply) => {
-  const model = modelOf(request);
-  if (model !== undefined && !Object.hasOwn(PRICES, model)) {
-    await reply.code(404).send(errorOf('model_not_found', `The gateway has no model '${model}'.`));
   }
 });
 
@@ -96,7 +96,7 @@ for (const [path, tier] of [
   ['/embeddings', 'small'],
 ] as const) {
   const toll = { tier, feature: path, priority: 'interactive', model: modelOf } as const;
-  app.post(`/v1${path}`, { config: { toll } }, async ({ body }, reply) => {
+  app.post(`/v1${path}`, { config: { toll }, preValidation: requireModel }, async ({ body }, reply) => {
     const headers = { 'Content-Type': 'application/json' };
     return relay(await llm.fetch(OPENAI_URL + path, { method: 'POST', headers, body: JSON.stringify(body) }), reply);
   });
@@ -116,6 +116,15 @@ function clientOf({ headers: { authorization = '' } }: FastifyRequest) {
 
 function modelOf({ body }: FastifyRequest): string | undefined {
   return (body as { model?: string } | null)?.model;
+}
+
+async function requireModel(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const model = modelOf(request);
+  if (model === undefined) {
+    await reply.code(400).send(errorOf('missing_model', "The body has to name a 'model'."));
+  } else if (!Object.hasOwn(PRICES, model)) {
+    await reply.code(404).send(errorOf('model_not_found', `The gateway has no model '${model}'.`));
+  }
 }
 
 /** As OpenAI words errors, so that its SDKs show them. */

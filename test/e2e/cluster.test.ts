@@ -34,6 +34,11 @@ describeWithOwnRedis('two instances behind one Redis', () => {
     expect((first as { by: string }).by).not.toBe((second as { by: string }).by);
   });
 
+  test('answer a request without a body', async () => {
+    const answer = await fetch(`${urls[0]}/chat`, { method: 'POST', headers: { 'X-User': 'cleo' } });
+    expect(await answer.json()).toMatchObject({ reply: 'You said: nothing' });
+  });
+
   test('admit together what one would, when asked at the same time', async () => {
     const replies = await Promise.all(Array.from({ length: 40 }, (_, i) => chat(urls[i % 2], 'ann')));
     expect(replies.filter(({ status }) => status === 200)).toHaveLength(4);

@@ -103,6 +103,21 @@ describe('the complete service', () => {
     expect(JSON.stringify(await (await ask('/upstreams', 'of-operators')).json())).not.toMatch(/sk-planted/);
   }, 120_000);
 
+  test('tells whoever sends what can’t be answered, and charges nothing for it', async () => {
+    const send = (path: string, type: string, body: string | null) =>
+      fetch(url + path, { method: 'POST', headers: { Authorization: `Bearer ${ada}`, 'Content-Type': type }, body });
+    for (const path of ['/chat', '/summaries', '/agent']) {
+      for (const body of ['{bad', '{}', '[]', null]) {
+        const answer = await send(path, 'application/json', body);
+        expect([path, body, answer.status]).toEqual([path, body, 400]);
+        expect(await answer.json()).toEqual({ error: expect.any(String) });
+      }
+      expect((await send(path, 'text/plain', 'hello')).status).toBe(400);
+    }
+    expect(first.calls).toHaveLength(0);
+    expect(said).not.toContain('    at ');
+  }, 120_000);
+
   test('when it is told to stop, who is being answered still is; then it ends', async () => {
     Object.assign(first, { tokenMs: 20, answer: () => textAnswer(40) });
     const closed = ended(child);

@@ -60,6 +60,11 @@ export function exampleApp(name: string): ExampleApp {
     expect(remaining(await post('/chat', 'dan'))).toEqual({ user: 90, feature: 10 });
   });
 
+  test('a request without a body is no error', async () => {
+    const answer = await fetch(`${url}/chat`, { method: 'POST', headers: { 'X-User': 'eve' } });
+    expect(await answer.json()).toEqual({ reply: 'You said: nothing' });
+  });
+
   test('the app is as short as it says', () => {
     const source = readFileSync(join(__dirname, '..', '..', 'examples', name, 'app.ts'), 'utf8');
     expect(source.trimEnd().split('\n').length).toBeLessThan(40);

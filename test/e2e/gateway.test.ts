@@ -134,9 +134,26 @@ test('a model that it does not have is said to be none', async () => {
   expect(first.calls).toHaveLength(0);
 }, 120_000);
 
+test.each<[what: string, sent: { path?: string; body?: string; type?: string }, status: number]>([
+  ['no JSON', { body: '{bad' }, 400],
+  ['JSON that is no object', { body: '"hello"' }, 400],
+  ['no body', {}, 400],
+  ['no model', { body: '{}' }, 400],
+  ['another media type', { body: 'hello', type: 'text/csv' }, 415],
+  ['what is no endpoint', { path: '/v1/poems', body: '{}' }, 404],
+])('a client that sends %s is told so, and is not to try again', async (_, { path, body = null, type }, status) => {
+  const headers = { Authorization: 'Bearer gw-ada', 'Content-Type': type ?? 'application/json' };
+  const answer = await fetch(url + (path ?? '/v1/chat/completions'), { method: 'POST', headers, body });
+  expect(answer.status).toBe(status);
+  expect(await answer.json()).toMatchObject({ error: { type: 'gateway_error', message: expect.any(String) } });
+  expect(first.calls).toHaveLength(0);
+});
+
 test('nothing that it has said has a key in it', () => {
   expect(said).toContain('http://localhost:');
   for (const secret of SECRETS) expect(said).not.toContain(secret);
+  // Nor have its clients' mistakes been errors of its own.
+  expect(said).not.toContain('    at ');
 });
 
 test('the gateway is as short as it says', () => {
