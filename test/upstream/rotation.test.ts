@@ -60,8 +60,7 @@ test('a key that was revoked as it was replaced is passed over within the call',
 
 test('a key that keeps its name, with a new secret, begins anew', async () => {
   const { llm, ask, keysSeen } = bench(({ key }) => (key === 'secret-of-k1' ? { status: 401 } : answered()));
-  expect(await ask()).toBe(401);
-  expect(await ask()).toBe(503);
+  expect([await ask(), await ask()]).toEqual([503, 503]);
   llm.rotate('one', [{ name: 'k1', secret: () => 'new' }]);
   expect([await ask(), keysSeen()]).toEqual([200, ['k1', 'new']]);
 });

@@ -1,5 +1,13 @@
 /** What clients are told, and what their requests can do: nothing of keys, and nothing to them. */
-import { createUpstream, env, keyHeader, openai, openrouter, type UpstreamOptions } from '@tollgate/upstream';
+import {
+  createUpstream,
+  env,
+  keyHeader,
+  openai,
+  openrouter,
+  type SecretSource,
+  type UpstreamOptions,
+} from '@tollgate/upstream';
 import { answered, fakeTransport, gateOf, key, post, provider, type Script, warnings } from './support.js';
 
 beforeEach(() => void warnings());
@@ -51,6 +59,20 @@ test("a client's key in a provider's own header, or in the URL, reaches no provi
   expect(JSON.stringify(seen[1])).not.toContain('REAL');
 });
 
+test.each([401, 402])('what a provider says of a key is not for clients: %d', async (status) => {
+  const says = { status, body: { error: { message: 'Incorrect API key provided: sk-12***89' } } };
+  const { fetch, seen } = bench(() => says);
+  for (let i = 0; i < 2; i++) {
+    const response = await post(fetch, ONE);
+    expect([response.status, response.headers.get('tollgate-refused')]).toEqual([503, 'no-key']);
+    expect(await response.text()).not.toContain('sk-12');
+  }
+  expect(seen).toHaveLength(2);
+  const { fetch: busy } = bench((_, n) => (n === 0 ? { status: 429, body: { busy: true } } : says));
+  const response = await post(busy, ONE);
+  expect([response.status, await response.json()]).toEqual([429, { busy: true }]);
+});
+
 test('a key that has no secret is told of by events, and not to clients', async () => {
   const providers = [provider('one', ONE, [{ name: 'prod-1', secret: env('NO_SUCH_VARIABLE') }])];
   const { fetch, events } = bench(answered, { providers });
@@ -73,6 +95,21 @@ test('neither what a provider says nor how a fetch failed shows the secret', asy
   expect(JSON.stringify(events)).not.toContain('secret-of');
   expect(JSON.stringify(events).length).toBeLessThan(500);
   expect(seen).toHaveLength(1);
+});
+
+test('nor does how it failed with another secret, after the first was refused', async () => {
+  const fetch = (async (_url: URL, { headers }: RequestInit) => {
+    const shown = new Headers(headers).get('authorization');
+    if (shown === 'Bearer first-secret') return new Response('{}', { status: 401 });
+    throw new Error(`proxy failed for ${shown}`);
+  }) as typeof globalThis.fetch;
+  const secret: SecretSource = (options) => (options?.fresh ? 'second-secret' : 'first-secret');
+  const { fetch: asked, events } = bench(answered, {
+    fetch,
+    providers: [provider('one', ONE, [{ name: 'k1', secret }])],
+  });
+  await post(asked, ONE);
+  expect(events).toMatchObject([{ why: 'proxy failed for Bearer [secret]' }]);
 });
 
 test('a wait that is too long for an SDK to sleep through is left out, and another try forbidden', async () => {

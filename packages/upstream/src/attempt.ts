@@ -37,9 +37,11 @@ export interface Answered {
 export interface Failed {
   readonly way: CallWay;
   readonly failure: Failure['kind'] | 'unanswered' | 'unsendable' | 'no secret';
-  /** What the provider said, if it did. */
+  /** What the provider said to the client, if it did. What it said of our key is not for clients. */
   readonly said: Response | undefined;
   readonly timedOut: boolean;
+  /** Something has reached the provider. */
+  readonly wasSent: boolean;
   /** The provider may have worked on it, and will want to be paid. */
   readonly mayBeBilled: boolean;
 }
@@ -47,6 +49,7 @@ export interface Failed {
 /** Whoever asked has gone, for this reason. The turn is settled. */
 export interface Left {
   readonly reason: unknown;
+  readonly wasSent: boolean;
   readonly mayBeBilled: boolean;
 }
 
@@ -71,43 +74,58 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
     secret = await unlessAborted(way.key.secret(), signal);
     signal?.throwIfAborted();
   } catch (error) {
-    return signal?.aborted ? left(attempting, false) : noSecret(attempting, error);
+    return signal?.aborted ? left(attempting, NEVER_SENT) : noSecret(attempting, error);
   }
   const sentAt = clock.now();
   health.sent(way);
   emitter.emit('sent', { ...takenOf(way), attempt: number, waitedMs });
-  try {
-    const { response, failure, isAsking } = await exchange(attempting, secret);
-    emitter.emit('answered', { ...takenOf(way), status: response.status, ms: clock.now() - sentAt });
-    if (failure !== undefined) return await failed(attempting, failure, response, sentAt);
-    health.succeeded(way, sentAt);
-    return { answer: response, isError: response.status >= 400, isAsking };
-  } catch (error) {
-    if (signal?.aborted) {
-      health.gone(way);
-      return left(attempting, true);
-    }
-    const read = readUnanswered(error, secret);
-    emitter.emit('unanswered', { ...takenOf(way), why: read.why, ms: clock.now() - sentAt });
-    return unanswered(attempting, read, sentAt);
+  const exchanged = await exchange(attempting, secret);
+  if (exchanged === 'left') {
+    health.gone(way);
+    return left(attempting, UNDER_WAY);
   }
+  const ms = clock.now() - sentAt;
+  if ('why' in exchanged) {
+    emitter.emit('unanswered', { ...takenOf(way), why: exchanged.why, ms });
+    return unanswered(attempting, exchanged, sentAt);
+  }
+  const { response, failure, isAsking } = exchanged;
+  emitter.emit('answered', { ...takenOf(way), status: response.status, ms });
+  if (failure?.kind === 'unauthorized' && signal?.aborted) {
+    // Nobody has waited to see whether there is another secret.
+    health.answered(way);
+    return left(attempting, REFUSED);
+  }
+  if (failure !== undefined) return failed(attempting, failure, response, sentAt);
+  health.succeeded(way, sentAt);
+  return { answer: response, isError: response.status >= 400, isAsking };
 }
 
-async function left({ turn, signal }: Attempting, mayBeBilled: boolean): Promise<Left> {
+/** How far a call has come whose client leaves. */
+type Reached = Pick<Left, 'wasSent' | 'mayBeBilled'>;
+const NEVER_SENT: Reached = { wasSent: false, mayBeBilled: false };
+const REFUSED: Reached = { wasSent: true, mayBeBilled: false };
+const UNDER_WAY: Reached = { wasSent: true, mayBeBilled: true };
+
+async function left({ turn, signal }: Attempting, { wasSent, mayBeBilled }: Reached): Promise<Left> {
   await turn.settle({ outcome: mayBeBilled ? 'failed' : 'ignored' });
-  return { reason: signal?.reason, mayBeBilled };
+  return { reason: signal?.reason, wasSent, mayBeBilled };
 }
 
 /** Sends it; where the key is refused, once more if there is another secret by now. */
 async function exchange(attempting: Attempting, secret: string): Promise<Exchanged> {
   const first = await sendWith(attempting, secret);
-  if (first.failure?.kind !== 'unauthorized' || !attempting.asked.request.canRepeat) return first;
+  const isRefused = typeof first === 'object' && 'failure' in first && first.failure?.kind === 'unauthorized';
+  if (!isRefused || !attempting.asked.request.canRepeat) return first;
   const { turn, signal } = attempting;
   const another = await unlessAborted(askAnother(turn.way.key.secret, secret), signal).catch(() => undefined);
   return another === undefined ? first : sendWith(attempting, another);
 }
 
-interface Exchanged {
+/** Something that came back, or why nothing did; or the client has left meanwhile. */
+type Exchanged = Heard | Unanswered | 'left';
+
+interface Heard {
   readonly response: Response;
   readonly failure: Failure | undefined;
   readonly isAsking: boolean;
@@ -123,13 +141,18 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
     const message = messageOf(asked, turn.way, secret);
     const response = await send(post.fetch, asked.request, message, begun.signal);
     const { status, headers } = response;
-    if (asked.call && status >= 300 && status < 400) return { response, failure: MOVED, isAsking: false };
+    if (asked.call && status >= 300 && status < 400) {
+      response.body?.cancel().catch(() => {});
+      return { response, failure: MOVED, isAsking: false };
+    }
     const isError = status >= 400;
-    const { body, again } = isError ? await readError(response, secret) : { body: undefined, again: response };
+    const { body, again } = isError ? await readError(response, secret, signal) : { body: undefined, again: response };
     const answer = { status, headers, body };
     turn.observe(provider.readings(answer, clock.now()));
     const failure = isError ? ofKeyOrProvider(asked, turn.way, provider.failure(answer, clock.now())) : undefined;
     return { response: again, failure, isAsking: message.isAsking };
+  } catch (error) {
+    return signal?.aborted ? 'left' : readUnanswered(error, secret);
   } finally {
     stop?.();
     // Who reads the answer heeds the signal from here on.
@@ -142,16 +165,28 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
  * meant for, nor for an account that the client has named.
  */
 function ofKeyOrProvider({ call, request, provider }: Asked, way: CallWay, failure: Failure | undefined) {
-  if (failure?.kind !== 'unauthorized' && failure?.kind !== 'exhausted') return failure;
+  if (failure === undefined || !isOfKey(failure)) return failure;
   const namesAccount = way.provider === provider && ACCOUNTS.some((name) => request.headers.has(name));
   const isOthers = call === undefined || (failure.kind === 'unauthorized' && namesAccount);
   return isOthers ? undefined : failure;
 }
 
-/** What an error says, and the same response once more. */
-async function readError(response: Response, secret: string): Promise<{ body: unknown; again: Response }> {
+function isOfKey({ kind }: Failure): boolean {
+  return kind === 'unauthorized' || kind === 'exhausted';
+}
+
+/** What an error says, and the same response once more. Its status stands, though the rest of it never comes. */
+async function readError(
+  response: Response,
+  secret: string,
+  signal: AbortSignal | undefined,
+): Promise<{ body: unknown; again: Response }> {
   const { status, statusText, headers } = response;
-  const text = withoutSecret(await response.text(), secret);
+  const said = await response.text().catch(() => {
+    signal?.throwIfAborted();
+    return '';
+  });
+  const text = withoutSecret(said, secret);
   return { body: parsed(text), again: new Response(text, { status, statusText, headers }) };
 }
 
@@ -173,8 +208,9 @@ async function failed(attempting: Attempting, failure: Failure, said: Response, 
   return {
     way: turn.way,
     failure: failure.kind,
-    said: failure === MOVED ? undefined : said,
+    said: failure === MOVED || isOfKey(failure) ? undefined : said,
     timedOut: false,
+    wasSent: true,
     mayBeBilled: false,
   };
 }
@@ -197,6 +233,7 @@ async function unanswered(
     failure: unsendable ? 'unsendable' : 'unanswered',
     said: undefined,
     timedOut,
+    wasSent: !neverSent,
     mayBeBilled: !neverSent,
   };
 }
@@ -206,5 +243,5 @@ async function noSecret({ post, turn }: Attempting, error: unknown): Promise<Fai
   const { message } = error as TollgateError;
   post.emitter.emit('unanswered', { ...takenOf(turn.way), why: message, ms: 0 });
   await turn.settle({ outcome: 'ignored' });
-  return { way: turn.way, failure: 'no secret', said: undefined, timedOut: false, mayBeBilled: false };
+  return { way: turn.way, failure: 'no secret', said: undefined, timedOut: false, ...NEVER_SENT };
 }

@@ -29,8 +29,8 @@ export function readUnanswered(error: unknown, secret: string): Unanswered {
   const causes = causesOf(error);
   const codes = causes.map(({ code }) => String(code ?? ''));
   const last = causes.at(-1);
-  // A failed connection is a TypeError too, but with a cause, or by its message.
-  const isPlain = last instanceof TypeError && !('code' in last) && !/fetch|network/i.test(last.message);
+  // A failed connection is a TypeError too, but with a cause, or by its message. By name, for it may be of another realm.
+  const isPlain = last?.name === 'TypeError' && !('code' in last) && !/fetch|network/i.test(String(last.message));
   const unsendable = isPlain || codes.some((code) => UNSENDABLE.test(code));
   return {
     neverSent: unsendable || codes.some((code) => BEFORE.test(code)),

@@ -103,7 +103,9 @@ function isTerminal({ failure }: Failed): boolean {
 export const NO_KEY = 'No key is in service for this call.';
 
 function noAnswer({ failure, timedOut }: Failed): Omit<OwnRefusal, 'canRetry'> {
-  if (failure === 'no secret') return { status: 503, reason: 'no-key', title: 'No key', detail: NO_KEY };
+  if (failure === 'no secret' || failure === 'unauthorized' || failure === 'exhausted') {
+    return { status: 503, reason: 'no-key', title: 'No key in service', detail: NO_KEY };
+  }
   if (failure === 'unsendable') {
     return { status: 400, reason: 'fault', title: 'Not sent', detail: "This request can't be sent as it is." };
   }
