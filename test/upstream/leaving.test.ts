@@ -1,7 +1,8 @@
 /** Who leaves, and what hangs: nothing is held, and nothing is paid that wasn't sent. */
 import { getEventListeners } from 'node:events';
 import { runWithAdmission } from '@tollgate/core/context';
-import { createUpstream, type SecretSource } from '@tollgate/upstream';
+import { createUpstream, openai, type SecretSource } from '@tollgate/upstream';
+import { bytes, eventStream } from './bodies.js';
 import { admission, answered, fakeTransport, gateOf, key, post, provider, type Script } from './support.js';
 
 const AT = 'https://one.test/v1';
@@ -29,6 +30,55 @@ test('who leaves while a secret is asked for is told at once, and pays nothing',
   expect([seen.length, await spent('u1')]).toEqual([0, 0]);
   expect((await llm.inspect()).providers[0].keys[0].inFlight).toBe(0);
 });
+
+test('who leaves while another secret is asked for takes no key out of service', async () => {
+  const source: SecretSource = (options) => (options?.fresh ? never() : 'revoked');
+  const { llm, gate, clock, seen, spent } = bench(source, ({ key }) =>
+    key === 'revoked' ? { status: 401 } : answered(),
+  );
+  const out: unknown[] = [];
+  llm.on('key.out', (event) => void out.push(event));
+  const outcomes: unknown[] = [];
+  gate.on('settled', ({ outcome }) => void outcomes.push(outcome));
+  const { fetch } = llm.as({ subject: { user: 'u1' } });
+  const leaving = new AbortController();
+  const asked = post(fetch, AT, {}, { signal: leaving.signal });
+  await clock.play(0);
+  expect(seen.map(({ key }) => key)).toEqual(['revoked']);
+  leaving.abort('gone');
+  await expect(asked).rejects.toBe('gone');
+  expect([out, outcomes, await spent('u1')]).toEqual([[], ['failed'], 0]);
+  expect((await llm.inspect()).providers[0].keys[0]).toMatchObject({ state: 'in service', inFlight: 0 });
+});
+
+test.each([true, false])(
+  'an answer is dropped as its client leaves, though its usage is known: by its signal %p',
+  async (own) => {
+    const { gate } = gateOf();
+    const events = [{ choices: [], usage: { prompt_tokens: 10, completion_tokens: 5 } }, '[DONE]'];
+    let cancelled: unknown;
+    const endless = new ReadableStream({
+      start: (controller) => controller.enqueue(bytes(eventStream(events))),
+      cancel: (reason) => {
+        cancelled = reason;
+      },
+    });
+    const fetch = async () => new Response(endless, { headers: { 'content-type': 'text/event-stream' } });
+    const llm = createUpstream({ gate, fetch, providers: [openai({ baseUrl: AT, keys: [key('k1'), key('k2')] })] });
+    const leaving = new AbortController();
+    const agent = await admission(gate, { estimate: { inputTokens: 20, outputTokens: 20 } });
+    const init = own ? { signal: leaving.signal } : {};
+    const { body } = await runWithAdmission(agent, () => post(llm.fetch, AT, { stream: true }, init));
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    const reading = reader.read();
+    await soon();
+    if (own) leaving.abort('gone');
+    else agent.abort('gone');
+    await expect(reading).rejects.toBe('gone');
+    expect([cancelled, getEventListeners(leaving.signal, 'abort').length]).toEqual(['gone', 0]);
+  },
+);
 
 test('a source that hangs fails the key after ten seconds, and is asked again when it serves', async () => {
   let asked = 0;

@@ -207,6 +207,35 @@ test('a call of a named subject that finds no room, or no key, has cost nothing'
   expect([await spent('u2'), await requests(), seen.length]).toEqual([0, 0, 0]);
 });
 
+test.each([
+  ['no secret can be had', { secret: () => Promise.reject(new Error('no')) }, {}],
+  ['it is no request that can be sent', {}, { method: 'TRACE' }],
+  ['the host is never reached', {}, {}],
+])('a call of a named subject that was never sent has cost nothing: %s', async (why, more, init) => {
+  const { gate, server, spent } = await bench();
+  const llm = createUpstream({ gate, providers: [provider('one', server, [key('k1', more)])] });
+  const url = `http://127.0.0.1:${portOf(server)}/v1`;
+  if (why === 'the host is never reached') await closeServers();
+  const response = await post(llm.as({ subject: { user: 'u2' } }).fetch, url, {}, init);
+  expect(response.headers.get('tollgate-refused')).not.toBeNull();
+  const [requests] = (await gate.inspect({ user: 'u2' })).limits;
+  expect([requests.used, await spent('u2')]).toEqual([0, 0]);
+});
+
+test.each([
+  [answered(), 'succeeded'],
+  [{ status: 400 }, 'failed'],
+  [{ status: 500 }, 'failed'],
+  [{ status: 429 }, 'failed'],
+  ['hang up', 'failed'],
+] as const)('an admission of a named subject ends as its call did: %j', async (told, expected) => {
+  const { gate, llm, server } = await bench(() => told);
+  const outcomes: unknown[] = [];
+  gate.on('settled', ({ outcome }) => void outcomes.push(outcome));
+  await (await post(llm.as({ subject: { user: 'u2' } }).fetch, server)).text();
+  expect(outcomes).toEqual([expected]);
+});
+
 test('a model without a price is refused in words, and not sent', async () => {
   const { llm, server, seen } = await bench(
     answered,

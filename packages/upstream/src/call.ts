@@ -1,5 +1,5 @@
 /** A call: whoever pays is charged an estimate, then it goes by one way after the other until there is an answer. */
-import type { Draw } from '@tollgate/core';
+import type { Draw, Outcome } from '@tollgate/core';
 import { attempt, type Failed, type Post } from './attempt.js';
 import { deliver } from './delivery.js';
 import type { HeadroomGate, Turn } from './headroom.js';
@@ -26,13 +26,15 @@ export interface Order {
   /** To be served by; `undefined` for what isn't counted. */
   readonly model: string | undefined;
   readonly signal: AbortSignal | undefined;
-  /** The call is over: nothing more is drawn, and the signal needn't be heeded. What nothing was sent for has cost nothing. */
-  close(wasSent: boolean): Promise<void>;
+  /** Nothing more is drawn. A call that was never sent is `ignored`, and costs nothing. */
+  close(outcome: Outcome['outcome']): Promise<void>;
+  /** The signal needn't be heeded any more: the call is over, and all of its answer has passed. */
+  release(): void;
 }
 
 /** Goes by each way once at most, and on to no other once an answer has begun. */
 export async function answerTo(site: Site, order: Order): Promise<Response> {
-  const { asked, signal, close } = order;
+  const { asked, signal, close, release } = order;
   const failures: Failed[] = [];
   let wasSent = false;
   let isDelivered = false;
@@ -42,21 +44,24 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
       if ('refusal' in next) return inVain(asked, failures, next.refusal, site.clock.now());
       const { turn, draw } = next;
       const attempted = await attempt({ post: site, asked, turn, signal, number: failures.length + 1 });
-      wasSent ||= !('reason' in attempted) || attempted.mayBeBilled;
       if ('answer' in attempted) {
         isDelivered = true;
         const { call, request } = asked;
-        const account = { call, body: request.json, turn, draw, clock: site.clock, signal, close: () => close(true) };
+        const account = { call, body: request.json, turn, draw, clock: site.clock, signal, close, release };
         const answer = deliver(attempted, account);
         return attempted.isError && failures.length > 0 ? final(answer, site.clock.now()) : answer;
       }
+      wasSent ||= attempted.wasSent;
       // What may be billed stands as estimated.
       draw?.settle({ outcome: attempted.mayBeBilled ? 'failed' : 'ignored' });
       if ('reason' in attempted) throw attempted.reason;
       failures.push(attempted);
     }
   } finally {
-    if (!isDelivered) await close(wasSent);
+    if (!isDelivered) {
+      release();
+      await close(wasSent ? 'failed' : 'ignored');
+    }
   }
 }
 

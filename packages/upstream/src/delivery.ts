@@ -17,16 +17,19 @@ export interface Account {
   readonly draw: Draw | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
-  /** The call is over. */
-  close(): Promise<void>;
+  /** Nothing more is drawn for the call. */
+  close(outcome: Outcome['outcome']): Promise<void>;
+  /** The signal needn't be heeded any more. */
+  release(): void;
 }
 
-/** Passes an answer on, and settles at its end. */
+/** Passes an answer on, and settles as soon as its cost is known. The signal is heeded until all of it has passed. */
 export function deliver({ answer, isError, isAsking }: Answered, account: Account): Response {
-  const { turn, clock, signal } = account;
+  const { turn, clock, signal, release } = account;
   const { provider, model } = turn.way;
   if (isError) {
     end(account, { outcome: 'failed', usage: NO_TOKENS }, { outcome: 'ignored' });
+    release();
     return answer;
   }
   const { format } = provider;
@@ -38,6 +41,7 @@ export function deliver({ answer, isError, isAsking }: Answered, account: Accoun
     signal,
     clock,
     onEnd: (ending) => ended(account, answer, ending),
+    onClose: release,
   });
 }
 
@@ -82,7 +86,7 @@ function end(account: Account, ofTurn: Outcome, ofDraw: Outcome): void {
     failed(error);
     return turn.settle({ outcome: 'failed' });
   });
-  close().catch(failed);
+  close(ofTurn.outcome).catch(failed);
 }
 
 function warnUnsettled({ turn }: Account, error: unknown): void {

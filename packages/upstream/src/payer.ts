@@ -3,6 +3,7 @@ import {
   type Admission,
   type AdmitRequest,
   type Drawn,
+  type Outcome,
   type Refusal,
   type Tollgate,
   TollgateError,
@@ -24,8 +25,8 @@ export interface Payer {
   readonly signal: AbortSignal;
   /** Charges what an attempt is estimated to cost, if that model serves it. */
   draw(model: string): Promise<Drawn>;
-  /** No more is drawn. What nothing was sent for has cost nothing. */
-  close(wasSent: boolean): Promise<void>;
+  /** Nothing more is drawn. A call that was never sent is `ignored`, and costs nothing. */
+  close(outcome: Outcome['outcome']): Promise<void>;
 }
 
 export type Opened = { readonly payer: Payer } | { readonly refusal: Refusal } | undefined;
@@ -51,7 +52,7 @@ export async function openPayer(
   const decision = await gate.admit({ permits, ...behalf, ...asked }, { signal, body: json });
   if (!decision.admitted) return decision;
   const { admission } = decision;
-  return { payer: payerOf(admission, json, (wasSent) => admission.settle(wasSent ? {} : { outcome: 'ignored' })) };
+  return { payer: payerOf(admission, json, (outcome) => admission.settle({ outcome })) };
 }
 
 /** @throws TollgateError `TOLLGATE_REQUEST_INVALID` */

@@ -100,6 +100,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         model: undefined,
         signal: request.signal,
         close: async () => {},
+        release: () => {},
       });
     }
     const opened = await openPayer(gate, behalf && { ...behalf, degrade: degrade && behalf.degrade }, call, request);
@@ -108,11 +109,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const { payer } = opened;
     const isRung = degrade && payer.rung !== undefined && payer.request.model === call?.model;
     const { signal, release } = heeding([request.signal, payer.signal]);
-    const close = (wasSent: boolean) => {
-      release();
-      return payer.close(wasSent);
-    };
-    return answerTo(site, { asked, payer, model: isRung && call ? payer.rung : call?.model, signal, close });
+    const model = isRung && call ? payer.rung : call?.model;
+    return answerTo(site, { asked, payer, model, signal, close: payer.close, release });
   }
 
   const fetchFor = (behalf?: Behalf): Pick<Upstream, 'fetch'> => ({

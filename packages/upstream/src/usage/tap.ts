@@ -27,6 +27,8 @@ export interface TapOptions {
   readonly clock?: Clock | undefined;
   /** Called once, as soon as the usage is known for certain, or else when the body ends. Must not throw. */
   onEnd(ending: Ending): void;
+  /** Called once, after that, when the body itself has ended: the signal is heeded until then. Must not throw. */
+  onClose?(): void;
 }
 
 /** A body that nobody has read from for so long, and at most for twice as long, is given up. */
@@ -40,10 +42,11 @@ export const IDLE_MS = 300_000;
  */
 export function tap(response: Response, options: TapOptions): Response {
   const { body, headers } = response;
-  const { format, call, asked, signal, clock = systemClock, onEnd } = options;
+  const { format, call, asked, signal, clock = systemClock, onEnd, onClose } = options;
   const passage = call ? passageOf(headers.get('content-type') ?? '', format, call, asked) : UNREAD;
   if (body === null) {
     onEnd(endingOf('complete', passage, undefined));
+    onClose?.();
     return response;
   }
   const source = body.getReader();
@@ -118,6 +121,7 @@ export function tap(response: Response, options: TapOptions): Response {
     idle.stop();
     signal?.removeEventListener('abort', leave);
     end(how, error);
+    onClose?.();
   }
 
   function end(how: Ending['how'], error?: unknown): void {
@@ -157,7 +161,7 @@ function alike(response: Response, body: ReadableStream, mayDrop: boolean): Resp
   const { url, redirected, type } = response;
   const same = new Response(body, response);
   if (mayDrop) same.headers.delete('content-length');
-  // What the constructor can't be given.
+  // `new Response` can't set these.
   return Object.defineProperties(same, {
     url: { value: url },
     redirected: { value: redirected },
