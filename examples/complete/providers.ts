@@ -1,4 +1,4 @@
-/** The providers: two keys of OpenAI's, and OpenRouter where OpenAI has no room or no answer. */
+/** The providers: two keys of OpenAI's, and two of OpenRouter's where OpenAI has no room or no answer. */
 import type { Tollgate } from '@tollgate/core';
 import { createUpstream, env, openai, openrouter, type Upstream } from '@tollgate/upstream';
 import { OpenAI } from 'openai';
@@ -21,7 +21,13 @@ export function createProviders(gate: Tollgate): Providers {
           { name: 'prod-2', secret: env('OPENAI_KEY_2') },
         ],
       }),
-      openrouter({ baseUrl: OPENROUTER_URL, keys: [{ name: 'spare-1', secret: env('OPENROUTER_KEY_1') }] }),
+      openrouter({
+        baseUrl: OPENROUTER_URL,
+        keys: [
+          { name: 'spare-1', secret: env('OPENROUTER_KEY_1') },
+          { name: 'spare-2', secret: env('OPENROUTER_KEY_2') },
+        ],
+      }),
     ],
     failover: {
       openai: [{ provider: 'openrouter', models: { 'gpt-5': 'openai/gpt-5', 'gpt-5-mini': 'openai/gpt-5-mini' } }],

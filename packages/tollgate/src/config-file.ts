@@ -36,7 +36,9 @@ export async function exportedBy(file: string, name: string): Promise<unknown> {
   try {
     module = await jiti.import(resolve(file));
   } catch (error) {
-    throw new UsageError(`${file} can't be loaded: ${error instanceof Error ? error.message : String(error)}`);
+    // What comes after the first line of Node's message is by whom it was asked for, which is nobody's file.
+    const [why] = (error instanceof Error ? error.message : String(error)).split('\nRequire stack:');
+    throw new UsageError(`${file} can't be loaded: ${why}`);
   }
   if (typeof module !== 'object' || module === null) return module;
   const exports = module as Record<string, unknown>;

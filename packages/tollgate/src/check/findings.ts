@@ -146,7 +146,8 @@ async function risingLadders(gate: Tollgate, { ladders = [], budgets = [] }: Tol
 async function priceOf(gate: Tollgate, model: string): Promise<number | undefined> {
   try {
     const estimate = { inputTokens: 10_000, outputTokens: 1000 };
-    const { layers } = await gate.explain({ subject: SOMEONE, model, permits: 0, degrade: false, estimate });
+    const asked = { subject: SOMEONE, feature: 'any', route: 'any' };
+    const { layers } = await gate.explain({ ...asked, model, permits: 0, degrade: false, estimate });
     return layers.find(({ unit }) => unit === 'usd')?.cost;
   } catch {
     return undefined;
