@@ -1,6 +1,6 @@
 /** Users who ask a provider again and again, in time that is played. */
 import type { ManualClock } from '@tollgate/core/testing';
-import { type FakeProvider, randomBy } from '@tollgate/fake-provider';
+import { type CallRecord, type FakeProvider, randomBy } from '@tollgate/fake-provider';
 
 export const MINUTE = 60_000;
 
@@ -73,6 +73,11 @@ export function shareUsed(
 
 export function countOf429({ calls }: FakeProvider): number {
   return calls.filter(({ status }) => status === 429).length;
+}
+
+/** The most calls in any interval of a length. */
+export function mostWithin(ms: number, calls: readonly CallRecord[]): number {
+  return Math.max(...calls.map(({ at }) => calls.filter((other) => other.at >= at && other.at < at + ms).length));
 }
 
 function sleepUntil(clock: ManualClock, at: number): Promise<void> {

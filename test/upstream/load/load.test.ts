@@ -1,7 +1,6 @@
 /** Fifty users ask for half as much again as a provider allows: hardly a call is refused by it, and hardly any of it is idle. */
 import { type ManualClock, manualClock } from '@tollgate/core/testing';
 import {
-  type CallRecord,
   createProvider,
   type FakeProvider,
   fetchOf,
@@ -11,7 +10,7 @@ import {
 } from '@tollgate/fake-provider';
 import { createUpstream, type LimitOptions, openai } from '@tollgate/upstream';
 import { openBooks } from '../../helpers/upstream-books.js';
-import { countOf429, MINUTE, naiveRetry, playUsers, shareUsed } from '../../helpers/upstream-load.js';
+import { countOf429, MINUTE, mostWithin, naiveRetry, playUsers, shareUsed } from '../../helpers/upstream-load.js';
 
 const OPENAI = 'https://api.openai.com/v1';
 
@@ -90,11 +89,6 @@ describe.each([
     120_000,
   );
 });
-
-/** The most calls in any interval of a length. */
-function mostWithin(ms: number, calls: readonly CallRecord[]): number {
-  return Math.max(...calls.map(({ at }) => calls.filter((other) => other.at >= at && other.at < at + ms).length));
-}
 
 test('by itself an app that tries again meets a refusal with most of its calls, once a bucket is drunk up', async () => {
   const { clock, fake, play } = provide({ requests: CALLS });
