@@ -8,6 +8,7 @@ import {
   MAX_VALUES,
   PICTURE_TOKENS,
   TOOLS_TOKENS,
+  weighOnce,
 } from '../../packages/core/src/money/body.js';
 import { MOST_PER_CHARACTER } from '../../packages/core/src/money/text.js';
 
@@ -477,4 +478,12 @@ describe('hostile bodies', () => {
       }),
     );
   });
+});
+
+test('a body that is weighed once says the same from then on', () => {
+  const body = { prompt: HELLO, max_tokens: 9 };
+  weighOnce(body);
+  const first = estimateOf(body);
+  body.prompt += HELLO;
+  expect([first, estimateOf(body)]).toEqual([estimateOf({ prompt: HELLO, max_tokens: 9 }), first]);
 });

@@ -153,3 +153,18 @@ test('a stream of JSON is read, so that it can go on to the next way and be paid
   expect([...first, ...second].map(({ model }) => model)).toEqual(['small-1', 'tiny-2']);
   expect(await spent('u1')).toBe(60);
 });
+
+test('the body of a call is weighed once, however often it is sent', async () => {
+  let weighed = 0;
+  const { parse } = JSON;
+  const prompt = { role: 'user' } as { role: string; content: string };
+  Object.defineProperty(prompt, 'content', { enumerable: true, get: () => `weighed ${++weighed} times` });
+  const spy = jest.spyOn(JSON, 'parse').mockImplementation((text, reviver) => {
+    const json = parse(text, reviver);
+    return json?.messages === undefined ? json : { ...json, messages: [prompt] };
+  });
+  const { ask, first } = await pair((_, n) => (n === 0 ? { status: 429 } : answered()));
+  const { response } = await ask();
+  spy.mockRestore();
+  expect([response.status, first.length, weighed]).toEqual([200, 2, 1]);
+});

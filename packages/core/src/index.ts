@@ -43,6 +43,7 @@ export type { PerLevel, SheddingOptions } from './line/shedding.js';
 export type { LayerState } from './meters/layer-state.js';
 export type { Bill, Charge, Key, Meter, Rule, Scope, Unit, Usage, Who } from './meters/meter.js';
 export type { BudgetAlert } from './money/alert-text.js';
+export { weighOnce } from './money/body.js';
 export type { EstimateState } from './money/learned.js';
 export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';
 export { type DatedPrice, type ModelPrice, type Prices, type PriceTable, priceTable } from './money/prices.js';

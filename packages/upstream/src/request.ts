@@ -1,7 +1,8 @@
 /** A request as it came to the fetch: whose provider it is for, what it asks for, and whether it can be sent twice. */
 import { types } from 'node:util';
+import { weighOnce } from '@tollgate/core';
 import type { Call } from './formats/format.js';
-import { parsed } from './formats/values.js';
+import { isObject, parsed } from './formats/values.js';
 import type { Provider } from './providers/provider.js';
 import { onAbort, unlessAborted } from './signals.js';
 import { join } from './usage/passage.js';
@@ -65,7 +66,10 @@ export async function askedOf(request: UpstreamRequest, provider: Provider): Pro
   const read = (body: unknown) => provider.format.read(plain(path), body);
   if (request.body === undefined || read({}) === undefined) return { request, provider, path, call: undefined };
   const whole = await withBody(request);
-  return { request: whole, provider, path, call: read(whole.json ?? {}) };
+  const call = read(whole.json ?? {});
+  // Whoever pays is asked for each attempt, and headroom for each turn.
+  if (call !== undefined && isObject(whole.json)) weighOnce(whole.json);
+  return { request: whole, provider, path, call };
 }
 
 /** A path as servers read it, whatever was escaped in it without need. What would end a segment stays as it was. */

@@ -84,7 +84,7 @@ export function estimateOf(body: unknown): BodyEstimate {
   };
 }
 
-/** Told apart without asking anything of the body: a proxy may throw whatever it is asked. */
+/** What is known to say no other. Told apart without asking anything of the body: a proxy may throw whatever it is asked. */
 const ESTIMATED = new WeakMap<object, BodyEstimate>();
 
 /** A body of which no more is kept than what it says: {@link estimateOf} gives that back. */
@@ -92,6 +92,14 @@ export function estimatedBody(estimate: BodyEstimate): object {
   const body = {};
   ESTIMATED.set(body, estimate);
   return body;
+}
+
+/**
+ * Weighs a body that nobody will change: gates take what it says from here from now on, however often it is handed to them, as
+ * the body of a call is with each of its attempts.
+ */
+export function weighOnce(body: object): void {
+  ESTIMATED.set(body, estimateOf(body));
 }
 
 /** Tokens of a text, and its characters taken from those that are left to look at. */
