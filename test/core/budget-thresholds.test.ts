@@ -206,20 +206,20 @@ describe('alertText', () => {
   test('says whose budget, how much of it, and when it is exhausted and resets', () => {
     expect(alertText(alert)).toBe(
       "Budget 'per user' of gate 'api' has reached 80% for user 'u1': $4.25 of $5 is spent; " +
-        'at the present burn it is exhausted at 2026-01-01T18:30Z, before it resets at 2026-01-02T00:00Z.',
+        'at the present burn it is exhausted at 2026-01-01 18:30 UTC, before it resets at 2026-01-02 00:00 UTC.',
     );
   });
 
   test('says that it lasts, where it does', () => {
     expect(alertText({ ...alert, exhaustsAt: undefined })).toMatch(
-      /: \$4\.25 of \$5 is spent; at the present burn it lasts until it resets at 2026-01-02T00:00Z\.$/,
+      /: \$4\.25 of \$5 is spent; at the present burn it lasts until it resets at 2026-01-02 00:00 UTC\.$/,
     );
   });
 
   test.each([5, 6])('says that nothing is left of $5 where $%d is spent', (dollars) => {
     expect(alertText({ ...alert, threshold: 1, spent: dollars * DOLLAR })).toBe(
       `Budget 'per user' of gate 'api' has reached 100% for user 'u1': $${dollars} of $5 is spent; ` +
-        'nothing is left until it resets at 2026-01-02T00:00Z.',
+        'nothing is left until it resets at 2026-01-02 00:00 UTC.',
     );
   });
 
@@ -269,7 +269,7 @@ describe('alertText', () => {
         fc.property(name, name, (user, budget) => {
           const text = alertText({ ...alert, budget, key: [user] });
           expect(text).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u);
-          expect(text).toMatch(/ is spent; at the present burn it is exhausted at 2026-01-01T18:30Z, .*\.$/);
+          expect(text).toMatch(/ is spent; at the present burn it is exhausted at 2026-01-01 18:30 UTC, .*\.$/);
         }),
       );
     });

@@ -153,38 +153,8 @@ const NEVER = 1e9;
 /** What an answer of so many tokens takes, in seconds. */
 const epochOf = (tokens: number) => (FIRST_TOKEN_MS + tokens * MS_PER_TOKEN) / 1000;
 
-describe('a fixed limit', () => {
-  it('is what it is, whatever comes', () => {
-    const concurrency = createConcurrency(7);
-    const begun = [concurrency.began(0), concurrency.began(0)];
-    expect(concurrency.state().inFlight).toBe(2);
-    concurrency.ended(begun[0], { outcome: 'overloaded', retryAfterMs: 5000 }, 10);
-    concurrency.ended(begun[1], { outcome: 'succeeded', outputTokens: 5 }, 10);
-    expect([concurrency.limit(11), concurrency.state().limit, concurrency.state().inFlight]).toEqual([7, 7, 0]);
-  });
-});
-
-describe('options', () => {
-  it.each<[string, Parameters<typeof createConcurrency>[0], string, unknown]>([
-    ['no slot at all', 0, 'concurrency', 0],
-    ['half a slot', 1.5, 'concurrency', 1.5],
-    ['no number', Number.NaN, 'concurrency', Number.NaN],
-    ['no bound', Number.POSITIVE_INFINITY, 'concurrency', Number.POSITIVE_INFINITY],
-    ['a least of none', { min: 0, max: 8, initial: 4 }, 'concurrency.min', 0],
-    ['bounds that cross', { min: 9, max: 8, initial: 9 }, 'concurrency.max', 8],
-    ['a start below the bounds', { min: 4, max: 8, initial: 3 }, 'concurrency.initial', 3],
-    ['a start above the bounds', { min: 4, max: 8, initial: 9 }, 'concurrency.initial', 9],
-  ])('with %s are refused by name', (_, options, path, value) => {
-    const expected = { code: 'TOLLGATE_CONFIG_INVALID', problems: [expect.objectContaining({ path, value })] };
-    expect(() => createConcurrency(options)).toThrow(expect.objectContaining(expected));
-  });
-
-  it('tell of every problem at once, and what would be right', () => {
-    expect(() => createConcurrency({ min: 5, max: 2.5, initial: 1 })).toThrow(
-      /concurrency\.max: got 2\.5; expected a whole number from 5 to .*\n.*concurrency\.initial: got 1; expected/,
-    );
-  });
-});
+/** Slots that are always so many. */
+const fixed = (limit: number) => createConcurrency({ min: limit, max: limit, initial: limit });
 
 describe('a hosted provider with a token bucket', () => {
   const PER_SECOND = 2400;
@@ -202,9 +172,9 @@ describe('a hosted provider with a token bucket', () => {
       provider: hosted(PER_SECOND, burst, says),
     });
     const after = (account: readonly Second[]) => sum(account, 120);
-    const fixed = [30, 45, 60].map((limit) => after(play(scene(createConcurrency(limit)))).tokensPerSecond);
+    const best = [30, 45, 60].map((limit) => after(play(scene(fixed(limit)))).tokensPerSecond);
     const adaptive = after(play(scene(createConcurrency(BOUNDS))));
-    expect(adaptive.tokensPerSecond).toBeGreaterThan(0.85 * Math.max(...fixed));
+    expect(adaptive.tokensPerSecond).toBeGreaterThan(0.85 * Math.max(...best));
     expect(adaptive.overloads).toBeLessThan(0.03);
   });
 
@@ -257,7 +227,7 @@ describe('a self-hosted provider that slows down with load', () => {
       length: lengths(seed, 300),
       provider: shared(knee, seed, noise),
     });
-    const best = sum(play(scene(createConcurrency(knee))), 400);
+    const best = sum(play(scene(fixed(knee))), 400);
     const { limit, tokensPerSecond } = sum(play(scene(createConcurrency(BOUNDS))), 400);
     expect(limit).toBeGreaterThan(0.85 * knee);
     expect(limit).toBeLessThan(1.6 * knee);

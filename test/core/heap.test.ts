@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { add, first, heapBy, settle, take } from '../../packages/core/src/line/heap.js';
+import { add, extract, first, heapBy, reorder } from '../../packages/core/src/line/heap.js';
 
 const byRank = (a: Entry, b: Entry) => a.rank < b.rank;
 
@@ -33,9 +33,9 @@ describe('the heap', () => {
             list.push(entry);
           } else if (list.length > 0 && step.do === 'settle') {
             list[at].rank = step.rank;
-            settle(heap, list[at]);
+            reorder(heap, list[at]);
           } else if (list.length > 0) {
-            take(heap, list[at]);
+            extract(heap, list[at]);
             list.splice(at, 1);
           }
           expect(heap.entries).toHaveLength(list.length);
@@ -52,7 +52,7 @@ describe('the heap', () => {
     const heap = heapBy(byRank);
     const entries = [0, 10, 1, 11, 12, 2, 3].map((rank) => ({ rank, place: -1 }));
     for (const entry of entries) add(heap, entry);
-    take(heap, entries[3]);
+    extract(heap, entries[3]);
     expect(heap.entries.map(({ rank }) => rank)).toEqual([0, 3, 1, 10, 12, 2]);
   });
 });

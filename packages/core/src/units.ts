@@ -63,3 +63,8 @@ export function isCost(value: unknown): value is number {
 function positiveWhole(value: number): number | undefined {
   return Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
+
+/** A time as people are told it, such as `2026-12-01 00:00 UTC`. */
+export function minuteText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

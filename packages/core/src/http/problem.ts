@@ -3,6 +3,7 @@ import { type LayerState, statesOf } from '../meters/layer-state.js';
 import type { Unit, Usage } from '../meters/meter.js';
 import { ASK_AGAIN_MS } from '../meters/outside.js';
 import { formatMoney } from '../money/nano-dollars.js';
+import { minuteText } from '../units.js';
 import { reasons, waitOf } from './reasons.js';
 import { duration, number, plural, secondsUp } from './wording.js';
 
@@ -203,7 +204,7 @@ function budgetDetail({ layer, own, cost, used, limit, share, retryAfterMs, rese
       ? `This request may cost ${formatMoney(cost)}; the budget '${layer}' never allows more than ${formatMoney(limit)}.`
       : `This request may cost more than the budget '${layer}' can ever allow.`;
   }
-  const renewed = `It is renewed at ${minute(resetsAt)}, in ${duration(retryAfterMs)}.`;
+  const renewed = `It is renewed at ${minuteText(resetsAt)}, in ${duration(retryAfterMs)}.`;
   if (!own) {
     const whom = share === undefined ? '' : ' for this model';
     return `The budget '${layer}', which you share with others, is exhausted${whom}. ${renewed}`;
@@ -211,11 +212,6 @@ function budgetDetail({ layer, own, cost, used, limit, share, retryAfterMs, rese
   const figures = `${formatMoney(used)} of the ${formatMoney(limit)}`;
   const part = share === undefined ? '' : `, of which this model may use ${formatMoney(share)}`;
   return `You have spent ${figures} that the budget '${layer}' allows${part}; this request may cost ${formatMoney(cost)}. ${renewed}`;
-}
-
-/** Such as `2026-12-01 00:00 UTC`. */
-function minute(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 function limitDetail(state: LayerState, unit: string): string {

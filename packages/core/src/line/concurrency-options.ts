@@ -1,6 +1,6 @@
 /** How many may run at once, as it is configured. */
 import type { z } from 'zod';
-import { configError, type Problem } from '../errors.js';
+import type { Problem } from '../errors.js';
 import { field, isRecord } from '../schema.js';
 import { type Duration, parseDuration } from '../units.js';
 
@@ -47,14 +47,6 @@ export const leaseField = field("a duration from 1s to 1d such as '10m'", (value
   const ms = parseDuration(value);
   return ms !== undefined && ms >= LEASE.min && ms <= LEASE.max ? ms : undefined;
 });
-
-/** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem */
-export function checkConcurrency(options: AdaptiveOptions, isFixed: boolean): void {
-  const [first, ...others] = problemsOf(options);
-  if (first === undefined) return;
-  if (isFixed) throw configError([{ ...first, path: 'concurrency' }]);
-  throw configError([first, ...others].map((problem) => ({ ...problem, path: `concurrency.${problem.path}` })));
-}
 
 /** By field. */
 function problemsOf({ min, max, initial }: AdaptiveOptions): Problem[] {

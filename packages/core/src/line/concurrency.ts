@@ -1,5 +1,5 @@
 /**
- * How many may run at once, apart from whether this one may. A fixed number, or one that follows what a provider can bear:
+ * How many may run at once, apart from whether this one may, by what a provider can bear:
  *
  * - AIMD, as TCP has it (RFC 5681): doubled per epoch until the first overload; then cut by a tenth on overload, once per
  *   epoch and only by requests begun after the last cut, or where more than a tenth of these was refused by that share,
@@ -13,7 +13,7 @@
  */
 import type { Ending } from '../meters/meter.js';
 import { type Answer, type AnswerMeans, include, noAnswers, speedOf } from './answer-speed.js';
-import { type AdaptiveOptions, checkConcurrency } from './concurrency-options.js';
+import type { AdaptiveOptions } from './concurrency-options.js';
 
 /** A request that runs. Each has to be ended. */
 export interface Begun {
@@ -90,17 +90,10 @@ interface State {
   slow: { readonly limit: number; readonly perToken: number } | undefined;
 }
 
-/**
- * @param options a number is a fixed limit, 1 or more
- * @throws TollgateError `TOLLGATE_CONFIG_INVALID`
- */
-export function createConcurrency(options: number | AdaptiveOptions): Concurrency {
-  const isFixed = typeof options === 'number';
-  const bounds = isFixed ? { min: options, max: options, initial: options } : { ...options };
-  checkConcurrency(bounds, isFixed);
+export function createConcurrency(bounds: AdaptiveOptions): Concurrency {
   const state = initialState(bounds);
   return {
-    limit: (now) => (isFixed ? options : limitAt(state, now)),
+    limit: (now) => limitAt(state, now),
 
     began(now) {
       advance(state, now);
@@ -112,8 +105,8 @@ export function createConcurrency(options: number | AdaptiveOptions): Concurrenc
       if (!begun.open) return;
       begun.open = false;
       advance(state, now);
-      if (!isFixed && ending.outcome === 'overloaded') overloaded(state, begun, ending);
-      if (!isFixed && ending.outcome === 'succeeded') succeeded(state, begun, ending);
+      if (ending.outcome === 'overloaded') overloaded(state, begun, ending);
+      if (ending.outcome === 'succeeded') succeeded(state, begun, ending);
       state.inFlight--;
     },
 

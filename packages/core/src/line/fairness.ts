@@ -15,7 +15,7 @@
  * This is for one priority; each has its own. With one for all, what a tenant floods as `batch` would hold up what it
  * asks as `interactive`; and what it gets of one priority is no part of another, between which ageing decides.
  */
-import { add, first, heapBy, settle, take } from './heap.js';
+import { add, extract, first, heapBy, reorder } from './heap.js';
 
 /** `undefined` for what has none: all of it is one key. */
 export type FairKey = string | undefined;
@@ -98,7 +98,7 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
   }
 
   function forget(one: Ahead): void {
-    take(finishes, one);
+    extract(finishes, one);
     ahead.delete(one.key);
     // Sums of fractions drift; of none it is exactly nothing.
     totalWeight = ahead.size === 0 ? 0 : totalWeight - one.weight;
@@ -129,7 +129,7 @@ export function createFairness({ allowanceMs, weights, maxKeys = 10_000 }: Fairn
       const finish = (one?.finish ?? line) + cost / weightOf(key);
       if (one !== undefined) {
         one.finish = finish;
-        settle(finishes, one);
+        reorder(finishes, one);
       } else if (finish > line) {
         remember(key, finish);
       }

@@ -6,7 +6,7 @@ import type { Alternative, NotTaken, Receipt, SharedLine, Taken } from '../store
 import { type Alarm, createAlarm } from './alarm.js';
 import { type Bound, count, type Depth, fullFor, noDepth } from './depth.js';
 import type { FairKey } from './fairness.js';
-import { add, first, type Heap, heapBy, settle, take } from './heap.js';
+import { add, extract, first, type Heap, heapBy, reorder } from './heap.js';
 import type { Peek } from './outlook.js';
 import { last, lastOf, type PriorityQueue, peek, priorityQueue, push, remove } from './priority-queue.js';
 import type { QueueTerms } from './queue-options.js';
@@ -191,10 +191,10 @@ export function waitForTime<A extends Alternative>(
 export function setOpening<A extends Alternative>(hall: Hall<A>, station: Station<Waiter<A>>, at: number): void {
   const isIn = station.openAt < Number.POSITIVE_INFINITY;
   const isToBeIn = at < Number.POSITIVE_INFINITY;
-  if (isIn && !isToBeIn) take(hall.openings, station);
+  if (isIn && !isToBeIn) extract(hall.openings, station);
   station.openAt = at;
   if (!isToBeIn) return;
-  if (isIn) settle(hall.openings, station);
+  if (isIn) reorder(hall.openings, station);
   else add(hall.openings, station);
 }
 
@@ -218,7 +218,7 @@ export function moveFrom<A extends Alternative>(
 export function leave<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): Station<Waiter<A>>[] {
   waiter.hasLeft = true;
   waiter.unlisten?.();
-  take(hall.deadlines, waiter);
+  extract(hall.deadlines, waiter);
   if (waiter.isDelayed) remove(hall.delayed, waiter.entrant, { score: waiter.score, arrival: waiter.delayedAs });
   count(hall.depth, waiter.entrant.key, waiter.isDelayed, -1);
   const others: Station<Waiter<A>>[] = [];

@@ -4,7 +4,7 @@
  */
 export interface Heap<E extends Entry> {
   readonly entries: E[];
-  /** A strict order. When it changes for an entry, that has to be settled anew before anything else is done. */
+  /** A strict order. When it changes for an entry, it has to be reordered before anything else is done. */
   readonly goesBefore: (a: E, b: E) => boolean;
 }
 
@@ -28,12 +28,12 @@ export function add<E extends Entry>(heap: Heap<E>, entry: E): void {
 }
 
 /** Moves an entry to where it belongs now, in O(log n). */
-export function settle<E extends Entry>(heap: Heap<E>, entry: E): void {
+export function reorder<E extends Entry>(heap: Heap<E>, entry: E): void {
   rise(heap, hollow(heap, entry.place, entry), entry);
 }
 
 /** Takes out an entry, in O(log n): the last one fills the hole. */
-export function take<E extends Entry>(heap: Heap<E>, entry: E): void {
+export function extract<E extends Entry>(heap: Heap<E>, entry: E): void {
   const last = heap.entries.pop();
   if (last !== undefined && last !== entry) rise(heap, hollow(heap, entry.place, last), last);
 }

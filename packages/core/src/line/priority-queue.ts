@@ -10,7 +10,7 @@
  * few: of no priority are there more than twice as many lanes as there are in `busy`, and {@link SPARE_LANES}.
  */
 import type { Priority } from '../request.js';
-import { add, first, type Heap, heapBy, settle, take } from './heap.js';
+import { add, extract, first, type Heap, heapBy, reorder } from './heap.js';
 import {
   countBefore,
   emptyLane,
@@ -68,7 +68,7 @@ export function push<T extends object>(
   const arrival = queue.nextArrival++;
   insert(lane, score, arrival, value);
   if (lane.size === 1) add(queue.busy, lane);
-  else if (lane.arrival === arrival) settle(queue.busy, lane);
+  else if (lane.arrival === arrival) reorder(queue.busy, lane);
   queue.size++;
   return arrival;
 }
@@ -142,10 +142,10 @@ function leave<T extends object>(queue: PriorityQueue<T>, lane: Lane<T>, place: 
   takeAt(lane, place);
   queue.size--;
   if (lane.size === 0) {
-    take(queue.busy, lane);
+    extract(queue.busy, lane);
     forgetEmpty(queue.lanes[lane.priority], queue.busy.entries.length);
   } else if (wasFirst) {
-    settle(queue.busy, lane);
+    reorder(queue.busy, lane);
   }
 }
 

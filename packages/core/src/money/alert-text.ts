@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { minuteText } from '../units.js';
 import { formatMoney } from './nano-dollars.js';
 
 /** A budget of which a share has been spent that somebody wants to know of. Money in nano-dollars, time in milliseconds since 1970. */
@@ -36,10 +37,10 @@ export function alertText(alert: BudgetAlert): string {
 }
 
 function outlook({ spent, limit, resetsAt, exhaustsAt }: BudgetAlert): string {
-  const reset = `it resets at ${minute(resetsAt)}`;
+  const reset = `it resets at ${minuteText(resetsAt)}`;
   if (spent >= limit) return `nothing is left until ${reset}`;
   if (exhaustsAt === undefined) return `at the present burn it lasts until ${reset}`;
-  return `at the present burn it is exhausted at ${minute(exhaustsAt)}, before ${reset}`;
+  return `at the present burn it is exhausted at ${minuteText(exhaustsAt)}, before ${reset}`;
 }
 
 function keyText(dimension: string, value: string | undefined): string {
@@ -51,9 +52,4 @@ function quoted(name: string): string {
   const characters = [...name];
   const start = characters.slice(0, LONGEST_NAME).join('').replace(NOT_SHOWN, '\uFFFD');
   return inspect(characters.length > LONGEST_NAME ? `${start}…` : start);
-}
-
-/** As ISO 8601 has it, in UTC, such as `2026-01-31T09:30Z`. */
-function minute(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16)}Z`;
 }
