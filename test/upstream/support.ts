@@ -79,7 +79,7 @@ export const format: WireFormat = {
       ? { operation: 'chat', model: String((body as { model?: unknown } | undefined)?.model), stream: false }
       : undefined,
   withModel: (path, body, model) => ({ path, body: { ...(body as object), model } }),
-  askingForUsage: (_call, body) => body,
+  askingForUsage: (_call, body) => ({ body, isOurs: false }),
   usage: (_call, answer) => {
     const { usage, model } = answer as { usage?: typeof USAGE; model?: string };
     return usage && { inputTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens, model };

@@ -3,11 +3,13 @@ import {
   createUpstream,
   env,
   keyHeader,
+  mistral,
   openai,
   openrouter,
   type SecretSource,
   type UpstreamOptions,
 } from '@tollgate/upstream';
+import { eventStream } from './bodies.js';
 import { answered, fakeTransport, gateOf, key, post, provider, type Script, warnings } from './support.js';
 
 beforeEach(() => void warnings());
@@ -137,6 +139,37 @@ test('streams of a provider are not asked for their usage where that is said', a
   const { fetch, seen } = bench(answered, { providers });
   await (await post(fetch, ONE, { stream: true })).text();
   expect(seen.map(({ text }) => text.includes('stream_options'))).toEqual([false]);
+});
+
+test('a client that asks for usage is shown what servers tell that refuse to be asked', async () => {
+  const told = { choices: [], usage: { prompt_tokens: 10, completion_tokens: 5 } };
+  const bodies: unknown[] = [];
+  const fetch = (async (_url: URL, { body }: RequestInit) => {
+    bodies.push(JSON.parse(String(body)));
+    return new Response(eventStream([told, '[DONE]']), { headers: { 'content-type': 'text/event-stream' } });
+  }) as typeof globalThis.fetch;
+  const keys = [key('k1'), key('k2')];
+  for (const one of [mistral({ baseUrl: ONE, keys }), openai({ baseUrl: ONE, keys, askUsage: false })]) {
+    const { fetch: asked, spent } = bench(answered, { fetch, providers: [one] });
+    const response = await post(asked, ONE, { stream: true, stream_options: { include_usage: true } });
+    expect(await response.text()).toContain('"completion_tokens":5');
+    expect(bodies.pop()).not.toHaveProperty('stream_options');
+    expect(await spent('u1')).toBe(60);
+  }
+});
+
+test('neither headers of the hop go on, nor cookies, nor which encodings the client can read', async () => {
+  const { fetch, seen } = bench(answered);
+  const dropped = {
+    connection: 'close, X-Hop , bad name',
+    'x-hop': '1',
+    'proxy-authorization': 'Basic x',
+    'proxy-connection': 'close',
+    'accept-encoding': 'zstd',
+    cookie: 'sid=1',
+  };
+  await post(fetch, ONE, {}, { headers: { ...dropped, 'x-kept': '1' } });
+  expect(Object.keys(seen[0].headers).sort()).toEqual(['authorization', 'x-kept']);
 });
 
 test('dollars are believed of providers alone that bill by what they tell', async () => {

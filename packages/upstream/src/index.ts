@@ -1,9 +1,10 @@
 export type { UpstreamEventName, UpstreamEvents, WayTaken } from './events.js';
 export { anthropicFormat } from './formats/anthropic.js';
 export { bedrockFormat } from './formats/bedrock.js';
-export type { Call, CallRefusal, StreamReader, Usage, WireFormat } from './formats/format.js';
+export type { Asking, Call, CallRefusal, StreamReader, Usage, WireFormat } from './formats/format.js';
 export { geminiFormat } from './formats/gemini.js';
-export { openaiFormat, openaiFormatUnasked } from './formats/openai.js';
+export { openaiFormat } from './formats/openai.js';
+export { unasked } from './formats/unasked.js';
 export type { KeyState, ProviderState, UpstreamState } from './inspection.js';
 export type { KeyOptions, SecretSource } from './keys/key.js';
 export { type CacheOptions, cached, env, file } from './keys/secrets.js';

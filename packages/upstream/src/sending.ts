@@ -10,6 +10,8 @@ export const ACCOUNTS = ['openai-organization', 'openai-project'];
 const HOPS = [
   'connection',
   'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
   'transfer-encoding',
   'te',
   'trailer',
@@ -17,6 +19,10 @@ const HOPS = [
   'expect',
   'content-length',
   'host',
+  // What the client can decode needn't be what the fetch can, and usage is read from what that has decoded.
+  'accept-encoding',
+  // An end user's own.
+  'cookie',
   'x-http-method-override',
 ];
 
@@ -33,15 +39,21 @@ export interface Message {
 export function messageOf({ request, provider, path, call }: Asked, way: CallWay, secret: string): Message {
   const { format } = provider;
   const headers = new Headers(request.headers);
-  for (const name of HOPS) headers.delete(name);
+  for (const name of [...HOPS, ...namesIn(headers.get('connection'))]) headers.delete(name);
   const isOwn = call === undefined || way.model === undefined || way.model === call.model;
   const served = isOwn ? { path, body: request.json } : format.withModel(plain(path), request.json, way.model);
-  const json = call === undefined ? request.json : way.provider.format.askingForUsage(call, served.body);
+  const asking = call && way.provider.format.askingForUsage(call, served.body);
   const url = new URL(way.provider.baseUrl.replace(/\/+$/, '') + served.path + request.url.search);
-  if (way.provider !== provider) removeKeys(headers, url, ['cookie', ...ACCOUNTS, provider.authorize.header]);
+  if (way.provider !== provider) removeKeys(headers, url, [...ACCOUNTS, provider.authorize.header]);
   way.provider.authorize(headers, secret, url);
-  const body = json === request.json ? request.body : JSON.stringify(json);
-  return { url, headers, body, isAsking: json !== served.body };
+  const isSame = asking === undefined || asking.body === request.json;
+  const body = isSame ? request.body : JSON.stringify(asking.body);
+  return { url, headers, body, isAsking: asking?.isOurs ?? false };
+}
+
+/** Headers that are for one hop too, as `Connection` says. What can't be a name is none. */
+function namesIn(connection: string | null): readonly string[] {
+  return (connection ?? '').split(',').flatMap((name) => /^\s*([\w!#$%&'*+.^`|~-]+)\s*$/.exec(name)?.[1] ?? []);
 }
 
 /** Sends it. No redirect is followed: it would take the key along. */

@@ -21,7 +21,7 @@ test('a request for another model is the same but for that', () => {
   const body = { model: 'claude-opus-4-6', max_tokens: 10 };
   const changed = anthropicFormat.withModel('/messages', body, 'claude-haiku-4-5');
   expect(changed).toEqual({ path: '/messages', body: { model: 'claude-haiku-4-5', max_tokens: 10 } });
-  expect(anthropicFormat.askingForUsage(MESSAGES, body)).toBe(body);
+  expect(anthropicFormat.askingForUsage(MESSAGES, body).body).toBe(body);
 });
 
 describe('usage in an answer', () => {

@@ -1,4 +1,4 @@
-import { openaiFormat, openaiFormatUnasked } from '@tollgate/upstream';
+import { type Asking, openaiFormat, unasked } from '@tollgate/upstream';
 import { readAll, told } from '../bodies.js';
 
 const CHAT = { operation: 'chat', model: 'gpt-4o', stream: true };
@@ -52,33 +52,42 @@ describe('a request', () => {
   });
 });
 
+function expectSame(asking: Asking, body: unknown): void {
+  expect(asking.isOurs).toBe(false);
+  expect(asking.body).toBe(body);
+}
+
 describe('asking for usage', () => {
   const asked = { model: 'm', stream: true, stream_options: { include_usage: true } };
 
   test.each(['chat', 'completions'])('in a stream of %s', (operation) => {
     const call = { ...CHAT, operation };
-    expect(openaiFormat.askingForUsage(call, { model: 'm', stream: true })).toEqual(asked);
+    expect(openaiFormat.askingForUsage(call, { model: 'm', stream: true })).toEqual({
+      body: asked,
+      isOurs: true,
+    });
     const body = { model: 'm', stream: true, stream_options: { include_usage: false, include_obfuscation: false } };
     expect(openaiFormat.askingForUsage(call, body)).toEqual({
-      ...body,
-      stream_options: { include_usage: true, include_obfuscation: false },
+      body: { ...body, stream_options: { include_usage: true, include_obfuscation: false } },
+      isOurs: true,
     });
     expect(body.stream_options.include_usage).toBe(false);
   });
 
   test('leaves alone what asks already, and what tells it anyway', () => {
-    expect(openaiFormat.askingForUsage(CHAT, asked)).toBe(asked);
+    expectSame(openaiFormat.askingForUsage(CHAT, asked), asked);
     const plain = { model: 'm' };
     for (const call of [RESPONSES, EMBEDDINGS, { ...CHAT, stream: false }]) {
-      expect(openaiFormat.askingForUsage(call, plain)).toBe(plain);
+      expectSame(openaiFormat.askingForUsage(call, plain), plain);
     }
   });
 
   test('is nothing for servers that refuse it', () => {
-    expect(openaiFormatUnasked.askingForUsage(CHAT, asked)).toEqual({ model: 'm', stream: true });
+    const format = unasked(openaiFormat);
+    expect(format.askingForUsage(CHAT, asked)).toEqual({ body: { model: 'm', stream: true }, isOurs: false });
     const plain = { model: 'm' };
-    expect(openaiFormatUnasked.askingForUsage(CHAT, plain)).toBe(plain);
-    expect(openaiFormatUnasked.name).toBe(openaiFormat.name);
+    expectSame(format.askingForUsage(CHAT, plain), plain);
+    expect(format.name).toBe(openaiFormat.name);
   });
 });
 

@@ -27,7 +27,7 @@ export const anthropicFormat = orOpenai({
 
   withModel: (path, body, model) => ({ path, body: isObject(body) ? { ...body, model } : body }),
 
-  askingForUsage: (_call, body) => body,
+  askingForUsage: (_call, body) => ({ body, isOurs: false }),
 
   usage(_call, answer) {
     const { usage, model } = fields(answer);

@@ -26,7 +26,7 @@ export const bedrockFormat: WireFormat = {
 
   withModel: (path, body) => ({ path, body }),
 
-  askingForUsage: (_call, body) => body,
+  askingForUsage: (_call, body) => ({ body, isOurs: false }),
 
   /** What is read from the cache or written to it comes on top of `inputTokens`. Claude's own answers tell as Anthropic's do. */
   usage(call, answer) {

@@ -45,6 +45,14 @@ export interface CallRefusal {
   readonly detail: string;
 }
 
+/** How a request asks for its usage. */
+export interface Asking {
+  /** JSON; the very same where nothing has to be changed. */
+  readonly body: unknown;
+  /** It asks where the client hasn't, who is not to see what is told for that. */
+  readonly isOurs: boolean;
+}
+
 export interface WireFormat {
   readonly name: string;
   /**
@@ -57,10 +65,8 @@ export interface WireFormat {
   read(path: string, body: unknown): Call | undefined;
   /** The same request for another model. The body is a copy, changed in no other way. */
   withModel(path: string, body: unknown, model: string): { readonly path: string; readonly body: unknown };
-  /**
-   * The request as it has to be sent for its usage to be told; the very same where it will be.
-   */
-  askingForUsage(call: Call, body: unknown): unknown;
+  /** The request as it has to be sent for its usage to be told. */
+  askingForUsage(call: Call, body: unknown): Asking;
   /** Usage in an answer that is no stream. */
   usage(call: Call, answer: unknown): Usage | undefined;
   /** @param asked the client itself has asked for usage in the stream, and is to see it */

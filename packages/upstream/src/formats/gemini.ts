@@ -36,7 +36,7 @@ export const geminiFormat = orOpenai({
     };
   },
 
-  askingForUsage: (_call, body) => body,
+  askingForUsage: (_call, body) => ({ body, isOurs: false }),
 
   usage({ operation }, answer) {
     // A stream that isn't one of events is a list.

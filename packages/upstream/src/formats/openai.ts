@@ -31,9 +31,10 @@ export const openaiFormat: WireFormat = {
 
   askingForUsage(call, body) {
     const { stream_options } = fields(body);
-    const isAsked = fields(stream_options).include_usage === true;
-    if (!call.stream || isAsked || (call.operation !== 'chat' && call.operation !== 'completions')) return body;
-    return { ...fields(body), stream_options: { ...fields(stream_options), include_usage: true } };
+    const options = fields(stream_options);
+    const isTold = !call.stream || (call.operation !== 'chat' && call.operation !== 'completions');
+    if (isTold || options.include_usage === true) return { body, isOurs: false };
+    return { body: { ...fields(body), stream_options: { ...options, include_usage: true } }, isOurs: true };
   },
 
   usage({ operation }, answer) {
@@ -45,15 +46,6 @@ export const openaiFormat: WireFormat = {
 
   refusal({ status, title, detail }) {
     return { error: { message: `${title}: ${detail}`, type: typeOf(status), param: null, code: 'tollgate_refused' } };
-  },
-};
-
-/** For servers that tell usage in streams unasked, and refuse requests that ask for it, such as Mistral's. */
-export const openaiFormatUnasked: WireFormat = {
-  ...openaiFormat,
-  askingForUsage(_call, body) {
-    const { stream_options, ...others } = fields(body);
-    return stream_options === undefined ? body : others;
   },
 };
 

@@ -1,5 +1,6 @@
 /** How a provider is defined: what it is like, as data and a few functions; it is made of that and of a user's keys. */
 import type { WireFormat } from '../formats/format.js';
+import { unasked } from '../formats/unasked.js';
 import { type ErrorAnswer, readError, usualFailure } from './failures.js';
 import { type LimitHeaders, readLimits } from './limit-headers.js';
 import type { Failure, Provider } from './provider.js';
@@ -29,7 +30,7 @@ export function defineProvider(traits: ProviderTraits): (options: ProviderOption
   const { family = (model) => model, readings = ({ headers }) => readLimits(limitHeaders, headers) } = traits;
   return (options) => ({
     ...readProvider(options, { name, baseUrl, family }),
-    format: options.askUsage === false ? { ...format, askingForUsage: (_call, body) => body } : format,
+    format: options.askUsage === false ? unasked(format) : format,
     authorize,
     usage,
     tellsCost,

@@ -1,4 +1,5 @@
-import { openaiFormatUnasked } from '../formats/openai.js';
+import { openaiFormat } from '../formats/openai.js';
+import { unasked } from '../formats/unasked.js';
 import { bearer } from './credentials.js';
 import { defineProvider } from './define.js';
 import { undated } from './families.js';
@@ -23,7 +24,7 @@ const LIMIT_HEADERS: readonly LimitHeaders[] = [
 export const mistral = defineProvider({
   name: 'mistral',
   baseUrl: 'https://api.mistral.ai/v1',
-  format: openaiFormatUnasked,
+  format: unasked(openaiFormat),
   authorize: bearer,
   limitHeaders: LIMIT_HEADERS,
   readings: ({ headers }) => LIMIT_HEADERS.flatMap((one) => readLimit(one, headers) ?? []),

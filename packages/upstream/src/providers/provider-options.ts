@@ -26,8 +26,8 @@ export interface ProviderOptions {
   /** Unique in an upstream; the provider's own name unless given. */
   readonly name?: string | undefined;
   /**
-   * Streams are asked for their usage where clients don't ask, `true` unless given. Some servers refuse such calls; their
-   * streams are counted by the text that passes then.
+   * Streams are asked for their usage where clients don't ask, `true` unless given. `false` is for servers that refuse such
+   * calls, and takes out what clients ask for: streams are counted by the text that passes, unless they tell unasked.
    */
   readonly askUsage?: boolean | undefined;
   /** By what to count a model, where you know better which of them share limits. */
