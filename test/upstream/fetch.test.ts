@@ -60,6 +60,24 @@ describe('what fetch takes', () => {
     expect([seen.length, await spent('u1')]).toEqual([4, 240]);
   });
 
+  test('a form is taken, with a Request or without, and sent with the boundaries that it says', async () => {
+    const { fetch, seen, url } = await bench();
+    const form = new FormData();
+    form.set('file', new Blob(['abc']), 'a.txt');
+    const files = url.replace('chat/completions', 'files');
+    for (const input of [files, new Request(files)]) await (await fetch(input, { method: 'POST', body: form })).text();
+    for (const { headers, text } of seen) {
+      const boundary = /boundary=(.+)$/.exec(String(headers['content-type']))?.[1];
+      expect(boundary && text.startsWith(`--${boundary}`)).toBe(true);
+    }
+    expect(seen).toHaveLength(2);
+  });
+
+  test('null is taken for no options, as fetch takes it', async () => {
+    const { llm, url } = await bench();
+    expect((await llm.fetch(url.replace('chat/completions', 'models'), null as never)).status).toBe(200);
+  });
+
   test('a URL of nobody is refused with the providers that there are, and no key goes there', async () => {
     const { fetch, seen } = await bench();
     const { server: foreign, seen: there } = await fakeServer();

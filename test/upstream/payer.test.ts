@@ -1,7 +1,7 @@
 /** On whose account calls are: the admission at hand, or who is named; each call of several; and what is refused. */
 import { slidingWindow } from '@tollgate/core';
 import { runWithAdmission } from '@tollgate/core/context';
-import { createUpstream, type UpstreamOptions } from '@tollgate/upstream';
+import { compatible, createUpstream, type UpstreamOptions } from '@tollgate/upstream';
 import { closeServers, portOf } from '../helpers/http-server.js';
 import {
   admission,
@@ -234,6 +234,21 @@ test.each([
   gate.on('settled', ({ outcome }) => void outcomes.push(outcome));
   await (await post(llm.as({ subject: { user: 'u2' } }).fetch, server)).text();
   expect(outcomes).toEqual([expected]);
+});
+
+test('a server that needs no model serves calls without one, and they are paid for as those that name none', async () => {
+  const { gate, server, seen, spent } = await bench();
+  const llm = createUpstream({
+    gate,
+    providers: [compatible({ baseUrl: `http://127.0.0.1:${portOf(server)}/v1`, keys: [key('k1'), key('k2')] })],
+  });
+  const body = { model: undefined };
+  await (await post(llm.as({ subject: { user: 'u2' } }).fetch, server, body)).text();
+  const agent = await admission(gate, { estimate: ESTIMATE });
+  await runWithAdmission(agent, async () => (await post(llm.fetch, server, body)).text());
+  await agent.settle();
+  expect(seen.map(({ model }) => model)).toEqual(['', '']);
+  expect([await spent('u2'), await spent('u1')]).toEqual([60, 60]);
 });
 
 test('a model without a price is refused in words, and not sent', async () => {

@@ -64,6 +64,14 @@ test('what no format knows is held to the limits of whoever is named', async () 
   expect([statuses, seen.length]).toEqual([[200, 200, 200, 429], 3]);
 });
 
+test('what only reads is counted by the key, and nobody is warned of a dimension that is none of theirs', async () => {
+  const warned = warnings();
+  const { llm } = bench();
+  await (await llm.fetch(`${OPENAI}/models`)).text();
+  await llm.inspect();
+  expect(warned.filter(({ code }) => code === 'TOLLGATE_DIMENSION_MISSING')).toEqual([]);
+});
+
 test('what only reads goes out without anybody, and not as something else', async () => {
   const { llm, seen } = bench();
   const headers = { 'x-http-method-override': 'POST' };

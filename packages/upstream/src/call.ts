@@ -76,7 +76,7 @@ async function nextTurn(
   for (;;) {
     const ways = site.waysOf(asked, model).filter(isOpen);
     if (ways.length === 0) return { refusal: site.noWay(asked, model) };
-    const drawn = asked.call && (await payer?.draw(model ?? ''));
+    const drawn = asked.call && (await payer?.draw(model));
     if (drawn?.admitted === false) return { refusal: fromGate(drawn.refusal) };
     let isTaken = false;
     try {

@@ -43,7 +43,7 @@ import {
 import { createKnownLimits, type LimitsOf } from './limits.js';
 import type { Provider, Reading } from './providers/provider.js';
 import type { Asked } from './request.js';
-import type { CallWay } from './way.js';
+import { type CallWay, NO_FAMILY } from './way.js';
 
 /** Leave to send a call by one of its ways. */
 export interface Turn {
@@ -187,7 +187,7 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
         const { limits, budgets } = await gate.inspect({ key, [FAMILY]: family }, { provider });
         return { family, limits: limits.filter(({ by }) => by.includes(FAMILY)), budget: budgets[0] };
       };
-      const [first, ...others] = await Promise.all(['', ...known.familiesOf(key)].map(standOf));
+      const [first, ...others] = await Promise.all([NO_FAMILY, ...known.familiesOf(key)].map(standOf));
       const families = others.map(({ family, limits }) => ({ family, limits }));
       return { families, spent: first.budget };
     },

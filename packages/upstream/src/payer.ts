@@ -23,8 +23,8 @@ export interface Payer {
   readonly rung: string | undefined;
   /** Aborts when whoever asked has gone. */
   readonly signal: AbortSignal;
-  /** Charges what an attempt is estimated to cost, if that model serves it. */
-  draw(model: string): Promise<Drawn>;
+  /** Charges what an attempt is estimated to cost, if that model serves it; `undefined` where the server has but one. */
+  draw(model: string | undefined): Promise<Drawn>;
   /** Nothing more is drawn. A call that was never sent is `ignored`, and costs nothing. */
   close(outcome: Outcome['outcome']): Promise<void>;
 }
@@ -48,7 +48,7 @@ export async function openPayer(
     return admission && { payer: payerOf(admission, json, async () => {}) };
   }
   const permits = behalf.tier === undefined ? 1 : undefined;
-  const asked = call === undefined ? { estimate: NO_TOKENS } : { model: call.model };
+  const asked = call === undefined ? { estimate: NO_TOKENS } : { model: call.model || undefined };
   const decision = await gate.admit({ permits, ...behalf, ...asked }, { signal, body: json });
   if (!decision.admitted) return decision;
   const { admission } = decision;

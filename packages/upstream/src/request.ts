@@ -40,7 +40,8 @@ export interface Asked {
  *
  * @throws TypeError for what is no URL, as fetch does
  */
-export function readRequest(input: string | URL | Request, init: RequestInit = {}): UpstreamRequest {
+export function readRequest(input: string | URL | Request, given?: RequestInit | null): UpstreamRequest {
+  const init = given ?? {};
   const isRequest = typeof input === 'object' && !(input instanceof URL);
   const { method = 'GET', headers, body, signal, ...others } = isRequest ? partsOf(input, init) : init;
   return {
@@ -113,7 +114,9 @@ async function bytesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal |
 
 function partsOf(input: Request, init: RequestInit): RequestInit {
   const { method, headers, body, signal } = new Request(input, init);
-  return { ...init, method, headers, signal, body: init.body ?? body };
+  // The boundaries of a form are in the headers already, and each encoding has its own.
+  const isForm = init.body instanceof FormData;
+  return { ...init, method, headers, signal, body: isForm ? body : (init.body ?? body) };
 }
 
 /** The provider whose base URL this is below. Of several the one whose base URL says most, and of equals the first. */

@@ -109,7 +109,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const { payer } = opened;
     const isRung = degrade && payer.rung !== undefined && payer.request.model === call?.model;
     const { signal, release } = heeding([request.signal, payer.signal]);
-    const model = isRung && call ? payer.rung : call?.model;
+    const model = (isRung && call ? payer.rung : call?.model) || undefined;
     return answerTo(site, { asked, payer, model, signal, close: payer.close, release });
   }
 

@@ -2,6 +2,9 @@ import type { WayTaken } from './events.js';
 import type { PooledKey } from './keys/pool.js';
 import type { Provider } from './providers/provider.js';
 
+/** The family of what has no model, such as a list of models. */
+export const NO_FAMILY = '-';
+
 /** One way to have a call answered. */
 export interface CallWay {
   /** Tells it from a call's other ways. */

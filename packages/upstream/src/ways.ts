@@ -4,7 +4,7 @@ import type { KeyOptions } from './keys/key.js';
 import { type KeyPool, offerKeys, type PooledKey } from './keys/pool.js';
 import type { Provider } from './providers/provider.js';
 import { NO_KEY, type OwnRefusal } from './refusals.js';
-import type { CallWay } from './way.js';
+import { type CallWay, NO_FAMILY } from './way.js';
 
 /** Who stands in for a provider, and by which of its models. */
 export interface StandIn {
@@ -56,7 +56,7 @@ function serversOf({ providers, standIns }: Roads, provider: Provider, model: st
 }
 
 function waysBy(roads: Roads, { provider, model }: Server, now: number): readonly CallWay[] {
-  const family = model === undefined ? '' : provider.family(model);
+  const family = model === undefined ? NO_FAMILY : provider.family(model);
   const serves = (key: KeyOptions) => isHere(roads, key) && roads.health.out(key, now) === undefined;
   const keys = offerKeys(poolOf(roads, provider.name), serves);
   const allowed = keys.filter((key) => model === undefined || !roads.health.isForbidden(key, model, now));
