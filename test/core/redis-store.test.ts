@@ -49,6 +49,21 @@ describe('redisStore', () => {
     expect(() => redisStore(client as unknown as RedisClient)).toThrow(/redisStore\.client: .*ioredis/);
   });
 
+  it('lets a client whose Redis is gone print nothing, and leaves a listener of its user alone', async () => {
+    const printed = jest.spyOn(console, 'error').mockImplementation(() => {});
+    const gone = () => new Redis({ port: 1, lazyConnect: true, retryStrategy: null });
+    const [silent, heard] = [gone(), gone()];
+    const listener = jest.fn();
+    heard.on('error', listener);
+    for (const client of [silent, silent, heard]) redisStore(client);
+    await expect(silent.connect()).rejects.toThrow('Connection is closed');
+    await expect(heard.connect()).rejects.toThrow('Connection is closed');
+    expect(printed).not.toHaveBeenCalled();
+    expect([silent.listenerCount('error'), heard.listenerCount('error')]).toEqual([1, 1]);
+    expect(listener).toHaveBeenCalled();
+    printed.mockRestore();
+  });
+
   it('tells of a failure without what was sent, which names callers', async () => {
     const error = Object.assign(new Error('READONLY'), { command: { name: 'evalsha', args: ['ann'] } });
     const store = redisStore({ callBuffer: () => Promise.reject(error) });

@@ -60,12 +60,15 @@ const MOST_AGAIN = 100;
  * A store in Redis 7.0 or newer, or Valkey. Its steps fail with `TOLLGATE_STORE_FAILED` or `TOLLGATE_STORE_TIMEOUT`, and
  * have then not taken effect, or are undone as soon as that is known.
  *
- * @param client of ioredis 5 or 6: a `Redis`, also by Sentinel, or a `Cluster`. It stays yours to set up, and to quit
+ * @param client of ioredis 5 or 6: a `Redis`, also by Sentinel, or a `Cluster`. It stays yours to set up, and to quit.
+ *   Where nobody listens to its `error` events, which would print them, the store does: it tells of outages itself
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` for a client or an option that is none
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
   const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis', shardBy, shared, spendLedger = false } = options;
   check({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger });
+  // The steps that fail tell of an outage; without a listener ioredis prints one at each attempt to connect.
+  if (client.listenerCount?.('error') === 0) client.on?.('error', () => {});
   const isTimeGiven = clock === 'gate';
   const open = (tag: string) => openStore(client, `{${tag}}`, timeoutMs, isTimeGiven, spendLedger);
   if (shardBy === undefined) return denyCache(open(prefix));

@@ -42,6 +42,8 @@ export interface RedisClient {
   callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
   /** For gates with a queue: a connection that may block. */
   duplicate?(): BlockingClient;
+  listenerCount?(event: 'error'): number;
+  on?(event: 'error', listener: () => void): unknown;
 }
 
 export interface BlockingClient extends Pick<RedisClient, 'callBuffer'> {
