@@ -51,6 +51,25 @@ test.each<[surprise: string, config: TollgateConfig, finding: RegExp]>([
     /^limits\[0\]\.refill: .* 48 h /,
   ],
   [
+    'a bucket that one plan takes weeks to fill',
+    {
+      limits: [
+        tokenBucket({
+          name: 'user',
+          by: 'user',
+          capacity: { free: 50, pro: '10k', default: '10k' },
+          refill: { free: '50/h', pro: '1k/w', default: '1k/h' },
+        }),
+      ],
+    },
+    /^limits\[0\]\.refill: .* of plan 'pro' waits 1,680 h /,
+  ],
+  [
+    'refills by plans without a default',
+    { limits: [tokenBucket({ name: 'user', by: 'user', capacity: 50, refill: { free: '100/h' } })] },
+    /^limits\[0\]\.refill: .*not free, fails with TOLLGATE_UNKNOWN_PLAN/,
+  ],
+  [
     'a budget that is open',
     { limits: [user], budgets: [budget({ name: 'b', limit: '$5', per: 'day', onStoreError: 'open' })], prices },
     /^budgets\[0\]\.onStoreError: /,
@@ -75,14 +94,36 @@ test.each<[surprise: string, config: TollgateConfig, finding: RegExp]>([
     },
     /^alerts: /,
   ],
-  [
-    'a wait that outlasts those who wait',
-    { limits: [user, concurrency({ name: 'c', limit: 4 })], queue: { maxWait: { interactive: '5m' } } },
-    /^queue\.maxWait: .*5m/,
-  ],
+  ...(['5m', 300_000, { interactive: '5m' }, { interactive: 300_000 }] as const).map(
+    (maxWait): [string, TollgateConfig, RegExp] => [
+      `a wait that outlasts those who wait, written as ${JSON.stringify(maxWait)}`,
+      { limits: [user, concurrency({ name: 'c', limit: 4 })], queue: { maxWait } },
+      /^queue\.maxWait: .* 5 min/,
+    ],
+  ),
   ['a store of its own', { limits: [user], store: undefined as never }, /^store: Usage is kept in memory/],
 ])('%s', async (_, config, finding) => {
   expect(await found(config)).toContainEqual(expect.stringMatching(finding));
+});
+
+test('nobody is warned of what only the check asks', async () => {
+  const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  await found({
+    limits: [
+      slidingWindow({ name: 'feature', by: ['feature', 'route'], limit: 100, window: '1m' }),
+      slidingWindow({ name: 'tokens', by: ['tenant', 'model'], unit: 'tokens', limit: '200k', window: '1m' }),
+    ],
+    budgets: [budget({ name: 'spend', by: ['key', 'feature'], limit: '$0.01', per: 'day' })],
+    ladders: [['opus', 'haiku']],
+    prices,
+  });
+  expect(warned).not.toHaveBeenCalled();
+  warned.mockRestore();
+});
+
+test('what bodies may say is not held against a tier that says nothing of tokens', async () => {
+  const spend = budget({ name: 'spend', by: 'user', limit: '$0.01', per: 'day' });
+  expect(await found({ limits: [user], budgets: [spend], ladders: [['opus', 'haiku']], prices })).toEqual([]);
 });
 
 test('a wrong configuration is an error with all its problems', async () => {

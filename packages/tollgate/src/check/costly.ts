@@ -1,19 +1,33 @@
 /** Tiers that a limit or budget never has room for, whatever has been used. */
-import { type AdmitRequest, DEFAULT_TIERS, formatMoney, type Tollgate, type TollgateConfig } from '@tollgate/core';
+import {
+  type AdmitRequest,
+  DEFAULT_TIERS,
+  formatMoney,
+  type TokenCounts,
+  type Tollgate,
+  type TollgateConfig,
+} from '@tollgate/core';
 import { count } from '../tables.js';
 import type { Finding } from './findings.js';
+import { amountsOf, plansOf } from './plans.js';
 
 /** Who lacks no dimension. */
 export const SOMEONE = { user: 'someone', tenant: 'someone', key: 'someone', ip: '192.0.2.1' };
+
+/** What lacks none either. */
+export const SOMETHING = { feature: 'any', route: 'any' };
 
 /** Each tier, of each plan, by the first model of the first ladder, as a client would meet it. */
 export async function costly(gate: Tollgate, config: TollgateConfig): Promise<Finding[]> {
   const found = new Map<string, Finding>();
   // Without prices nothing costs dollars but what says so itself.
-  const usd = config.prices === undefined ? '$0' : undefined;
-  for (const tier of Object.keys(config.tiers ?? DEFAULT_TIERS)) {
-    for (const plan of plansOf(config)) {
-      for (const finding of await refusals(gate, { tier, usd, model: config.ladders?.[0]?.[0] }, plan)) {
+  const usd = config.prices === undefined ? ('$0' as const) : undefined;
+  const { tiers = DEFAULT_TIERS, limits = [], budgets = [], ladders } = config;
+  const plans = plansOf([...limits, ...budgets].flatMap((layer) => Object.values(amountsOf(layer))));
+  for (const [tier, costs] of Object.entries(tiers)) {
+    const asked = { tier, usd, model: ladders?.[0]?.[0], estimate: leastOf(costs) };
+    for (const plan of plans) {
+      for (const finding of await refusals(gate, asked, plan)) {
         found.set(`${finding.path} ${finding.text}`, finding);
       }
     }
@@ -21,14 +35,20 @@ export async function costly(gate: Tollgate, config: TollgateConfig): Promise<Fi
   return [...found.values()];
 }
 
+/** The tokens that a tier says, and else none: what a request's body may say is not known here. */
+function leastOf(costs: NonNullable<TollgateConfig['tiers']>[string]): TokenCounts {
+  const { inputTokens = 0, outputTokens = 0 } = typeof costs === 'number' ? {} : costs;
+  return { inputTokens, outputTokens };
+}
+
 async function refusals(
   gate: Tollgate,
-  asked: Pick<AdmitRequest, 'tier' | 'usd' | 'model'>,
+  asked: Pick<AdmitRequest, 'tier' | 'usd' | 'model' | 'estimate'>,
   plan: string | undefined,
 ): Promise<Finding[]> {
   const subject = { ...SOMEONE, plan };
   try {
-    const { refusal } = await gate.explain({ subject, ...asked, feature: 'any', route: 'any' });
+    const { refusal } = await gate.explain({ subject, ...SOMETHING, ...asked });
     if (refusal?.reason !== 'too-costly') return [];
     return refusal.violated.map(({ layer, unit, cost, limit }) => {
       const amounts =
@@ -41,15 +61,4 @@ async function refusals(
     // A plan or model that the configuration knows nothing of is another finding's.
     return [];
   }
-}
-
-/** All plans that a limit or budget names; none where it goes by no plan. */
-function plansOf({ limits = [], budgets = [] }: TollgateConfig): readonly (string | undefined)[] {
-  const amounts = [...limits, ...budgets].map((layer) =>
-    layer.kind === 'tokenBucket' ? layer.capacity : 'limit' in layer ? layer.limit : undefined,
-  );
-  const plans = amounts.flatMap((amount) =>
-    typeof amount === 'object' && amount !== null && !('min' in amount) ? Object.keys(amount) : [],
-  );
-  return plans.length === 0 ? [undefined] : [...new Set(plans)];
 }

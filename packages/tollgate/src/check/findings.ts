@@ -1,8 +1,10 @@
 /** What in a configuration is right, and yet will surprise. */
 import { createTollgate, memoryStore, type Tollgate, type TollgateConfig } from '@tollgate/core';
 import { manualClock } from '@tollgate/core/testing';
+import { parseCount, parseDuration, parseRate } from '@tollgate/core/units';
 import { duration } from '../tables.js';
-import { costly, SOMEONE } from './costly.js';
+import { costly, SOMEONE, SOMETHING } from './costly.js';
+import { amountFor, amountsOf, isByPlan, type Layer, plansOf } from './plans.js';
 
 export interface Finding {
   /** Where, such as `limits[0]`. */
@@ -10,8 +12,6 @@ export interface Finding {
   /** What will happen, and what to do where that isn't meant. */
   readonly text: string;
 }
-
-type Layer = NonNullable<TollgateConfig['limits']>[number] | NonNullable<TollgateConfig['budgets']>[number];
 
 /** A layer of the configuration, and where it stands. */
 interface Place {
@@ -80,26 +80,23 @@ function dimensions({ by }: Layer): readonly string[] {
 }
 
 function unknownPlans({ path, layer }: Place): Finding[] {
-  const [field, value] = amountOf(layer);
-  if (typeof value !== 'object' || value === null || 'default' in value || 'min' in value) return [];
-  const text = `A request without a plan, or with one that is not ${Object.keys(value).join(', ')}, fails with TOLLGATE_UNKNOWN_PLAN. Add a 'default' unless that is meant.`;
+  const strict = Object.entries(amountsOf(layer)).find(([, amount]) => isByPlan(amount) && !('default' in amount));
+  if (strict === undefined) return [];
+  const [field, amount] = strict;
+  const text = `A request without a plan, or with one that is not ${plansOf([amount]).join(', ')}, fails with TOLLGATE_UNKNOWN_PLAN. Add a 'default' unless that is meant.`;
   return [{ path: `${path}.${field}`, text }];
-}
-
-function amountOf(layer: Layer): [field: string, value: unknown] {
-  if (layer.kind === 'tokenBucket') return ['capacity', layer.capacity];
-  return ['limit', 'limit' in layer ? layer.limit : undefined];
 }
 
 function slowBucket({ path, layer }: Place): Finding[] {
   if (layer.kind !== 'tokenBucket') return [];
   const { capacity, refill } = layer;
-  if (typeof capacity !== 'number' || typeof refill !== 'string') return [];
-  const [, amount, unit] = /^([\d.]+)\s*\/\s*(\w)/.exec(refill) ?? [];
-  const spans: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS };
-  const fullMs = (capacity / Number(amount)) * (spans[unit] ?? Number.NaN);
-  if (!(fullMs > DAY_MS)) return [];
-  return [{ path: `${path}.refill`, text: `Who has used it up waits ${duration(fullMs)} until it is full again.` }];
+  return plansOf([capacity, refill]).flatMap((plan) => {
+    const fullMs = (parseCount(amountFor(capacity, plan)) ?? 0) / (parseRate(amountFor(refill, plan)) ?? Infinity);
+    if (fullMs <= DAY_MS) return [];
+    const whose = plan === undefined ? '' : ` of plan '${plan}'`;
+    const text = `Who has used it up${whose} waits ${duration(fullMs)} until it is full again.`;
+    return [{ path: `${path}.refill`, text }];
+  });
 }
 
 function openBudget({ path, layer }: Place): Finding[] {
@@ -146,8 +143,14 @@ async function risingLadders(gate: Tollgate, { ladders = [], budgets = [] }: Tol
 async function priceOf(gate: Tollgate, model: string): Promise<number | undefined> {
   try {
     const estimate = { inputTokens: 10_000, outputTokens: 1000 };
-    const asked = { subject: SOMEONE, feature: 'any', route: 'any' };
-    const { layers } = await gate.explain({ ...asked, model, permits: 0, degrade: false, estimate });
+    const { layers } = await gate.explain({
+      subject: SOMEONE,
+      ...SOMETHING,
+      model,
+      permits: 0,
+      degrade: false,
+      estimate,
+    });
     return layers.find(({ unit }) => unit === 'usd')?.cost;
   } catch {
     return undefined;
@@ -162,13 +165,9 @@ function untoldAlerts({ budgets = [], alerts }: TollgateConfig): Finding[] {
 
 function longWaits({ queue }: TollgateConfig): Finding[] {
   const wait = queue?.maxWait;
-  const interactive = typeof wait === 'object' && wait !== null && 'interactive' in wait ? wait.interactive : wait;
-  if (typeof interactive !== 'string') return [];
-  const [, amount, unit] = /^([\d.]+)(ms|s|m|h|d)$/.exec(interactive) ?? [];
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS };
-  const ms = Number(amount) * (units[unit] ?? Number.NaN);
-  if (!(ms > PATIENCE_MS)) return [];
-  const text = `Most proxies and browsers have given up before ${interactive}: those who ask leave, and wait in vain.`;
+  const ms = parseDuration(typeof wait === 'object' ? wait.interactive : wait) ?? 0;
+  if (ms <= PATIENCE_MS) return [];
+  const text = `Most proxies and browsers have given up before ${duration(ms)}: those who ask leave, and wait in vain.`;
   return [{ path: 'queue.maxWait', text }];
 }
 
