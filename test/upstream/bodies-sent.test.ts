@@ -1,17 +1,17 @@
 /** Bodies go out as they came, whether they were read or not. */
-import { createUpstream } from '@tollgate/upstream';
+import { createUpstream, openai } from '@tollgate/upstream';
 import { answered, fakeTransport, gateOf, key, MODEL, provider } from './support.js';
 
 const AT = 'https://one.test/v1';
 const BYTES = new Uint8Array([0x89, 0x50, 0xff, 0xfe, 0x00]);
 
-function bench() {
+function bench(of = provider('one', AT, [key('k1'), key('k2')])) {
   const { gate, spent } = gateOf();
   const { fetch: answer } = fakeTransport(answered);
   const bodies: RequestInit['body'][] = [];
   const llm = createUpstream({
     gate,
-    providers: [provider('one', AT, [key('k1'), key('k2')])],
+    providers: [of],
     fetch: (url, init) => {
       bodies.push(init?.body);
       return answer(url, init);
@@ -62,4 +62,12 @@ test('who leaves while the body stalls is told at once, and the stream of it', a
   leaving.abort('gone');
   await expect(asked).rejects.toBe('gone');
   expect([cancelled, bodies.length]).toEqual(['gone', 0]);
+});
+
+test.each(['text', 'bytes'])('a body of %s that usage is asked for in is else as it was written', async (kind) => {
+  const { fetch, bodies } = bench(openai({ baseUrl: AT, keys: [key('k1'), key('k2')] }));
+  const written = `{"seed": 9007199254740993, "model":"${MODEL}","temperature":1.0,"max_tokens":20,"stream":true`;
+  const body = kind === 'text' ? `${written}}` : new TextEncoder().encode(`${written}}`);
+  await (await fetch(`${AT}/chat/completions`, { method: 'POST', body })).text();
+  expect(bodies).toEqual([`${written},"stream_options":{"include_usage":true}}`]);
 });

@@ -143,7 +143,8 @@ function isStream(body: unknown): boolean {
   return body instanceof ReadableStream || Symbol.asyncIterator in body;
 }
 
-function textOf(body: Body | undefined): string | undefined {
+/** `undefined` for what isn't read at once. */
+export function textOf(body: Body | undefined): string | undefined {
   if (typeof body === 'string') return body;
   return ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body) ? new TextDecoder().decode(body) : undefined;
 }

@@ -1,6 +1,9 @@
 /** How a call is put on the wire for one of its ways. */
+
+import { isObject } from './formats/values.js';
 import { removeKeys } from './providers/credentials.js';
-import { type Asked, plain, type UpstreamRequest } from './request.js';
+import { type Asked, plain, textOf, type UpstreamRequest } from './request.js';
+import { spliced } from './splice.js';
 import type { CallWay } from './way.js';
 
 /** Whose account it is for: nothing of that goes to another provider. */
@@ -47,13 +50,21 @@ export function messageOf({ request, provider, path, call }: Asked, way: CallWay
   if (way.provider !== provider) removeKeys(headers, url, [...ACCOUNTS, provider.authorize.header]);
   way.provider.authorize(headers, secret, url);
   const isSame = asking === undefined || asking.body === request.json;
-  const body = isSame ? request.body : JSON.stringify(asking.body);
+  const body = isSame ? request.body : written(request, asking.body);
   return { url, headers, body, isAsking: asking?.isOurs ?? false };
 }
 
 /** Headers that are for one hop too, as `Connection` says. What can't be a name is none. */
 function namesIn(connection: string | null): readonly string[] {
   return (connection ?? '').split(',').flatMap((name) => /^\s*([\w!#$%&'*+.^`|~-]+)\s*$/.exec(name)?.[1] ?? []);
+}
+
+/** What isn't changed stays as the client has written it. */
+function written({ body, json }: UpstreamRequest, changed: unknown): string {
+  const text = textOf(body);
+  return text !== undefined && isObject(json) && isObject(changed)
+    ? spliced(text, json, changed)
+    : JSON.stringify(changed);
 }
 
 /** Sends it. No redirect is followed: it would take the key along. */
