@@ -1,5 +1,5 @@
 /** The command line as it was built: what it prints, and how it ends. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT, run, writeFiles } from './packing.js';
@@ -58,7 +58,7 @@ test.each([
   const { code, stderr } = await tollgate('check', file);
   expect(code).toBe(1);
   expect(stderr).toMatch(why);
-  expect(stderr).not.toContain('    at ');
+  expect(stderr).not.toMatch(/ {4}at |Require stack/);
 });
 
 test('explain says what would become of a request', async () => {
@@ -76,7 +76,29 @@ test('explain says what would become of a request', async () => {
   });
 });
 
+test('explain without a cost names the options that tell it', async () => {
+  expect(await tollgate('explain', 'limits.ts', '--user', 'ann')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'explain: got no cost; expected --permits, or --tier with one of small, medium, large, xlarge\n',
+  });
+});
+
+test('its version is that of the package', async () => {
+  const { version } = JSON.parse(await readFile(join(ROOT, 'packages/tollgate/package.json'), 'utf8'));
+  expect(await tollgate('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test.each(['explain', 'keys create'])('the help of %s tells what each option is', async (command) => {
+  const { stdout } = await tollgate(...command.split(' '), '--help');
+  const options = stdout.match(/^ {2}-.*$/gm) ?? [];
+  expect(options.length).toBeGreaterThan(10);
+  for (const option of options) expect(option).toMatch(/^ {2}-\S+( <\S+>|, --help)? {2,}\S/);
+});
+
 test('inspect shows how limits stand', async () => {
+  const shown = await tollgate('inspect', 'limits.ts', '--user', 'ann');
+  expect(shown.stdout).toMatch(/^layer +key +unit +used +limit +left +more in\nuser +ann +permits +0 +10 +10 /m);
   const { stdout } = await tollgate('inspect', 'limits.ts', '--user', 'ann', '--json');
   expect(JSON.parse(stdout).limits).toMatchObject([{ layer: 'user', key: ['ann'], used: 0, limit: 10 }]);
 });

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The command line: `npx tollgate`. */
+import { realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { TollgateError } from '@tollgate/core';
 import { Command } from 'commander';
 import { checkCommand } from './commands/check.js';
@@ -8,105 +10,110 @@ import { explainCommand, inspectCommand } from './commands/looking.js';
 import { replayCommand } from './commands/replay.js';
 import { UsageError } from './config-file.js';
 
-const CONFIG = 'a module whose default export is what createTollgate is given';
+const CONFIG = 'module whose default export is the configuration: what createTollgate is given';
+const RING = "module whose default export, or 'keys', is what keyRing is given, with a store on Redis";
+const JSON_OPTION = ['--json', 'print JSON'] as const;
+const EXPIRES_IN = ['--expires-in <duration>', 'such as 30d; what the ring says unless given'] as const;
+
+// As it was started, perhaps by a link: from there the package finds itself.
+const { version } = createRequire(realpathSync(process.argv[1]))('tollgate/package.json') as { version: string };
 
 const program = new Command('tollgate')
-  .description('Looks at the configuration of a Tollgate gate, and tries it on recorded traffic.')
+  .description('Checks the configuration of a Tollgate gate, explains its decisions, and tries it on recorded traffic.')
+  .version(version)
   .showHelpAfterError();
 
 program
   .command('check')
-  .description('says what in a configuration is wrong, or will surprise')
+  .description('report errors and surprises in a configuration')
   .argument('<config>', CONFIG)
-  .option('--json', 'print JSON')
+  .option(...JSON_OPTION)
   .action(printing(checkCommand));
 
-whom(program.command('inspect').description('shows how limits and budgets stand for somebody'))
-  .option('--feature <name>')
-  .option('--route <route>')
-  .option('--model <name>')
+request(program.command('inspect').description('show how limits and budgets stand for a subject'))
+  .option(...JSON_OPTION)
   .action(printing(inspectCommand));
 
-whom(program.command('explain').description('says what would become of a request, and why; charges nothing'))
-  .option('--tier <name>')
-  .option('--permits <number>')
-  .option('--feature <name>')
-  .option('--route <route>')
-  .option('--model <name>')
+request(program.command('explain').description('say how a request would be decided, and why; nothing is charged'))
+  .option('--tier <name>', 'cost class of the request; this or --permits is required')
+  .option('--permits <number>', 'what it costs, in permits')
   .option('--priority <priority>', 'interactive, standard, batch or background')
+  .option(...JSON_OPTION)
   .action(printing(explainCommand));
 
 program
   .command('replay')
-  .description('runs recorded traffic through a configuration, on a clock of its own')
+  .description('run recorded traffic through a configuration, on a clock of its own')
   .argument('<config>', CONFIG)
-  .argument('<log>', 'lines that recordTraffic has written or, with --map, an access log')
-  .option('--map <module>', 'whose default export makes a request of an entry of an access log, or undefined')
-  .option('--json', 'print JSON')
+  .argument('<log>', 'what recordTraffic wrote or, with --map, an access log')
+  .option('--map <module>', 'module whose default export turns an entry of an access log into a request')
+  .option(...JSON_OPTION)
   .action(printing(replayCommand));
 
-const RING = "a module whose default export, or 'keys', is what keyRing is given, with a store on Redis";
-const keys = program.command('keys').description('makes, rotates, revokes and lists API keys');
+const keys = program.command('keys').description('create, rotate, revoke and list API keys');
 
 keys
   .command('create')
-  .description('makes a key, and shows it once')
+  .description('create a key, and show it once')
   .argument('<ring>', RING)
-  .requiredOption('--service <name>', 'what is to use it')
-  .option('--environment <name>')
-  .option('--user <id>')
-  .option('--tenant <id>')
-  .option('--plan <name>')
-  .option('--routes <route...>', "such as 'POST /chat'")
-  .option('--features <name...>')
-  .option('--models <name...>')
+  .requiredOption('--service <name>', 'service that will use it')
+  .option('--environment <name>', "environment it is for; 'production' unless given")
+  .option('--user <id>', 'user it acts for')
+  .option('--tenant <id>', 'tenant it acts for')
+  .option('--plan <name>', 'plan whose limits hold for it')
+  .option('--routes <route...>', "routes it may call, such as 'POST /chat'; all unless given")
+  .option('--features <name...>', 'features it may use; all unless given')
+  .option('--models <name...>', 'models it may ask for; all unless given')
   .option('--limit <name=value...>', 'limits of its own, such as spend=$5')
-  .option('--expires-in <duration>', 'such as 30d')
-  .option('--json', 'print JSON')
+  .option(...EXPIRES_IN)
+  .option(...JSON_OPTION)
   .action(printing(createKeyCommand));
 
 keys
   .command('rotate')
-  .description('makes a key that takes the place of another, and shows it once; both are taken for a while')
+  .description('create a successor of a key, and show it once; both are accepted during the overlap')
   .argument('<ring>', RING)
-  .argument('<id>', 'of the key to be replaced')
-  .option('--overlap <duration>', 'how long the old one is still taken; a day unless given, 0 for not at all')
-  .option('--expires-in <duration>', 'such as 30d')
-  .option('--json', 'print JSON')
+  .argument('<id>', 'id of the key to be replaced')
+  .option('--overlap <duration>', 'how long the old key is still accepted; 1d unless given, 0 for not at all')
+  .option(...EXPIRES_IN)
+  .option(...JSON_OPTION)
   .action(printing(rotateKeyCommand));
 
 keys
   .command('revoke')
-  .description('makes a key worthless, everywhere and for good')
+  .description('revoke a key, everywhere and for good')
   .argument('<ring>', RING)
-  .argument('<id>')
-  .option('--json', 'print JSON')
+  .argument('<id>', 'id of the key')
+  .option(...JSON_OPTION)
   .action(printing(revokeKeyCommand));
 
 keys
   .command('list')
-  .description('shows all keys, and when they were used')
+  .description('list all keys, and when each was last used')
   .argument('<ring>', RING)
-  .option('--json', 'print JSON')
+  .option(...JSON_OPTION)
   .action(printing(listKeysCommand));
 
-function whom(command: Command): Command {
+/** A command about a request: whose it is, and what it is for. */
+function request(command: Command): Command {
   return command
     .argument('<config>', CONFIG)
-    .option('--user <id>')
-    .option('--tenant <id>')
-    .option('--key <id>')
-    .option('--plan <name>')
-    .option('--ip <address>')
-    .option('--json', 'print JSON');
+    .option('--user <id>', 'user who asks')
+    .option('--tenant <id>', 'tenant of the user')
+    .option('--key <id>', 'API key that is shown')
+    .option('--plan <name>', 'plan, where limits go by it')
+    .option('--ip <address>', 'address of the client')
+    .option('--feature <name>', 'feature that is used')
+    .option('--route <route>', "route, such as 'POST /chat'")
+    .option('--model <name>', 'model that is asked for');
 }
 
-/** Prints what a command returns. What somebody has got wrong is told without a stack. */
+/** Prints what a command returns. A mistake of the user's is reported without a stack. */
 function printing<A extends unknown[]>(command: (...args: A) => Promise<string>): (...args: A) => Promise<void> {
   return async (...args) => {
     try {
       await write(await command(...args));
-      // What a configuration has opened, such as a connection to Redis, would hold the process.
+      // What a configuration has opened, such as a connection to Redis, would keep the process alive.
       process.exit();
     } catch (error) {
       if (!(error instanceof TollgateError || error instanceof UsageError)) throw error;

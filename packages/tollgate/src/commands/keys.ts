@@ -1,4 +1,4 @@
-/** `keys`: makes, rotates, revokes and lists the API keys of a ring. */
+/** `keys`: creates, rotates, revokes and lists the API keys of a ring. */
 import {
   type IssuedKey,
   type KeyLimits,
@@ -32,8 +32,6 @@ export interface RotateOptions extends Printing {
   readonly expiresIn?: string;
 }
 
-type Ring = KeyRing;
-
 export async function createKeyCommand(file: string, options: CreateOptions): Promise<string> {
   const { service, environment, user, tenant, plan, routes, features, models, limit, expiresIn } = options;
   const key = {
@@ -60,7 +58,7 @@ export async function revokeKeyCommand(file: string, id: string, { json }: Print
   const key = await withRing(file, (ring) => ring.revoke(id));
   return json
     ? jsonText(key)
-    : `Key ${key.id} of ${key.service} is revoked: it is refused everywhere within a second.\n`;
+    : `Key ${key.id} of ${key.service} is revoked: it will be refused everywhere within a second.\n`;
 }
 
 export async function listKeysCommand(file: string, { json }: Printing): Promise<string> {
@@ -77,7 +75,7 @@ export async function listKeysCommand(file: string, { json }: Printing): Promise
 }
 
 /** Runs `work` with the ring that a module has the options of, and closes it. */
-async function withRing<T>(file: string, work: (ring: Ring) => Promise<T>): Promise<T> {
+async function withRing<T>(file: string, work: (ring: KeyRing) => Promise<T>): Promise<T> {
   const options = await exportedBy(file, 'keys');
   if (typeof options !== 'object' || options === null || 'verify' in options) {
     throw new UsageError(`${file} has no key ring: export as default, or as 'keys', what keyRing is given.`);
@@ -86,7 +84,7 @@ async function withRing<T>(file: string, work: (ring: Ring) => Promise<T>): Prom
   const { store } = options as KeyRingOptions<KeyLimits>;
   if (store.shared === undefined) {
     throw new UsageError(
-      `${file} keeps keys in memory, so they would be gone with this command. Its store has to be Redis.`,
+      `${file} keeps keys in memory, where they would end with this command. Its store has to be Redis.`,
     );
   }
   try {

@@ -1,5 +1,12 @@
-/** `inspect` and `explain`: how a gate stands, and what would become of a request. */
-import { createTollgate, formatMoney, type LayerState, type Subject, type TollgateConfig } from '@tollgate/core';
+/** `inspect` and `explain`: how limits stand, and how a request would be decided. */
+import {
+  createTollgate,
+  DEFAULT_TIERS,
+  formatMoney,
+  type LayerState,
+  type Subject,
+  type TollgateConfig,
+} from '@tollgate/core';
 import { loadConfig, UsageError } from '../config-file.js';
 import { count, duration, section, table } from '../tables.js';
 
@@ -11,6 +18,10 @@ export interface SubjectOptions {
   readonly ip?: string;
 }
 
+interface Printing {
+  readonly json?: boolean;
+}
+
 export interface RequestOptions extends SubjectOptions {
   readonly tier?: string;
   readonly permits?: string;
@@ -20,7 +31,7 @@ export interface RequestOptions extends SubjectOptions {
   readonly priority?: string;
 }
 
-/** Runs `look` with a gate that is closed afterwards. */
+/** Calls `look` with a gate that is closed afterwards. */
 async function withGate<T>(config: TollgateConfig, look: (gate: ReturnType<typeof createTollgate>) => Promise<T>) {
   const gate = createTollgate(config);
   try {
@@ -30,21 +41,26 @@ async function withGate<T>(config: TollgateConfig, look: (gate: ReturnType<typeo
   }
 }
 
-export async function inspectCommand(file: string, options: RequestOptions & { json?: boolean }): Promise<string> {
+export async function inspectCommand(file: string, options: RequestOptions & Printing): Promise<string> {
   const config = await loadConfig(file);
   const { feature, route, model } = options;
   const facts = { feature, route, model };
   const { limits, budgets, line } = await withGate(config, (gate) => gate.inspect(subjectOf(options), facts));
   if (options.json) return json({ limits, budgets, line });
   return (
-    [section('Limits', states(limits)), section('Budgets', states(budgets)), forgotten(config)].join('').trimStart() ||
-    'Nothing counts this subject by itself.\n'
+    [section('Limits', standing(limits)), section('Budgets', standing(budgets)), forgotten(config)]
+      .join('')
+      .trimStart() || 'No limit or budget counts this subject apart from others.\n'
   );
 }
 
-export async function explainCommand(file: string, options: RequestOptions & { json?: boolean }): Promise<string> {
+export async function explainCommand(file: string, options: RequestOptions & Printing): Promise<string> {
   const config = await loadConfig(file);
   const { tier, permits, feature, route, model, priority } = options;
+  if (tier === undefined && permits === undefined) {
+    const tiers = Object.keys(config.tiers ?? DEFAULT_TIERS).join(', ');
+    throw new UsageError(`explain: got no cost; expected --permits, or --tier with one of ${tiers}`);
+  }
   const request = { subject: subjectOf(options), tier, permits: numberOf(permits), feature, route, model };
   const asked = { ...request, priority: priority as 'standard' | undefined };
   const explanation = await withGate(config, (gate) => gate.explain(asked as Parameters<typeof gate.explain>[0]));
@@ -53,9 +69,9 @@ export async function explainCommand(file: string, options: RequestOptions & { j
   const answer = admitted
     ? `It would be admitted${serving === undefined ? '' : `, and served by ${serving}`}.\n`
     : waits !== undefined
-      ? `It would wait, as number ${waits.position} in the line.\n`
+      ? `It would wait, at position ${waits.position} of the line.\n`
       : `It would be refused with status ${refusal?.status}: ${refusal?.detail}\n`;
-  return answer + section('Limits and budgets that it meets', states(layers)) + forgotten(config);
+  return answer + section('Limits and budgets that it meets', standing(layers, 'with cost')) + forgotten(config);
 }
 
 function subjectOf({ user, tenant, key, plan, ip }: SubjectOptions): Subject {
@@ -71,30 +87,22 @@ function numberOf(text: string | undefined): number | undefined {
   return value;
 }
 
-function states(layers: readonly LayerState[]): string {
-  const rows = layers.map(({ layer, key, unit, cost, used, limit, remaining, refillMs, mode }) => {
+/** What each limit and budget has used and left; what this request costs it, where there is one. */
+function standing(layers: readonly LayerState[], cost?: 'with cost'): string {
+  const rows = layers.map(({ layer, key, unit, cost: asked, used, limit, remaining, refillMs, mode }) => {
     const amount = (value: number) => (unit === 'usd' ? formatMoney(value) : count(value));
     const whose = key.map((value) => value ?? '–').join(', ');
     const trial = mode === 'shadow' ? 'on trial' : '';
-    return [
-      layer,
-      whose,
-      unit,
-      amount(cost),
-      amount(used),
-      amount(limit),
-      amount(remaining),
-      duration(refillMs),
-      trial,
-    ];
+    const amounts = [...(cost ? [asked] : []), used, limit, remaining].map(amount);
+    return [layer, whose, unit, ...amounts, duration(refillMs), trial];
   });
-  return table(['layer', 'key', 'unit', 'cost', 'used', 'limit', 'left', 'more in', ''], rows);
+  return table(['layer', 'key', 'unit', ...(cost ? ['cost'] : []), 'used', 'limit', 'left', 'more in', ''], rows);
 }
 
-/** Where nothing can have been counted yet. */
+/** A store of this process has counted nothing yet. */
 function forgotten({ store }: TollgateConfig): string {
   return store === undefined
-    ? '\nThe configuration has no store of its own, so usage is what this command itself has seen: none.\n'
+    ? '\nThe configuration has no store that is shared, so nothing has been used yet as far as this command can see.\n'
     : '';
 }
 
