@@ -46,14 +46,16 @@ export function createUnsettled(
   let isClosed = false;
   let cancel = () => {};
 
+  /** Waits for its next turn when it is over, and not before: a turn that comes while it is under way is none. */
   function askAgain(): Promise<void> {
-    asking ??= askAll().finally(() => {
+    asking ??= askAll().then((isDone) => {
       asking = undefined;
+      if (!isDone && !isClosed) wait();
     });
     return asking;
   }
 
-  async function askAll(): Promise<void> {
+  async function askAll(): Promise<boolean> {
     try {
       while (kept.length > 0) {
         const [next] = kept;
@@ -61,8 +63,9 @@ export function createUnsettled(
         if (isPromise(settling)) await settling;
         if (kept[0] === next) kept.shift();
       }
+      return true;
     } catch {
-      if (!isClosed) wait();
+      return false;
     }
   }
 
