@@ -179,6 +179,24 @@ describe('rings that share a store', () => {
       expect(await other.verify(madeUpKey(0))).toMatchObject({ refused: 'unauthenticated', why: 'unknown' });
     });
 
+    it('leave it alone for a second though it takes as long to fail, and wait for it no more than one in a while', async () => {
+      const { get } = store.records;
+      let asked = 0;
+      const spy = jest.spyOn(store.records, 'get').mockImplementation(async () => {
+        asked++;
+        await clock.advance(SECOND);
+        throw fault;
+      });
+      for (let i = 0; i < 20; i++) expect(await other.verify(madeUpKey(i))).toMatchObject({ why: 'store-down' });
+      expect(asked).toBe(3);
+      await clock.advance(SECOND);
+      for (let i = 0; i < 20; i++) expect(await other.verify(madeUpKey(i))).toMatchObject({ why: 'store-down' });
+      expect(asked).toBe(4);
+      spy.mockImplementation(get);
+      await clock.advance(SECOND);
+      expect(await other.verify(madeUpKey(0))).toMatchObject({ why: 'unknown' });
+    });
+
     it('take none from before, where they are told so', async () => {
       const strict = join({ staleFor: 0 });
       const { reveal } = await keys.create({ service: 'search' });

@@ -34,9 +34,10 @@ export function createBreaker(): Breaker {
     },
     failed(now) {
       failures++;
+      // What takes as long to fail as it is left alone would else be asked by one after the other.
+      triedAt = now;
       if (failures !== MOST_FAILURES) return false;
       openedAt = now;
-      triedAt = now;
       return true;
     },
     succeeded(now) {

@@ -66,7 +66,7 @@ const CHANNEL = 'tollgate/keys';
 export function keyRing<const L extends KeyLimits = Record<never, never>>(options: KeyRingOptions<L>): KeyRing<L> {
   const { store, clock, pepper, environment, maxExpiry, limits, guard: limiter, staleFor } = checkRing(options);
   const { records, shared } = store;
-  const lookup = shared === undefined ? directLookup(records) : sharedLookup(records, shared, CHANNEL, staleFor);
+  const lookup = shared === undefined ? directLookup(records) : sharedLookup(records, shared, CHANNEL, staleFor, clock);
   const uses = createUses(records, clock, KEEP_MS);
   const guard = limiter && createGuard(limiter);
   const read = keyReader({ environment, maxExpiry, limits });

@@ -1,5 +1,6 @@
 /** Where keys are found by their ids, and how long what was found is taken for true. */
 import { createBreaker } from '../breaker.js';
+import type { Clock } from '../clock.js';
 import { TollgateError } from '../errors.js';
 import { isPromise, type May, then } from '../request.js';
 import type { Records, Shared } from '../store/store.js';
@@ -75,7 +76,7 @@ interface Found {
  * @param channel by which that is told
  * @param staleMs what was read no longer ago than this is taken for true while the store fails
  */
-export function sharedLookup(records: Records, shared: Shared, channel: string, staleMs: number): Lookup {
+export function sharedLookup(records: Records, shared: Shared, channel: string, staleMs: number, clock: Clock): Lookup {
   const found = new Map<string, Found>();
   /** Apart, so that no flood of ids that are none takes the place of keys. */
   const none = new Map<string, number>();
@@ -111,7 +112,7 @@ export function sharedLookup(records: Records, shared: Shared, channel: string, 
       breaker.succeeded(now);
       return text;
     } catch (error) {
-      breaker.failed(now);
+      breaker.failed(clock.now());
       throw error;
     }
   }
