@@ -82,3 +82,11 @@ test('budgets without any prices are warned of, once, by the first request that 
   expect(errors).toEqual([expect.objectContaining({ code: 'TOLLGATE_UNKNOWN_MODEL' })]);
   expect(String(errors[0])).toContain("Name it on the toll, or give that `usd` ('$0' where it costs none)");
 });
+
+test('while they are on trial, by the first request that they can’t count, which is answered all the same', async () => {
+  const { budgets } = presets.prototype();
+  const { ask, errors } = await openApp({ budgets });
+  expect([(await ask('/plain')).status, warnings()]).toEqual([200, []]);
+  expect([(await ask('/plain', BODY)).status, (await ask('/plain', BODY)).status]).toEqual([200, 200]);
+  expect([warnings(), errors]).toEqual([['TOLLGATE_SHADOW_FAILED'], []]);
+});

@@ -47,7 +47,7 @@ export function priceOf(
   const price = prices?.costOf(model, usage, at);
   if (isCost(price)) return Math.ceil(price);
   if (price === undefined && model === undefined && !usage.inputTokens && !usage.outputTokens) {
-    if (prices === undefined) warnOnce(warned, 'prices', 'TOLLGATE_NO_PRICES', NO_PRICES);
+    if (prices === undefined && !onTrial) warnOnce(warned, 'prices', 'TOLLGATE_NO_PRICES', NO_PRICES);
     return 0;
   }
   const message =
