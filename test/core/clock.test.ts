@@ -180,6 +180,14 @@ describe('after', () => {
     set.mockRestore();
   });
 
+  test('it does where it is to, at all of its parts', () => {
+    const set = jest.spyOn(globalThis, 'setTimeout');
+    steadyClock().after(60 * DAY, () => {}, true);
+    jest.advanceTimersByTime(59 * DAY);
+    expect(set.mock.results.map(({ value }) => value.hasRef())).toEqual([true, true, true]);
+    set.mockRestore();
+  });
+
   test('can be cancelled, twice, and on the way through a long wait', () => {
     const task = jest.fn();
     const cancel = steadyClock().after(30 * DAY, task);

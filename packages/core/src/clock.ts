@@ -3,10 +3,11 @@ export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
   /**
-   * Runs `task` once, `ms` from now at the earliest. Returns what cancels it, safe to call twice. Waiting for it does not
-   * keep the process alive.
+   * Runs `task` once, `ms` from now at the earliest. Returns what cancels it, safe to call twice.
+   *
+   * @param keepsAlive the process does not end before; it may unless given
    */
-  after(ms: number, task: () => void): () => void;
+  after(ms: number, task: () => void, keepsAlive?: boolean): () => void;
 }
 
 /** The longest delay that `setTimeout` takes; above it, it fires at once. */
@@ -41,11 +42,12 @@ export function steadyClock(wall: () => number = Date.now, elapsed: () => number
       }
       return Math.floor(latest);
     },
-    after(ms, task) {
+    after(ms, task, keepsAlive = false) {
       let timer: NodeJS.Timeout;
       const wait = (left: number): void => {
         const part = Math.min(left, LONGEST_TIMEOUT);
-        timer = setTimeout(() => (left > part ? wait(left - part) : task()), part).unref();
+        timer = setTimeout(() => (left > part ? wait(left - part) : task()), part);
+        if (!keepsAlive) timer.unref();
       };
       wait(Math.max(0, ms));
       return () => clearTimeout(timer);

@@ -94,7 +94,7 @@ export function look<A extends Alternative>({ desk, alarm, deadlines, openings, 
   shedder.read(desk.clock.now());
   const deadline = first(deadlines)?.deadline ?? Number.POSITIVE_INFINITY;
   const openAt = first(openings)?.openAt ?? Number.POSITIVE_INFINITY;
-  alarm.set(Math.min(deadline, openAt, shedder.nextAt()));
+  alarm.set(Math.min(deadline, openAt, shedder.nextAt()), deadlines.entries.length > 0);
 }
 
 /** Somebody waits from now on, as yet at no station. */

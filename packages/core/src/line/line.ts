@@ -159,7 +159,7 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
     async close() {
       hall.isClosed = true;
       for (const waiter of [...deadlines.entries]) if (!waiter.hasLeft) withdraw(hall, waiter, desk.closed());
-      hall.alarm.set(Number.POSITIVE_INFINITY);
+      hall.alarm.set(Number.POSITIVE_INFINITY, false);
       unlisten?.();
       await Promise.all(hall.tries);
     },
