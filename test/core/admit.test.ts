@@ -1,4 +1,4 @@
-import { type Limit, type Subject, slidingWindow, tokenBucket } from '@tollgate/core';
+import { budget, type Limit, type Subject, slidingWindow, tokenBucket } from '@tollgate/core';
 import fc from 'fast-check';
 import { gateOf, START, warnings } from './support.js';
 
@@ -243,6 +243,22 @@ describe('a unit', () => {
     talk: { permits: 2, inputTokens: 30, outputTokens: 40 },
     half: { permits: 1, outputTokens: 7 },
   };
+
+  test('permits need not be said where nothing counts them', async () => {
+    const counted = gateOf(limits.filter(({ name }) => name !== 'permits'));
+    const estimate = { inputTokens: 5, outputTokens: 6 };
+    await counted.admission({ estimate });
+    expect(await counted.used({ permits: undefined })).toMatchObject({ requests: 1, tokens: 11 });
+    await expect(counted.admission({ permits: -1 })).rejects.toMatchObject({ code: 'TOLLGATE_REQUEST_INVALID' });
+    const spending = gateOf([], { budgets: [budget({ name: 'spend', limit: '$1', per: 'day' })] });
+    await spending.admission({ usd: '$0.25' });
+    expect(await spending.used({ permits: undefined, usd: '$0' })).toEqual({ spend: 250_000_000 });
+  });
+
+  test('what is on trial counts permits like the rest', async () => {
+    const { gate } = gateOf([slidingWindow({ name: 'w', limit: 5, window: '1m', mode: 'shadow' })]);
+    await expect(gate.admit({})).rejects.toMatchObject({ code: 'TOLLGATE_REQUEST_INVALID' });
+  });
 
   test.each([
     ['no estimate', { tier: 'plain' }, [1, 3, 0, 0, 0]],

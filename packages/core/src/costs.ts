@@ -13,6 +13,8 @@ import type { Tier } from './validate.js';
 export interface Costing extends Pricing {
   readonly tiers: ReadonlyMap<string, Tier>;
   readonly features: ReadonlySet<string> | undefined;
+  /** Something counts permits: then a request has to say what it costs. */
+  readonly countsPermits: boolean;
 }
 
 /** What a request is taken to cost, and from what. */
@@ -53,7 +55,8 @@ const ASSUMED_OUTPUT_TOKENS = 4096;
  * dollars that are none.
  */
 export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
-  const { tiers, features, countsUsd } = costing;
+  const { tiers, features, countsUsd, countsPermits } = costing;
+  const unsaid = countsPermits ? undefined : 0;
   const quotes = new Map([...tiers].map(([name, tier]) => [name, tierQuote(tier)]));
   return (request, model, body, now) => {
     const { tier, permits, estimate, feature, usd } = request;
@@ -80,7 +83,7 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
     return {
       cost: {
         requests: 1,
-        permits: permitsOf(permits ?? named?.cost.permits),
+        permits: permitsOf(permits ?? named?.cost.permits ?? unsaid),
         inputTokens,
         outputTokens,
         usd: expected,

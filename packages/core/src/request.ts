@@ -81,7 +81,7 @@ export interface Cost {
   readonly worstUsd: number;
 }
 
-/** What a request asks to be admitted for. `tier` or `permits` says what it costs; `permits` goes first. */
+/** What a request asks to be admitted for. `tier` or `permits` says how many permits it costs, and one has to where they are counted; `permits` goes first. */
 export interface AdmitRequest<
   Tier extends string = string,
   Feature extends string = string,

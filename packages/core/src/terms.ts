@@ -52,11 +52,12 @@ export const NO_SUBJECT: Subject = Object.freeze({});
 export function termsOf(checked: CheckedConfig, learned: Learned, previous?: Terms): Terms {
   const { name, layers, queue, tiers, features, prices, ladders } = checked;
   const countsUsd = layers.some(({ unit }) => unit === 'usd');
+  const countsPermits = layers.some(({ unit }) => unit === 'permits');
   const countsTokens = layers.some(({ unit }) => unit !== 'requests' && unit !== 'permits' && unit !== 'slots');
   const countsKinds = layers.some(({ unit }) => unit === 'inputTokens' || unit === 'outputTokens');
   const onTrial = layers.every(({ unit, shadow }) => unit !== 'usd' || shadow);
   const plan = makePlan(name, layers, previous?.plan);
-  const costing = { tiers, features, prices, countsUsd, onTrial, warned: plan.warned };
+  const costing = { tiers, features, prices, countsPermits, countsUsd, onTrial, warned: plan.warned };
   return { plan, queue, ladders, costing, quoteFor: quotesBy(costing, learned), countsTokens, countsKinds };
 }
 

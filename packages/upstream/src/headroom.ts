@@ -143,7 +143,6 @@ export function createHeadroomGate(options: HeadroomOptions): HeadroomGate {
         subject: { tenant: caller },
         feature,
         priority,
-        permits: 0,
         ways: ways.map(wayOf),
         ...(call === undefined && { estimate: NO_TOKENS }),
       },
