@@ -1,5 +1,6 @@
 import Koa from 'koa2';
-import { adapterContract } from '../conformance/adapter/index.js';
+import { adapterContract, http2Contract } from '../conformance/adapter/index.js';
 import { koaHarness } from '../helpers/http-koa.js';
 
 adapterContract('Koa 2', koaHarness(Koa));
+http2Contract('Koa 2', koaHarness(Koa));

@@ -18,8 +18,10 @@ jest.doMock(require.resolve('cookie', { paths: [realpathSync(injector)] }), () =
 
 export const fastifyHarness: Harness = async (spec) => {
   const { gate, options = {}, refuse, trustProxy = false, before, outer, earlierHeaders = {}, routes, onError } = spec;
-  const { parsesBodies = true } = spec;
+  const { parsesBodies = true, http2 } = spec;
   const app = fastify({
+    // Its types would be others.
+    ...({ http2 } as object),
     // Fastify itself knows no number of proxies.
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
     routerOptions: { maxParamLength: 1 << 20 },

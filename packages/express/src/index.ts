@@ -12,6 +12,8 @@ import {
   createConduct,
   type Fact,
   FREE,
+  isCutOff,
+  isOver,
   makeToll,
   problemBody,
   type TierName,
@@ -125,9 +127,9 @@ const adapter: Adapter<Request, Response, NextFunction> = {
   getHeader: (res, name) => res.getHeader(name),
   setHeader: (res, name, value) => void res.setHeader(name, value),
   removeHeader: (res, name) => res.removeHeader(name),
-  isClosed: (res) => res.closed,
+  isClosed: isOver,
   onClose(res, listener) {
-    res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished }));
+    res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished && !isCutOff(res) }));
   },
   refuse(refusal, req, res, next) {
     res.status(refusal.status);

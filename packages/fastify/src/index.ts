@@ -11,6 +11,8 @@ import {
   type ConductOptions,
   conductOf,
   createConduct,
+  isCutOff,
+  isOver,
   type Passage,
   problemBody,
   type Toll,
@@ -167,12 +169,12 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunct
     getHeader: (reply, name) => reply.getHeader(name),
     setHeader: (reply, name, value) => void reply.header(name, value),
     removeHeader: (reply, name) => void reply.removeHeader(name),
-    isClosed: ({ raw }) => raw.closed || raw.destroyed,
+    isClosed: ({ raw }) => isOver(raw),
     onClose({ raw }, listener) {
       // Injected responses emit `finish`, and never say that they are.
       let finished = false;
       raw.on('finish', () => {
-        finished = true;
+        finished = !isCutOff(raw);
       });
       raw.on('close', () => listener({ status: raw.statusCode, finished }));
     },

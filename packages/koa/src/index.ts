@@ -11,6 +11,8 @@ import {
   createConduct,
   type Fact,
   FREE,
+  isCutOff,
+  isOver,
   makeToll,
   problemBody,
   type TierName,
@@ -119,9 +121,9 @@ const adapter: Adapter<Context, Context, Next> = {
   getHeader: (ctx, name) => ctx.res.getHeader(name),
   setHeader: (ctx, name, value) => void ctx.res.setHeader(name, value),
   removeHeader: (ctx, name) => ctx.remove(name),
-  isClosed: (ctx) => ctx.res.closed,
+  isClosed: (ctx) => isOver(ctx.res),
   onClose({ res }, listener) {
-    res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished }));
+    res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished && !isCutOff(res) }));
   },
   refuse(refusal, ctx, _ctx, next) {
     ctx.status = refusal.status;

@@ -64,6 +64,8 @@ export interface AppSpec {
   readonly outer?: { readonly gate?: Tollgate; readonly options?: ConductOptions<IncomingMessage> };
   /** Set on the response by a middleware that stands before the gate. */
   readonly earlierHeaders?: Readonly<Record<string, string>>;
+  /** The server speaks HTTP/2, which some frameworks have to be told. */
+  readonly http2?: boolean;
   readonly routes: readonly Route[];
   /** To be called by the app's error handler, which then answers 500 with the body `app error`. */
   readonly onError: (error: unknown) => void;

@@ -23,6 +23,8 @@ import { storeDownContract } from './store-down.js';
 import { waitingContract } from './waiting.js';
 import { workbench } from './workbench.js';
 
+export { http2Contract } from './http2.js';
+
 export function adapterContract(name: string, harness: Harness): void {
   describe(name, () => {
     const open = workbench(harness);
