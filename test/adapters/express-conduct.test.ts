@@ -243,4 +243,23 @@ describe.each(EXPRESS)('%s', (_, express, version) => {
       });
     }
   });
+
+  test('what a default tier was charged is given back where the gate is closed before the toll', async () => {
+    const bench = await openExpress(
+      express,
+      (app) =>
+        app.get(
+          '/',
+          (_req, _res, next) => void bench.gate.close().then(() => next()),
+          toll('large'),
+          (_req, res) => void res.send('ok'),
+        ),
+      { defaultTier: 'small' },
+    );
+    const outcomes: string[] = [];
+    bench.gate.on('settled', ({ outcome }) => outcomes.push(outcome));
+    expect((await send(bench.server, '/')).status).toBe(503);
+    expect(outcomes).toEqual(['ignored']);
+    expect(bench.errors).toEqual([]);
+  });
 });

@@ -163,6 +163,9 @@ export interface Tollgate<
   keyRefused(refused: Omit<TollgateEvents['key.refused'], 'gate'>): void;
   /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
   on: Emitter['on'];
-  /** Admits nothing from now on, nor what waits (its `admit` rejects with `TOLLGATE_CLOSED`), and closes the store. */
+  /**
+   * Admits nothing from now on, nor what waits (its `admit` rejects with `TOLLGATE_CLOSED`, its client is answered a 503), and
+   * closes the store.
+   */
   close(): Promise<void>;
 }

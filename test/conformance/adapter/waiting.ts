@@ -84,6 +84,31 @@ export function waitingContract(open: Open): void {
     await first;
   });
 
+  test('are told to come again when the gate is closed, as are those that come then', async () => {
+    const { send, gate, first, letGo, waiting, admissions, errors, settlements } = await occupied();
+    const next = send('/next');
+    await waiting;
+    await gate.close();
+    for (const reply of [await next, await send('/next')]) {
+      expect(reply.status).toBe(503);
+      expect(reply.headers).toMatchObject({ 'content-type': 'application/problem+json', 'retry-after': '5' });
+      expect(problemOf(reply)).toMatchObject({
+        type: CAPACITY,
+        title: 'Shutting down',
+        status: 503,
+        detail: 'This service is being shut down or restarted. Try again in 5 seconds.',
+        retryAfter: 5,
+      });
+    }
+    await expect(gate.admit({ tier: 'small' })).rejects.toMatchObject({ code: 'TOLLGATE_CLOSED' });
+    letGo();
+    expect((await first).text).toBe('first');
+    await quiet();
+    expect(admissions).toEqual([]);
+    expect(errors).toEqual([]);
+    expect(settlements).toHaveLength(1);
+  });
+
   test('leave the line when their client does, charged nothing', async () => {
     const { server, gate, first, letGo, admissions, waiting, used, errors, settlements } = await occupied();
     const withdrawn = deferred<AdmitRequest>();

@@ -3,7 +3,7 @@
  * is the client told, how did it end. What differs between frameworks is in their {@link Adapter}.
  */
 import type { Admission, Decision } from '../admission.js';
-import { wrongValue } from '../errors.js';
+import { type TollgateError, wrongValue } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import type { ApiKey } from '../keys/key.js';
 import { lackedScope } from '../keys/scopes.js';
@@ -18,7 +18,7 @@ import { finisher } from './ending.js';
 import { type Conduct, type Exchange, enterGate, exchangeOf, type Passage } from './exchange.js';
 import { scopeRefusal } from './key-problem.js';
 import { abortOnClose } from './leaving.js';
-import type { Refusal } from './problem.js';
+import { closedRefusal, type Refusal } from './problem.js';
 import { proxyWatch } from './proxy.js';
 import { createResponseHeaders } from './response-headers.js';
 import { makeToll, type Toll, type TollFacts } from './toll.js';
@@ -97,12 +97,17 @@ export function createConduct<R extends object, S, F>(
     }
     const leaving = gate.hasLine && admission === undefined ? new AbortController() : undefined;
     const asked = requestOf(facts, subject, route);
-    const decision = gate.decide(asked, {
-      signal: leaving?.signal,
-      extending: admission,
-      body,
-      layers: headers !== false,
-    });
+    let decision: May<Decision>;
+    try {
+      decision = gate.decide(asked, {
+        signal: leaving?.signal,
+        extending: admission,
+        body,
+        layers: headers !== false,
+      });
+    } catch (error) {
+      return refuseIfClosed(response, exchange, error);
+    }
     if (!isPromise(decision)) return keep(response, exchange, decision);
     if (leaving !== undefined) abortOnClose(adapter, response, decision, leaving);
     return keepLater(response, exchange, decision);
@@ -115,11 +120,18 @@ export function createConduct<R extends object, S, F>(
     } catch (error) {
       // Mostly since the admission that was to be changed has been settled, as the response closed meanwhile.
       if (adapter.isClosed(response)) return leave(exchange);
-      throw error;
+      return refuseIfClosed(response, exchange, error);
     }
     if (!decision.admitted || !adapter.isClosed(response)) return keep(response, exchange, decision);
     exchange.admission = decision.admission;
     return leave(exchange);
+  }
+
+  /** A gate that has been closed is no fault of the app's: whoever waited, or comes, is told to come again. */
+  async function refuseIfClosed(response: S, exchange: Exchange, error: unknown): Promise<Passage> {
+    if ((error as Partial<TollgateError> | undefined)?.code !== 'TOLLGATE_CLOSED') throw error;
+    await release(exchange);
+    return keep(response, exchange, { admitted: false, refusal: closedRefusal() });
   }
 
   /** Keeps what was decided, and tells the client how it stands. */

@@ -1,4 +1,5 @@
 /** Refusals: the value that `admit` returns, its words, and its body as RFC 9457 has it. */
+import { randomBytes } from 'node:crypto';
 import { type LayerState, statesOf } from '../meters/layer-state.js';
 import type { Unit, Usage } from '../meters/meter.js';
 import { ASK_AGAIN_MS } from '../meters/outside.js';
@@ -10,12 +11,14 @@ import { duration, number, plural, secondsUp } from './wording.js';
 /**
  * Why a request was refused. `unauthenticated`, `forbidden` and `locked-out` are those of API keys. `shed`, `line-full`,
  * `too-long-wait` (it could not begin in the time that it may wait) and `waited-too-long` are those of gates with a line.
+ * `closed` is what clients are told where a gate has been closed; its `admit` throws.
  */
 export type RefusalReason =
   | 'limit'
   | 'budget'
   | 'too-costly'
   | 'store-down'
+  | 'closed'
   | 'unauthenticated'
   | 'forbidden'
   | 'locked-out'
@@ -83,6 +86,7 @@ export const KINDS: Record<RefusalReason, { status: number; type: string; title:
   budget: { status: 402, type: `${PROBLEM_TYPES}#quota-exceeded`, title: 'Budget exhausted' },
   'too-costly': { status: 422, type: 'about:blank', title: 'Unprocessable Content' },
   'store-down': { status: 503, type: REDUCED_CAPACITY, title: 'Temporarily unavailable' },
+  closed: { status: 503, type: REDUCED_CAPACITY, title: 'Shutting down' },
   unauthenticated: { status: 401, type: 'about:blank', title: 'Unauthorized' },
   forbidden: { status: 403, type: 'about:blank', title: 'Forbidden' },
   'locked-out': { status: 429, type: `${PROBLEM_TYPES}#abnormal-usage-detected`, title: 'Too many bad keys' },
@@ -154,13 +158,22 @@ function waitOfLayer({ retryAfterMs = Number.POSITIVE_INFINITY }: LayerState): n
 
 /** The refusal of a request that can't be judged, as the store does not answer and a limit says `closed`. */
 export function storeDownRefusal(id: string): Refusal {
+  return unavailable(id, 'store-down', "Limits can't be checked at the moment.");
+}
+
+/** The refusal of a request that comes to a gate which has been closed, or that waits as it is. */
+export function closedRefusal(): Refusal {
+  return unavailable(randomBytes(9).toString('base64url'), 'closed', 'This service is being shut down or restarted.');
+}
+
+function unavailable(id: string, reason: 'store-down' | 'closed', why: string): Refusal {
   return {
     id,
-    reason: 'store-down',
+    reason,
     layer: undefined,
-    status: KINDS['store-down'].status,
-    title: KINDS['store-down'].title,
-    detail: `Limits can't be checked at the moment. Try again in ${duration(ASK_AGAIN_MS)}.`,
+    status: KINDS[reason].status,
+    title: KINDS[reason].title,
+    detail: `${why} Try again in ${duration(ASK_AGAIN_MS)}.`,
     retryAfterMs: ASK_AGAIN_MS,
     resetsAt: undefined,
     violated: [],
