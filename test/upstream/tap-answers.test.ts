@@ -48,6 +48,9 @@ test('an answer whose length is not told has no length, rather than none', async
 
 const TOO_LONG = 200_000;
 
+const pieces = (text: string, length: number) =>
+  Array.from({ length: Math.ceil(text.length / length) }, (_, i) => bytes(text.slice(i * length, (i + 1) * length)));
+
 describe('a long answer', () => {
   test.each([
     ['embeddings', openaiFormat, { data: [{ embedding: Array(TOO_LONG).fill(0.5) }], usage: USAGE }],
@@ -75,8 +78,20 @@ describe('a long answer', () => {
     expect(told(endings[0].usage)).toMatchObject(TOLD);
   });
 
-  test('whose usage is lost tells none', async () => {
-    const answer = { usage: USAGE, choices: [{ message: { content: 'x'.repeat(TOO_LONG) } }] };
+  test('is read from its start too, where the usage stands before the text', async () => {
+    const choices = [{ message: { content: '"}],{"usage":{"prompt_tokens":1}'.repeat(TOO_LONG / 32) } }];
+    const answer = { id: '\\"', usage: USAGE, model: 'gpt-4o', choices };
+    const whole = JSON.stringify(answer);
+    for (const length of [1000, whole.length]) {
+      const { response, endings } = tapped(openaiFormat, CHAT, pieces(whole, length), { type: 'application/json' });
+      await read(response);
+      expect(told(endings[0].usage)).toEqual({ ...TOLD, model: 'gpt-4o' });
+    }
+  });
+
+  test('whose usage is lost between two long texts tells none', async () => {
+    const content = 'x'.repeat(TOO_LONG);
+    const answer = { choices: [{ message: { content } }], usage: USAGE, system_fingerprint: content };
     const { response, endings } = tapped(openaiFormat, CHAT, json(answer), { type: 'application/json' });
     await read(response);
     expect(endings).toMatchObject([{ how: 'complete', usage: undefined }]);

@@ -91,7 +91,7 @@ async function withBody(request: UpstreamRequest): Promise<UpstreamRequest> {
   return {
     ...request,
     body,
-    json: text === undefined ? undefined : parsed(text.replace(/^\ufeff/, '')),
+    json: text === undefined ? undefined : parsed(text),
     canRepeat: true,
   };
 }

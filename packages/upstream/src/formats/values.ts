@@ -9,6 +9,7 @@ const MAX_TOKENS = 2 ** 30;
 /** More dollars than any request costs. */
 const MAX_DOLLARS = 1e6;
 
+const BYTE_ORDER_MARK = 0xfeff;
 const NONE: Fields = {};
 
 /** What an object has; nothing of anything else. */
@@ -29,10 +30,10 @@ export function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** What JSON says; `undefined` for what is none. */
+/** What JSON says, with a byte order mark before it or without; `undefined` for what is none. */
 export function parsed(json: string): unknown {
   try {
-    return JSON.parse(json);
+    return JSON.parse(json.charCodeAt(0) === BYTE_ORDER_MARK ? json.slice(1) : json);
   } catch {
     return undefined;
   }
