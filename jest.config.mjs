@@ -21,7 +21,7 @@ export default {
   moduleNameMapper: {
     '^@tollgate/core$': '<rootDir>/packages/core/src/index.ts',
     '^@tollgate/core/(admin|http|keys)$': '<rootDir>/packages/core/src/$1/index.ts',
-    '^@tollgate/core/(context|flexible|testing|traffic|units)$': '<rootDir>/packages/core/src/$1.ts',
+    '^@tollgate/core/(context|flexible|options|testing|traffic)$': '<rootDir>/packages/core/src/$1.ts',
     '^@tollgate/core/(redis)$': '<rootDir>/packages/core/src/store/$1/$1.ts',
     '^@tollgate/upstream/prices$': '<rootDir>/packages/upstream/src/prices.ts',
     '^tollgate$': '<rootDir>/packages/tollgate/src/index.ts',

@@ -1,4 +1,4 @@
-/** How amounts and lengths of time are written. `@tollgate/core/units` is for Tollgate's own packages, and may change. */
+/** How amounts and lengths of time are written. */
 
 /** A length of time: milliseconds as a number, or a number with its unit, such as `'30s'`, `'1m'`, `'6h'` or `'1d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`;

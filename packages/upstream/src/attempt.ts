@@ -2,6 +2,7 @@
 import type { Clock, Outcome, TollgateError } from '@tollgate/core';
 import type { UpstreamEmitter } from './events.js';
 import { NO_TOKENS } from './formats/format.js';
+import { parsed } from './formats/values.js';
 import type { Turn } from './headroom.js';
 import type { Health } from './health.js';
 import { askAnother } from './keys/secrets.js';
@@ -187,15 +188,7 @@ async function readError(
     return '';
   });
   const text = withoutSecret(said, secret);
-  return { body: parsed(text), again: new Response(text, { status, statusText, headers }) };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  return { body: parsed(text) ?? text, again: new Response(text, { status, statusText, headers }) };
 }
 
 /** Settles the turn by what the provider said of key or load. */

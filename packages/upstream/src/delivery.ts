@@ -1,6 +1,6 @@
 /** An answer on its way to the client: at its end, whichever that is, those who keep account learn what it has cost. */
 import { type Clock, type Draw, type Outcome, TollgateError } from '@tollgate/core';
-import { warn } from '@tollgate/core/http';
+import { warn } from '@tollgate/core/options';
 import type { Answered } from './attempt.js';
 import { type Call, NO_TOKENS, type Usage } from './formats/format.js';
 import type { Turn } from './headroom.js';

@@ -1,5 +1,5 @@
 /** What an upstream tells those who listen: for metrics, logs and alerts. Keys go by their names. */
-import { warn } from '@tollgate/core/http';
+import { warn } from '@tollgate/core/options';
 
 /** A way to a provider that a call takes. */
 export interface WayTaken {

@@ -3,7 +3,7 @@
  * process's own knowledge; what a key has left is in meters, which all processes share.
  */
 
-import { warn } from '@tollgate/core/http';
+import { warn } from '@tollgate/core/options';
 import type { UpstreamEmitter } from './events.js';
 import {
   type KeyHealth,

@@ -10,17 +10,9 @@ import {
   type TollgateConfig,
   TollgateError,
 } from '@tollgate/core';
+import { A_NAME, isRecord, parseDuration, parseName } from '@tollgate/core/options';
 import type { KeyOptions } from './keys/key.js';
-import {
-  A_DURATION,
-  A_NAME,
-  createReader,
-  isRecord,
-  type OptionsReader,
-  parseDuration,
-  parseName,
-  parseRecord,
-} from './options-reader.js';
+import { A_DURATION, createReader, type OptionsReader, parseRecord } from './options-reader.js';
 import type { Provider } from './providers/provider.js';
 import type { StandIn } from './ways.js';
 

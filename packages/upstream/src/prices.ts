@@ -8,6 +8,7 @@ import {
   type TokenPrice,
   TollgateError,
 } from '@tollgate/core';
+import { moneyFrom, nanoDollarsFrom } from '@tollgate/core/options';
 
 export interface CatalogPricesOptions {
   /** Prices that go before the catalogue's, as in a gate's `prices`. `default` is for models that it doesn't know. */
@@ -122,7 +123,5 @@ function rateAbove(rate: Exclude<Listed, undefined>, above: number): number {
 
 /** Exact, but for what is finer than a nano-dollar for a million tokens: that is rounded up. */
 function tokenPrice(dollars: number): TokenPrice {
-  // Fifteen digits are as many as a double has: what stands behind them was never told.
-  const nanoDollars = Math.ceil(Number((dollars * 1e9).toPrecision(15)));
-  return `$${Math.floor(nanoDollars / 1e9)}.${String(nanoDollars % 1e9).padStart(9, '0')}/M` as TokenPrice;
+  return `${moneyFrom(nanoDollarsFrom(dollars))}/M`;
 }

@@ -1,8 +1,10 @@
 /** A request as it came to the fetch: whose provider it is for, what it asks for, and whether it can be sent twice. */
+
 import { types } from 'node:util';
 import { weighOnce } from '@tollgate/core';
+import { isRecord } from '@tollgate/core/options';
 import type { Call } from './formats/format.js';
-import { isObject, parsed } from './formats/values.js';
+import { parsed } from './formats/values.js';
 import type { Provider } from './providers/provider.js';
 import { onAbort, unlessAborted } from './signals.js';
 import { join } from './usage/passage.js';
@@ -69,7 +71,7 @@ export async function askedOf(request: UpstreamRequest, provider: Provider): Pro
   const whole = await withBody(request);
   const call = read(whole.json ?? {});
   // Whoever pays is asked for each attempt, and headroom for each turn.
-  if (call !== undefined && isObject(whole.json)) weighOnce(whole.json);
+  if (call !== undefined && isRecord(whole.json)) weighOnce(whole.json);
   return { request: whole, provider, path, call };
 }
 

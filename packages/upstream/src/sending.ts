@@ -1,6 +1,5 @@
 /** How a call is put on the wire for one of its ways. */
-
-import { isObject } from './formats/values.js';
+import { isRecord } from '@tollgate/core/options';
 import { removeKeys } from './providers/credentials.js';
 import { type Asked, plain, textOf, type UpstreamRequest } from './request.js';
 import { spliced } from './splice.js';
@@ -62,7 +61,7 @@ function namesIn(connection: string | null): readonly string[] {
 /** What isn't changed stays as the client has written it. */
 function written({ body, json }: UpstreamRequest, changed: unknown): string {
   const text = textOf(body);
-  return text !== undefined && isObject(json) && isObject(changed)
+  return text !== undefined && isRecord(json) && isRecord(changed)
     ? spliced(text, json, changed)
     : JSON.stringify(changed);
 }

@@ -1,5 +1,5 @@
 /** What a provider is configured with is checked all at once, as soon as it is made. */
-import { TollgateError } from '@tollgate/core';
+import { type Money, TollgateError } from '@tollgate/core';
 import { anthropic, azure, env, openai, type Provider, type ProviderOptions } from '@tollgate/upstream';
 import { keys } from './support.js';
 
@@ -18,6 +18,21 @@ function problemsOf(make: (options: ProviderOptions) => Provider, options: unkno
     return lines.map((line) => line.trim());
   }
 }
+
+test('a daily budget is no more than can be counted, which is told at once', () => {
+  const keysOf = (dailyBudget: Money) => [{ name: 'a', secret: () => 's', dailyBudget }];
+  expect(() => openai({ keys: keysOf('$9500000') })).toThrow(
+    "got '$9500000'; expected dollars from '$0' to '$9007199'",
+  );
+  expect(openai({ keys: keysOf('$9007199') }).keys).toHaveLength(1);
+});
+
+test.each([Number.POSITIVE_INFINITY, -1, '1e3', '10'])('a limit is a count: %p', (requests) => {
+  const make = () =>
+    openai({ keys: [{ name: 'a', secret: () => 's' }], limits: { default: { minute: { requests } } } as never });
+  if (requests === '10') expect(make().limits?.default).toEqual({ minute: { requests: 10 } });
+  else expect(make).toThrow('openai.limits.default.minute.requests');
+});
 
 test('what is right is taken as it is, limits in numbers and by family', () => {
   const provider = openai({
@@ -67,7 +82,7 @@ test('all problems are told at once, by the field, what stands there and what wo
     "openai.family: got 'gpt'; expected a function (model) => string",
     expect.stringMatching(/^openai\.baseUrl: got a value that is not shown; expected an http: or https: URL/),
     'openai.keys[0].weight: got 0; expected a number above 0, at most 1000',
-    "openai.keys[0].dailyBudget: got 50; expected dollars, such as '$50'",
+    "openai.keys[0].dailyBudget: got 50; expected dollars from '$0' to '$9007199', such as '$50'",
     expect.stringMatching(/^openai\.keys\[0\]\.createdAt: got 'yesterday'; expected a date/),
     expect.stringMatching(/^openai\.keys\[0\]\.environment: got ''; expected a name of/),
     'openai.keys[0].age: got a value that is not shown; expected no such field',

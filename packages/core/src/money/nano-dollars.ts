@@ -24,6 +24,12 @@ export function parseTokenPrice(value: unknown): number | undefined {
   return match ? scaled(match[1], match[2], PLACES[match[3] as keyof typeof PLACES]) : undefined;
 }
 
+/** Nano-dollars of dollars in a number, which may be no whole ones: up to the next. */
+export function nanoDollarsFrom(dollars: number): number {
+  // Fifteen digits are as many as a double has: what stands behind them was never told.
+  return Math.ceil(Number((dollars * 1e9).toPrecision(15)));
+}
+
 /** An amount as {@link parseMoney} takes it, to the nano-dollar. */
 export function moneyFrom(nanoDollars: number): Money {
   const digits = String(nanoDollars).padStart(10, '0');

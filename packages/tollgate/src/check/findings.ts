@@ -1,7 +1,7 @@
 /** What in a configuration is right, and yet will surprise. */
 import { createTollgate, memoryStore, type Tollgate, type TollgateConfig } from '@tollgate/core';
+import { parseCount, parseDuration, parseRate } from '@tollgate/core/options';
 import { manualClock } from '@tollgate/core/testing';
-import { parseCount, parseDuration, parseRate } from '@tollgate/core/units';
 import { duration } from '../tables.js';
 import { costly, SOMEONE, SOMETHING } from './costly.js';
 import { amountFor, amountsOf, isByPlan, type Layer, plansOf } from './plans.js';

@@ -1,8 +1,9 @@
 /** Anthropic's messages. */
+import { isRecord } from '@tollgate/core/options';
 import type { StreamReader, Usage } from './format.js';
 import { orOpenai } from './or-openai.js';
 import { streamReader, textCounter } from './stream-text.js';
-import { count, type Fields, fields, isObject, parsed, text, usageOf } from './values.js';
+import { count, type Fields, fields, parsed, text, usageOf } from './values.js';
 
 const PATH = /(?:^|\/)messages\/?$/i;
 
@@ -25,7 +26,7 @@ export const anthropicFormat = orOpenai({
     return { operation: 'messages', model: text(model), stream: stream === true };
   },
 
-  withModel: (path, body, model) => ({ path, body: isObject(body) ? { ...body, model } : body }),
+  withModel: (path, body, model) => ({ path, body: isRecord(body) ? { ...body, model } : body }),
 
   askingForUsage: (_call, body) => ({ body, isOurs: false }),
 

@@ -1,8 +1,9 @@
 /** Google's generateContent and embedContent, of Gemini's own API and of Vertex AI. */
+import { isRecord } from '@tollgate/core/options';
 import type { StreamReader, Usage } from './format.js';
 import { orOpenai } from './or-openai.js';
 import { textCounter, type WritableReader } from './stream-text.js';
-import { count, decoded, type Fields, fields, isObject, list, parsed, usageOf } from './values.js';
+import { count, decoded, type Fields, fields, list, parsed, usageOf } from './values.js';
 
 const PATH = /(^|\/)([^/:]+):(generateContent|streamGenerateContent|embedContent|batchEmbedContents)\/?$/i;
 
@@ -54,7 +55,7 @@ export const geminiFormat = orOpenai({
 
 /** Requests to embed say in the body as well which model is meant. */
 function naming(body: unknown, model: string): unknown {
-  if (!isObject(body)) return body;
+  if (!isRecord(body)) return body;
   const named = 'model' in body ? { ...body, model: `models/${model}` } : body;
   const { requests } = named;
   return Array.isArray(requests) ? { ...named, requests: requests.map((one) => naming(one, model)) } : named;
@@ -110,7 +111,7 @@ function contentReader(): StreamReader {
       if (!TELLING.test(data)) return true;
       const event = fields(parsed(data));
       for (const { functionCall } of partsOf(event)) {
-        if (!isObject(functionCall)) continue;
+        if (!isRecord(functionCall)) continue;
         output.addCall();
         output.add(JSON.stringify(functionCall.args ?? {}));
       }

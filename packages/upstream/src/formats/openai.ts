@@ -1,8 +1,9 @@
 /** OpenAI's chat completions, responses, completions and embeddings, and what is compatible with them. */
+import { isRecord } from '@tollgate/core/options';
 import type { CallRefusal, StreamReader, WireFormat } from './format.js';
 import { openaiUsage } from './openai-usage.js';
 import { streamReader, textCounter } from './stream-text.js';
-import { decoded, fields, isObject, list, parsed, text } from './values.js';
+import { decoded, fields, list, parsed, text } from './values.js';
 
 /** Azure may name the deployment in the path, which then goes before the model in the body. */
 const PATH = /(?:^|\/)(?:deployments\/([^/]+)\/)?(chat\/completions|completions|responses|embeddings)\/?$/i;
@@ -25,7 +26,7 @@ export const openaiFormat: WireFormat = {
   withModel(path, body, model) {
     return {
       path: path.replace(/\bdeployments\/[^/]+/i, `deployments/${encodeURIComponent(model)}`),
-      body: isObject(body) ? { ...body, model } : body,
+      body: isRecord(body) ? { ...body, model } : body,
     };
   },
 
@@ -67,7 +68,7 @@ function chunksReader(operation: string, asked: boolean): StreamReader {
     const choices = list(chunk.choices);
     reader.error = chunk.error ?? reader.error;
     reader.usage = openaiUsage(chunk) ?? reader.usage;
-    const isOfAll = isObject(chunk.usage) && Array.isArray(chunk.choices) && choices.length === 0;
+    const isOfAll = isRecord(chunk.usage) && Array.isArray(chunk.choices) && choices.length === 0;
     // Of several answers at once others may follow what one of them has used.
     reader.isComplete ||= isOfAll && reader.usage !== undefined;
     return asked || !isOfAll;

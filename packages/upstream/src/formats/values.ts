@@ -1,5 +1,6 @@
 /** Values from the wire, of which nothing is taken for granted: what can't be is unknown, and never free. */
 import type { Money } from '@tollgate/core';
+import { isRecord, moneyFrom, nanoDollarsFrom } from '@tollgate/core/options';
 import type { Usage } from './format.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -14,12 +15,7 @@ const NONE: Fields = {};
 
 /** What an object has; nothing of anything else. */
 export function fields(value: unknown): Fields {
-  return isObject(value) ? value : NONE;
-}
-
-/** An object that is no list. */
-export function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord(value) ? value : NONE;
 }
 
 export function list(value: unknown): readonly unknown[] {
@@ -58,9 +54,7 @@ export function count(value: unknown): number | undefined {
 /** Dollars in decimals that may be none of a whole nano-dollar: up to the next. */
 export function money(dollars: unknown): Money | undefined {
   if (typeof dollars !== 'number' || !(dollars >= 0 && dollars <= MAX_DOLLARS)) return undefined;
-  // Fifteen digits are as many as a double has: what stands behind them was never told.
-  const nanoDollars = Math.ceil(Number((dollars * 1e9).toPrecision(15)));
-  return `$${Math.floor(nanoDollars / 1e9)}.${String(nanoDollars % 1e9).padStart(9, '0')}` as Money;
+  return moneyFrom(nanoDollarsFrom(dollars));
 }
 
 /** What was told of tokens: two wholes, and their parts. */

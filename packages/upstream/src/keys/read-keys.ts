@@ -1,13 +1,14 @@
 /** Reads keys as they are configured. */
-import { A_NAME, isRecord, type OptionsReader, parseName, parseRecord } from '../options-reader.js';
+import { A_NAME, isRecord, parseMoney, parseName } from '@tollgate/core/options';
+import { type OptionsReader, parseRecord } from '../options-reader.js';
 import type { KeyOptions } from './key.js';
 
 const FIELDS = ['name', 'secret', 'weight', 'dailyBudget', 'createdAt', 'environment'];
-const MONEY = /^\$\d{1,7}(?:\.\d{1,9})?$/;
 
 const KEYS = 'a list of at least one key, such as [{ name, secret }]';
 const A_KEY = 'an object such as { name, secret }';
 const A_SECRET = "where it comes from, such as env('NAME'), file('/path') or a function";
+const DOLLARS = "dollars from '$0' to '$9007199', such as '$50'";
 const A_TIME = "a date, such as '2026-01-31', or milliseconds since 1970";
 const AN_OWN_NAME = `${A_NAME}, that no other key of the provider has`;
 
@@ -31,7 +32,7 @@ function readKey(path: string, value: unknown, others: readonly unknown[], reade
   reader.readSecret(`${path}.name`, name, AN_OWN_NAME, (name) => (isTaken(name) ? undefined : parseName(name)));
   reader.readSecret(`${path}.secret`, secret, A_SECRET, (secret) => typeof secret === 'function' || undefined);
   if (weight !== undefined) reader.read(`${path}.weight`, weight, 'a number above 0, at most 1000', parseWeight);
-  if (dailyBudget !== undefined) reader.read(`${path}.dailyBudget`, dailyBudget, "dollars, such as '$50'", parseMoney);
+  if (dailyBudget !== undefined) reader.read(`${path}.dailyBudget`, dailyBudget, DOLLARS, parseMoney);
   if (createdAt !== undefined) reader.read(`${path}.createdAt`, createdAt, A_TIME, parseTime);
   if (environment !== undefined) reader.read(`${path}.environment`, environment, A_NAME, parseName);
   reader.noOtherFields(path, key, FIELDS);
@@ -43,10 +44,6 @@ function parseList(value: unknown): readonly unknown[] | undefined {
 
 function parseWeight(value: unknown): number | undefined {
   return typeof value === 'number' && value > 0 && value <= 1000 ? value : undefined;
-}
-
-function parseMoney(value: unknown): string | undefined {
-  return typeof value === 'string' && MONEY.test(value) ? value : undefined;
 }
 
 /** Milliseconds since 1970. */

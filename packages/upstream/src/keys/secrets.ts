@@ -1,7 +1,8 @@
 /** Where secrets come from. No error names one, and nothing here shows one: they live in closures alone. */
 import { readFile } from 'node:fs/promises';
 import { type Clock, type Duration, systemClock, TollgateError } from '@tollgate/core';
-import { A_DURATION, createReader, parseDuration } from '../options-reader.js';
+import { parseDuration } from '@tollgate/core/options';
+import { A_DURATION, createReader } from '../options-reader.js';
 import type { SecretSource } from './key.js';
 
 /** What can stand in a header. Line breaks would end it, and be told in an error that shows it all. */

@@ -1,5 +1,5 @@
 /** What the operator is told of keys that serve, and will let down. */
-import { warn } from '@tollgate/core/http';
+import { warn } from '@tollgate/core/options';
 import { type KeyOptions, SIGNED_BY_CALLER } from './key.js';
 import { parseTime } from './read-keys.js';
 

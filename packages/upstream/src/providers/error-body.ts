@@ -1,5 +1,5 @@
 /** What the body of an error says, in whatever shape: providers nest it, wrap it in a list, or send text. */
-import { isRecord } from '../options-reader.js';
+import { isRecord } from '@tollgate/core/options';
 import { readDuration } from './values.js';
 
 export interface ErrorBody {

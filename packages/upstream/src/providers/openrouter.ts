@@ -1,5 +1,5 @@
+import { isRecord } from '@tollgate/core/options';
 import { openaiFormat } from '../formats/openai.js';
-import { isRecord } from '../options-reader.js';
 import { bearer } from './credentials.js';
 import { defineProvider } from './define.js';
 import { type ErrorAnswer, usualFailure } from './failures.js';

@@ -1,17 +1,9 @@
 /** What a user configures of a provider, and how it is read. */
 import type { Count } from '@tollgate/core';
+import { A_NAME, isRecord, parseCount, parseName } from '@tollgate/core/options';
 import type { KeyOptions } from '../keys/key.js';
 import { readKeys } from '../keys/read-keys.js';
-import {
-  A_COUNT,
-  A_NAME,
-  createReader,
-  isRecord,
-  type OptionsReader,
-  parseCount,
-  parseName,
-  parseRecord,
-} from '../options-reader.js';
+import { createReader, type OptionsReader, parseRecord } from '../options-reader.js';
 import { type HeadroomUnit, type HeadroomWindow, type Limits, type Provider, UNITS, WINDOWS } from './provider.js';
 
 /** Limits as they are configured, by window and unit: `{ minute: { requests: 500, tokens: '200k' } }`. */
@@ -40,6 +32,7 @@ export type Defaults = Pick<Provider, 'name' | 'family'> & { readonly baseUrl: s
 
 const FIELDS = ['keys', 'limits', 'baseUrl', 'name', 'askUsage', 'family'];
 
+const A_COUNT = "a number from 0 to 2^53 - 1, or such as '200k' or '1.5M'";
 const A_URL = 'an http: or https: URL without user, password, query and fragment';
 const LIMITS = "limits by model or 'default', such as { default: { minute: { requests: 500, tokens: '200k' } } }";
 const BY_WINDOW = `limits by window (${WINDOWS.join(', ')}), such as { minute: { requests: 500 } }`;
@@ -88,7 +81,7 @@ function readLimits(
       name,
       readFields(`${path}.${model}`, byWindow, WINDOWS, reader, (at, byUnit) => {
         const units = reader.read(at, byUnit, BY_UNIT, parseRecord);
-        return readFields(at, units, UNITS, reader, (at, count) => reader.read(at, count, A_COUNT, parseCount));
+        return readFields(at, units, UNITS, reader, (at, count) => reader.read(at, count, A_COUNT, parseFinite));
       }),
     );
   }
@@ -108,6 +101,11 @@ function readFields<K extends string, T>(
   return Object.fromEntries(given.map((field) => [field, read(`${path}.${field}`, value?.[field])])) as {
     [F in K]?: T;
   };
+}
+
+function parseFinite(value: unknown): number | undefined {
+  const count = parseCount(value);
+  return Number.isFinite(count) ? count : undefined;
 }
 
 function parseFamily(value: unknown): Provider['family'] | undefined {

@@ -1,7 +1,7 @@
 /** What a call comes to whose usage nobody told, as its answer was left or broke: rather a little more than less. */
+import { isRecord } from '@tollgate/core/options';
 import type { Usage } from '../formats/format.js';
 import { tokenCounter } from '../formats/token-counter.js';
-import { isObject } from '../formats/values.js';
 
 /**
  * Counts that are estimates are raised by a twentieth, and by a token at least: most texts are too low by no more, and of an
@@ -33,7 +33,7 @@ export function withUnseen(counted: Usage | undefined, body: unknown): Usage {
  * `undefined` where not all of it is text.
  */
 function promptTokens(body: unknown): number | undefined {
-  if (!isObject(body)) return undefined;
+  if (!isRecord(body)) return undefined;
   const counter = tokenCounter();
   let messages = 1;
   const left = [...READ, 'tools'].map((name) => ({ value: body[name], isTool: name === 'tools' }));
