@@ -1,4 +1,4 @@
-/** One attempt of a call: a key is put in, it is sent, and what comes back is told to whoever keeps account of it. */
+/** One attempt at a call: it is sent with a key, and health and headroom learn what came of it. */
 import type { Clock, Outcome, TollgateError } from '@tollgate/core';
 import type { UpstreamEmitter } from './events.js';
 import { NO_TOKENS } from './formats/format.js';
@@ -38,16 +38,16 @@ export interface Answered {
 export interface Failed {
   readonly way: CallWay;
   readonly failure: Failure['kind'] | 'unanswered' | 'unsendable' | 'no secret';
-  /** What the provider said to the client, if it did. What it said of our key is not for clients. */
+  /** The provider's answer, if clients may see it: what it says of our key they may not. */
   readonly said: Response | undefined;
   readonly timedOut: boolean;
   /** Something has reached the provider. */
   readonly wasSent: boolean;
-  /** The provider may have worked on it, and will want to be paid. */
+  /** The provider may have worked on it, and may bill it. */
   readonly mayBeBilled: boolean;
 }
 
-/** Whoever asked has gone, for this reason. The turn is settled. */
+/** The client has left, for this reason. The turn is settled. */
 export interface Left {
   readonly reason: unknown;
   readonly wasSent: boolean;
@@ -63,7 +63,7 @@ export interface Attempting {
   readonly number: number;
 }
 
-/** A call that was answered by a redirect was not answered: none is followed, and where it leads is nobody's to know. */
+/** A redirect is no answer to a call: it isn't followed, and clients aren't told where it leads. */
 const MOVED: Failure = { kind: 'broken' };
 
 export async function attempt(attempting: Attempting): Promise<Attempted> {
@@ -93,7 +93,7 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
   const { response, failure, isAsking } = exchanged;
   emitter.emit('answered', { ...takenOf(way), status: response.status, ms });
   if (failure?.kind === 'unauthorized' && signal?.aborted) {
-    // Nobody has waited to see whether there is another secret.
+    // The client left before it was known whether there is another secret.
     health.answered(way);
     return left(attempting, REFUSED);
   }
@@ -102,7 +102,7 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
   return { answer: response, isError: response.status >= 400, isAsking };
 }
 
-/** How far a call has come whose client leaves. */
+/** How far a call had come when its client left. */
 type Reached = Pick<Left, 'wasSent' | 'mayBeBilled'>;
 const NEVER_SENT: Reached = { wasSent: false, mayBeBilled: false };
 const REFUSED: Reached = { wasSent: true, mayBeBilled: false };
@@ -113,7 +113,7 @@ async function left({ turn, signal }: Attempting, { wasSent, mayBeBilled }: Reac
   return { reason: signal?.reason, wasSent, mayBeBilled };
 }
 
-/** Sends it; where the key is refused, once more if there is another secret by now. */
+/** Sends the call; if the key is refused and there is another secret by now, once more. */
 async function exchange(attempting: Attempting, secret: string): Promise<Exchanged> {
   const first = await sendWith(attempting, secret);
   const isRefused = typeof first === 'object' && 'failure' in first && first.failure?.kind === 'unauthorized';
@@ -123,7 +123,7 @@ async function exchange(attempting: Attempting, secret: string): Promise<Exchang
   return another === undefined ? first : sendWith(attempting, another);
 }
 
-/** Something that came back, or why nothing did; or the client has left meanwhile. */
+/** A response, or why there is none; `'left'` if the client left meanwhile. */
 type Exchanged = Heard | Unanswered | 'left';
 
 interface Heard {
@@ -156,7 +156,7 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
     return signal?.aborted ? 'left' : readUnanswered(error, secret);
   } finally {
     stop?.();
-    // Who reads the answer heeds the signal from here on.
+    // From here on the reader of the answer listens to the signal.
     begun.release();
   }
 }
@@ -176,7 +176,7 @@ function isOfKey({ kind }: Failure): boolean {
   return kind === 'unauthorized' || kind === 'exhausted';
 }
 
-/** What an error says, and the same response once more. Its status stands, though the rest of it never comes. */
+/** The body of an error, and the response to be read again. If the body breaks off or stalls, status and headers still count. */
 async function readError(
   response: Response,
   secret: string,

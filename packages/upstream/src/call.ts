@@ -1,4 +1,4 @@
-/** A call: whoever pays is charged an estimate, then it goes by one way after the other until there is an answer. */
+/** A call: its payer is charged an estimate, then one way after the other is tried until there is an answer. */
 import type { Draw, Outcome } from '@tollgate/core';
 import { attempt, type Failed, type Post } from './attempt.js';
 import { deliver } from './delivery.js';
@@ -10,9 +10,9 @@ import type { CallWay } from './way.js';
 
 export interface Site extends Post {
   readonly headroom: HeadroomGate;
-  /** The ways that a call for this model can go by now, best first. */
+  /** The ways by which a call for this model can be sent now, best first. */
   waysOf(asked: Asked, model: string | undefined): readonly CallWay[];
-  /** Notes that a key is in use. Returns what ends that; `undefined` where it was taken away since it was offered. */
+  /** Notes that a key is in use. Returns a function that ends that; `undefined` if the key was removed since it was offered. */
   begin(way: CallWay): (() => void) | undefined;
   /** Why there is no way. */
   noWay(asked: Asked, model: string | undefined): OwnRefusal;
@@ -26,13 +26,13 @@ export interface Order {
   /** To be served by; `undefined` for what isn't counted. */
   readonly model: string | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Nothing more is drawn. A call that was never sent is `ignored`, and costs nothing. */
+  /** Nothing more is drawn. A call that was never sent costs nothing: its outcome is `ignored`. */
   close(outcome: Outcome['outcome']): Promise<void>;
-  /** The signal needn't be heeded any more: the call is over, and all of its answer has passed. */
+  /** Stops listening to the caller's signals: the call is over, and all of its answer has passed. */
   release(): void;
 }
 
-/** Goes by each way once at most, and on to no other once an answer has begun. */
+/** Tries each way once at most, and no other once an answer has begun. */
 export async function answerTo(site: Site, order: Order): Promise<Response> {
   const { asked, signal, close, release } = order;
   const failures: Failed[] = [];
@@ -52,7 +52,7 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
         return attempted.isError && failures.length > 0 ? final(answer, site.clock.now()) : answer;
       }
       wasSent ||= attempted.wasSent;
-      // What may be billed stands as estimated.
+      // If the provider may bill it, the estimate stands.
       draw?.settle({ outcome: attempted.mayBeBilled ? 'failed' : 'ignored' });
       if ('reason' in attempted) throw attempted.reason;
       failures.push(attempted);
@@ -65,7 +65,7 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
   }
 }
 
-/** Draws on the account, and waits for a way that has room. What comes to nothing has cost nothing. */
+/** Charges the payer, and waits for a way that has room. If there is none, the charge is given back. */
 async function nextTurn(
   site: Site,
   { asked, payer, model, signal }: Order,
@@ -87,7 +87,7 @@ async function nextTurn(
         isTaken = true;
         return { turn: endingWith(turn, end), draw: drawn?.draw };
       }
-      // The key was taken away while the call waited: there are others by now.
+      // The key was removed while the call waited: others have replaced it.
       await turn.settle({ outcome: 'ignored' });
     } finally {
       if (!isTaken) drawn?.draw.settle({ outcome: 'ignored' });

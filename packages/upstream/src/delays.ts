@@ -1,6 +1,6 @@
-/** For how long it is waited before something that failed is tried again, in milliseconds. */
+/** Delays before retries, in milliseconds. */
 
-/** What is said of when to come back is believed this far: then it is asked again. */
+/** The longest delay that a provider is believed: after that it is asked again. */
 export const LONGEST_SAID_MS = 300_000;
 
 /** The first delay, doubled each time up to the longest. */

@@ -1,4 +1,4 @@
-/** An answer on its way to the client: at its end, whichever that is, those who keep account learn what it has cost. */
+/** An answer on its way to the client. However it ends, the call is settled by what it has cost. */
 import { type Clock, type Draw, type Outcome, TollgateError } from '@tollgate/core';
 import { warn } from '@tollgate/core/options';
 import type { Answered } from './attempt.js';
@@ -19,11 +19,11 @@ export interface Account {
   readonly signal: AbortSignal | undefined;
   /** Nothing more is drawn for the call. */
   close(outcome: Outcome['outcome']): Promise<void>;
-  /** The signal needn't be heeded any more. */
+  /** Stops listening to the caller's signals. */
   release(): void;
 }
 
-/** Passes an answer on, and settles as soon as its cost is known. The signal is heeded until all of it has passed. */
+/** Passes an answer on, and settles as soon as its cost is known. The caller can abort it until all of it has passed. */
 export function deliver({ answer, isError, isAsking }: Answered, account: Account): Response {
   const { turn, clock, signal, release } = account;
   const { provider, model } = turn.way;
@@ -56,7 +56,7 @@ function ended(account: Account, answer: Response, ending: Ending): void {
   end(account, outcome, { ...spent, model: account.turn.way.model });
 }
 
-/** What reads the answer for a provider may be a user's own. */
+/** A provider's functions may be a user's own, and throw. */
 function outcomeOf({ turn, clock, body }: Account, { status, headers }: Response, ending: Ending): Outcome {
   const { provider } = turn.way;
   const { how, error, isEstimate, usage: seen = provider.usage?.({ status, headers, body: undefined }) } = ending;
@@ -75,8 +75,8 @@ function told({ model: _model, usd, ...usage }: Usage, tellsCost = false): Outco
 }
 
 /**
- * A stand-in's model may have no price: what it used costs what the model that was asked for does. What is told may be
- * nonsense: the estimate stands then.
+ * A stand-in's model may have no price: its tokens then cost what the model that was asked for costs. If the usage that was
+ * told is nonsense, the estimate stands.
  */
 function end(account: Account, ofTurn: Outcome, ofDraw: Outcome): void {
   const { turn, draw, close } = account;

@@ -1,9 +1,9 @@
-/** What it means that a fetch failed: whether anything has reached the provider, and how to tell of it. */
+/** Why a fetch failed: whether anything has reached the provider, and what to say about it. */
 
 export interface Unanswered {
   /** Nothing has reached the provider, so nothing will be billed. */
   readonly neverSent: boolean;
-  /** It is a request that can't be sent: whoever made it is to blame. */
+  /** The request itself can't be sent, by anybody. */
   readonly unsendable: boolean;
   readonly timedOut: boolean;
   /** Such as `connect ECONNREFUSED 127.0.0.1:443`. */
@@ -15,15 +15,15 @@ const BEFORE =
   /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.+|ERR_SSL_.+|CERT_.+|.*_CERT.*|UNABLE_TO_.+|HOSTNAME_MISMATCH)$/;
 /** What isn't written at all. */
 const UNSENDABLE = /^(UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|ERR_INVALID_.+)$/;
-/** Characters of what others say. */
+/** Characters that are kept of an error's message. */
 const LONGEST_WHY = 200;
-/** What is shorter stands in any text. */
+/** Shorter secrets aren't replaced: they could stand in any text by chance. */
 const SHORTEST_SECRET = 8;
 const TIME_OUTS = /^(UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/;
 
 /**
  * @param error what a fetch rejected with
- * @param secret what it may show of what was sent
+ * @param secret that was sent, and is not to be shown
  */
 export function readUnanswered(error: unknown, secret: string): Unanswered {
   const causes = causesOf(error);
@@ -40,7 +40,7 @@ export function readUnanswered(error: unknown, secret: string): Unanswered {
   };
 }
 
-/** A text of others', who may have put into it what they were sent. */
+/** A text from outside, which may repeat the secret that was sent. */
 export function withoutSecret(text: string, secret: string): string {
   return secret.length < SHORTEST_SECRET ? text : text.replaceAll(secret, '[secret]');
 }

@@ -12,7 +12,7 @@ import { currentAdmission } from '@tollgate/core/context';
 import { type Call, NO_TOKENS } from './formats/format.js';
 import type { UpstreamRequest } from './request.js';
 
-/** On whose behalf calls go out that no admission stands behind. Fields as `gate.admit` has them. */
+/** On whose behalf calls are made outside any admission. Fields as in `gate.admit`. */
 export type Behalf = Omit<AdmitRequest, 'model' | 'estimate' | 'usd' | 'subject'> &
   Required<Pick<AdmitRequest, 'subject'>>;
 
@@ -21,11 +21,11 @@ export interface Payer {
   readonly request: Readonly<AdmitRequest>;
   /** The model by which the admission is served, where it isn't the one that was asked for. */
   readonly rung: string | undefined;
-  /** Aborts when whoever asked has gone. */
+  /** Aborts when the client has left. */
   readonly signal: AbortSignal;
   /** Charges what an attempt is estimated to cost, if that model serves it; `undefined` where the server has but one. */
   draw(model: string | undefined): Promise<Drawn>;
-  /** Nothing more is drawn. A call that was never sent is `ignored`, and costs nothing. */
+  /** Nothing more is drawn. A call that was never sent costs nothing: its outcome is `ignored`. */
   close(outcome: Outcome['outcome']): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** Answers of our own to calls that none of the provider's can be had for: in the shape of its errors, for its SDK to show. */
+/** Our own answers to calls that no provider answers: in the shape of the provider's errors, for its SDK to show. */
 import type { Refusal, TollgateError } from '@tollgate/core';
 import type { Failed } from './attempt.js';
 import type { WireFormat } from './formats/format.js';
@@ -15,7 +15,7 @@ export interface OwnRefusal {
   readonly reason: Refusal['reason'] | 'no-admission' | 'unknown-provider' | 'no-key' | 'unanswered' | 'fault';
   /** `undefined`: nobody knows. */
   readonly retryAfterMs?: number | undefined;
-  /** An SDK may ask again by itself. */
+  /** An SDK may retry by itself. */
   readonly canRetry: boolean;
 }
 
@@ -39,13 +39,13 @@ export function refusalResponse(refusal: OwnRefusal, format?: WireFormat): Respo
   return new Response(JSON.stringify(body), { status, headers });
 }
 
-/** What a gate refused. Who has waited for as long as it may, or whom waiting doesn't help, is not to ask again by itself. */
+/** What a gate refused. An SDK shouldn't retry a call that has waited as long as it may, or that waiting doesn't help. */
 export function fromGate({ reason, status, title, detail, retryAfterMs }: Refusal): OwnRefusal {
   const canRetry = reason !== 'waited-too-long' && reason !== 'budget' && retryAfterMs !== undefined;
   return { reason, status, title, detail, retryAfterMs, canRetry };
 }
 
-/** What no provider has room for. The limits are the providers' own, and nobody's here. */
+/** No provider has room. The limits are the providers' own, not the caller's. */
 export function fromHeadroom({ reason, status, layer, retryAfterMs }: Refusal, { name }: Provider): OwnRefusal {
   const canRetry = reason !== 'waited-too-long' && retryAfterMs !== undefined;
   const known = { status, reason, retryAfterMs, canRetry };
@@ -64,10 +64,10 @@ export function fromHeadroom({ reason, status, layer, retryAfterMs }: Refusal, {
 }
 
 /**
- * Where no way is left, or none is open: what the provider said last, if it did. An SDK that sent the call again would
- * multiply what was sent, once that is more than one.
+ * The answer when no way is left: the provider's last answer, if there was one. A call that was sent more than once isn't to
+ * be retried by an SDK, which would multiply the attempts.
  *
- * @param refusal why it went no further
+ * @param refusal why no further way was tried
  */
 export function inVain(
   { provider: { format } }: Asked,
@@ -83,7 +83,7 @@ export function inVain(
   return refusalResponse({ ...noAnswer(last), canRetry: !isFinal }, format);
 }
 
-/** The same answer, for an SDK not to send the call again: it was sent more than once, or the wait is too long to sleep through. */
+/** The same answer, not to be retried: the call was sent more than once, or the wait is too long for an SDK to sleep. */
 export function final({ status, statusText, headers, body }: Response, now: number): Response {
   const more = new Headers(headers);
   if (waitMsOf(more, now) > LONGEST_RETRY_MS) for (const name of WAITS) more.delete(name);

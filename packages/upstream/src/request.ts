@@ -80,7 +80,7 @@ export function plain(path: string): string {
   return path.replace(/%(?!2[35f]|3f|5c)[2-7][\da-f]/gi, decodeURIComponent);
 }
 
-/** What only reads costs nothing, unless a format knows better. */
+/** Requests that only read cost nothing, unless the format knows them as calls. */
 export function isReading({ method }: UpstreamRequest): boolean {
   return method === 'GET' || method === 'HEAD';
 }
@@ -99,7 +99,7 @@ async function withBody(request: UpstreamRequest): Promise<UpstreamRequest> {
 }
 
 async function bytesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal | undefined): Promise<Body> {
-  // Whatever else fetch takes for a stream is one by this.
+  // Makes a stream of whatever else fetch accepts as one, such as an async iterable.
   const reader = (new Response(stream).body as ReadableStream<Uint8Array>).getReader();
   const leave = (reason: unknown) => void reader.cancel(reason).catch(() => {});
   const release = onAbort(signal, leave);
@@ -116,7 +116,7 @@ async function bytesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal |
 
 function partsOf(input: Request, init: RequestInit): RequestInit {
   const { method, headers, body, signal } = new Request(input, init);
-  // The boundaries of a form are in the headers already, and each encoding has its own.
+  // The content-type names the boundary of this encoding of the form; encoded again it would have another.
   const isForm = init.body instanceof FormData;
   return { ...init, method, headers, signal, body: isForm ? body : (init.body ?? body) };
 }

@@ -5,10 +5,10 @@ import { type Asked, plain, textOf, type UpstreamRequest } from './request.js';
 import { spliced } from './splice.js';
 import type { CallWay } from './way.js';
 
-/** Whose account it is for: nothing of that goes to another provider. */
+/** These name the client's account, and go to no other provider. */
 export const ACCOUNTS = ['openai-organization', 'openai-project'];
 
-/** What is between two that are connected, what the transport writes itself, and what makes another request of one. */
+/** Headers of the hop, headers that the transport writes itself, and headers that turn a request into another. */
 const HOPS = [
   'connection',
   'keep-alive',
@@ -21,9 +21,9 @@ const HOPS = [
   'expect',
   'content-length',
   'host',
-  // What the client can decode needn't be what the fetch can, and usage is read from what that has decoded.
+  // The client may accept encodings that this fetch can't decode, and then usage couldn't be read.
   'accept-encoding',
-  // An end user's own.
+  // Belongs to an end user.
   'cookie',
   'x-http-method-override',
 ];
@@ -33,7 +33,7 @@ export interface Message {
   readonly url: URL;
   readonly headers: Headers;
   readonly body: UpstreamRequest['body'];
-  /** It asks for usage, which the client has not done. */
+  /** It asks for usage, and the client itself didn't. */
   readonly isAsking: boolean;
 }
 
@@ -53,12 +53,12 @@ export function messageOf({ request, provider, path, call }: Asked, way: CallWay
   return { url, headers, body, isAsking: asking?.isOurs ?? false };
 }
 
-/** Headers that are for one hop too, as `Connection` says. What can't be a name is none. */
+/** The headers that `Connection` names: they are for this hop, too. What can't be a header's name is left out. */
 function namesIn(connection: string | null): readonly string[] {
   return (connection ?? '').split(',').flatMap((name) => /^\s*([\w!#$%&'*+.^`|~-]+)\s*$/.exec(name)?.[1] ?? []);
 }
 
-/** What isn't changed stays as the client has written it. */
+/** The changed body; what isn't changed stays as the client wrote it. */
 function written({ body, json }: UpstreamRequest, changed: unknown): string {
   const text = textOf(body);
   return text !== undefined && isRecord(json) && isRecord(changed)

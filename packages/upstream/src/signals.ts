@@ -1,9 +1,9 @@
-/** Signals that a call heeds. A caller's may live long: nothing is left at it once the call is over. */
+/** The signals that abort a call. A caller's may outlive it by far, so no listener is left behind. */
 
 export interface Heeding {
   readonly signal: AbortSignal;
   abort(reason: unknown): void;
-  /** Heeds none of them any more. */
+  /** Stops listening to them. */
   release(): void;
 }
 
@@ -23,7 +23,7 @@ export function heeding(signals: readonly (AbortSignal | undefined)[]): Heeding 
   return { signal: controller.signal, abort, release };
 }
 
-/** What a promise comes to; rejects with the signal's reason once that has aborted, whatever becomes of the promise. */
+/** Resolves or rejects as the promise does; rejects with the signal's reason if that aborts first. */
 export function unlessAborted<T>(promise: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) reject(signal.reason);
@@ -32,7 +32,7 @@ export function unlessAborted<T>(promise: T | Promise<T>, signal: AbortSignal | 
   });
 }
 
-/** Calls `listener` with the reason when the signal aborts, unless it has already. Returns what ends that. */
+/** Calls `listener` with the reason when the signal aborts, unless it has already. Returns a function that removes it. */
 export function onAbort(signal: AbortSignal | undefined, listener: (reason: unknown) => void): () => void {
   const told = () => listener(signal?.reason);
   signal?.addEventListener('abort', told, { once: true });

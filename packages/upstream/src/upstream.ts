@@ -21,24 +21,23 @@ import { keyOf, noWay, poolOf, type Roads, waysOf } from './ways.js';
 export interface Upstream {
   /**
    * What fetch does, for URLs of the providers: with a key of theirs, within their limits, and on the account of the admission
-   * that the code runs under. What can't be had is refused by a response in the provider's own shape, with the header
-   * `tollgate-refused`. Rejects as fetch does where the caller's signal aborts.
+   * that the code runs under. Calls that can't be made are answered by a refusal, in the shape of the provider's own errors and
+   * with the header `tollgate-refused`. Rejects as fetch does where the caller's signal aborts.
    */
   readonly fetch: typeof globalThis.fetch;
-  /** A fetch on the account of whom you name, for calls that no admission stands behind, such as those of jobs. */
+  /** A fetch that charges the subject you name, for calls that are made outside any admission, such as those of jobs. */
   as(behalf: Behalf): Pick<Upstream, 'fetch'>;
   /**
-   * Puts keys in place of all that a provider has. What is under way goes on with the key that it has; whatever begins from
-   * now on goes by these.
+   * Replaces all keys of a provider. Calls that are under way finish with the key that they have; new calls use these.
    *
    * @throws TollgateError `TOLLGATE_CONFIG_INVALID`, and nothing is changed
    */
   rotate(provider: string, keys: readonly KeyOptions[]): void;
-  /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
+  /** Calls `listener` for each such event. Returns a function that stops it, safe to call twice. */
   on: UpstreamEmitter['on'];
   /** How providers, their keys and the line stand. Rejects where the store fails. */
   inspect(): Promise<UpstreamState>;
-  /** Sends nothing from now on, nor what waits. The gate that it was made for goes on. */
+  /** Sends nothing more, and refuses the calls that wait. The gate that it was made for stays open. */
   close(): Promise<void>;
 }
 
@@ -58,7 +57,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const site: Site = {
     clock,
     timeoutMs,
-    // Looked up for each call, as apps and their tools put others in its place.
+    // Looked up for each call, as apps and their tools replace the global one.
     fetch: (...args) => (fetch ?? globalThis.fetch)(...args),
     headroom: createHeadroomGate({ name, store, clock, providers, maxWait, slots, prices, capOf }),
     health,
@@ -73,7 +72,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     warnOfKeys(name, staying, clock.now(), warned);
   };
   let stopWarning = () => {};
-  /** Again every day, as keys grow old while they serve. */
+  /** Repeated every day, as keys grow old while they are in use. */
   const warnDaily = () => {
     for (const [name, pool] of pools) warnOfPool(name, pool);
     stopWarning = clock.after(DAY_MS, warnDaily);

@@ -2,7 +2,7 @@ import type { WayTaken } from './events.js';
 import type { PooledKey } from './keys/pool.js';
 import type { Provider } from './providers/provider.js';
 
-/** The family of what has no model, such as a list of models. */
+/** The family of requests without a model, such as for the list of models. */
 export const NO_FAMILY = '-';
 
 /** One way to have a call answered. */

@@ -6,7 +6,7 @@ import type { Provider } from './providers/provider.js';
 import { NO_KEY, type OwnRefusal } from './refusals.js';
 import { type CallWay, NO_FAMILY } from './way.js';
 
-/** Who stands in for a provider, and by which of its models. */
+/** A provider that stands in for another one, and its models. */
 export interface StandIn {
   /** The name of a provider of the same wire format. */
   readonly provider: string;
@@ -34,7 +34,7 @@ interface Server {
 }
 
 /**
- * Whoever asks takes a turn of the keys. A provider of which it isn't known whether it is well goes last while a call finds out.
+ * Each call of this moves the rotation of keys on. A provider that may still be failing goes last while one call finds out.
  *
  * @param model to be served by; `undefined` for what costs no tokens, and isn't failed over
  */
@@ -60,7 +60,7 @@ function waysBy(roads: Roads, { provider, model }: Server, now: number): readonl
   const serves = (key: KeyOptions) => isHere(roads, key) && roads.health.out(key, now) === undefined;
   const keys = offerKeys(poolOf(roads, provider.name), serves);
   const allowed = keys.filter((key) => model === undefined || !roads.health.isForbidden(key, model, now));
-  // Where none is, the provider itself is to say so.
+  // If no key is allowed the model, the provider itself answers so.
   return (allowed.length > 0 ? allowed : keys).map((key) => ({
     name: `${provider.name}/${key.name}`,
     provider,

@@ -47,9 +47,9 @@ export interface CallRefusal {
 
 /** How a request asks for its usage. */
 export interface Asking {
-  /** JSON; the very same where nothing has to be changed. */
+  /** JSON; the same object if nothing has to be changed. */
   readonly body: unknown;
-  /** It asks where the client hasn't, who is not to see what is told for that. */
+  /** It asks and the client hasn't, so the client isn't shown the usage. */
   readonly isOurs: boolean;
 }
 

@@ -35,7 +35,7 @@ export function parsed(json: string): unknown {
   }
 }
 
-/** A segment of a path as it is meant; as it stands where it is no right one. */
+/** A segment of a path, decoded; unchanged if it can't be. */
 export function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);
@@ -51,7 +51,7 @@ export function count(value: unknown): number | undefined {
     : undefined;
 }
 
-/** Dollars in decimals that may be none of a whole nano-dollar: up to the next. */
+/** Dollars as a number, rounded up to whole nano-dollars; `undefined` for what is no cost of a request. */
 export function money(dollars: unknown): Money | undefined {
   if (typeof dollars !== 'number' || !(dollars >= 0 && dollars <= MAX_DOLLARS)) return undefined;
   return moneyFrom(nanoDollarsFrom(dollars));

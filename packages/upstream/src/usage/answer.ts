@@ -7,8 +7,8 @@ const KEPT = 2 ** 16;
 export interface AnswerReader {
   push(text: string): void;
   /**
-   * All of a short answer; of a longer one the members that end before the cut, and those from the usage on that begin after
-   * it. `undefined` for what is no JSON.
+   * All of a short answer; of a long one its first members, and the last ones from the usage on. `undefined` for what is no
+   * JSON.
    */
   answer(): unknown;
 }

@@ -27,7 +27,7 @@ export interface TapOptions {
   readonly clock?: Clock | undefined;
   /** Called once, as soon as the usage is known for certain, or else when the body ends. Must not throw. */
   onEnd(ending: Ending): void;
-  /** Called once, after that, when the body itself has ended: the signal is heeded until then. Must not throw. */
+  /** Called once, after `onEnd`, when the body has ended: the signal can abort it until then. Must not throw. */
   onClose?(): void;
 }
 
@@ -66,7 +66,7 @@ export function tap(response: Response, options: TapOptions): Response {
         if (signal?.aborted) leave();
         else signal?.addEventListener('abort', leave, { once: true });
       },
-      // Returns no promise, which would be waited for: what is wanted while a read is under way is pulled once that has passed.
+      // Returns no promise, as the stream would wait for it. A pull during a read is answered by what that read brings.
       pull() {
         if (!isReading) read();
       },
@@ -131,7 +131,7 @@ export function tap(response: Response, options: TapOptions): Response {
   }
 }
 
-/** What reads the passage may be a user's own, and fail: nothing is known then. */
+/** A format may be a user's own, and throw: nothing is known then. */
 function endingOf(how: Ending['how'], passage: Passage, thrown: unknown): Ending {
   try {
     return endingBy(how, passage, thrown);
@@ -151,7 +151,7 @@ function endingBy(how: Ending['how'], passage: Passage, thrown: unknown): Ending
   return { how: ended, usage, isEstimate: seen > 0, error };
 }
 
-/** An answer of no tokens isn't where text has passed. */
+/** An answer in which text has passed can't have no tokens. */
 function isCredible({ usd, outputTokens }: Usage, seen: number): boolean {
   return usd !== undefined || (outputTokens !== undefined && (outputTokens > 0 || seen === 0));
 }
@@ -161,7 +161,7 @@ function alike(response: Response, body: ReadableStream, mayDrop: boolean): Resp
   const { url, redirected, type } = response;
   const same = new Response(body, response);
   if (mayDrop) same.headers.delete('content-length');
-  // `new Response` can't set these.
+  // `new Response` can't set `url`, `redirected` and `type`.
   return Object.defineProperties(same, {
     url: { value: url },
     redirected: { value: redirected },
