@@ -23,17 +23,17 @@ const GATES = ['core', 'express', 'fastify', 'koa'];
 const CONSUMERS = join(__dirname, 'consumers');
 
 /** Runs what the consumer's app was compiled to, from either kind of module. */
-const RUN = "import('./app.js').then(({ run }) => run()).then((answers) => console.log(JSON.stringify(answers)))";
+const visits = (file: string) =>
+  `import('./${file}').then(({ run }) => run()).then((answers) => console.log(JSON.stringify(answers)))`;
 
 const JEST_TEST = `
-const { run } = require('./app.js');
+const { run } = require('./app.cjs');
 test('answers, then refuses', async () => expect(await run()).toEqual([200, 429]));
 `;
 
-/** The ways to compile an app, each to a kind of module that resolves the packages for itself. */
-const APPS = ['nodenext', 'node16'].flatMap((module) =>
-  ['commonjs', 'module'].map((type) => ({ module, type, folder: `${module}-${type}` })),
-);
+/** Ways to compile an app. Both kinds of module, which resolve the packages each for itself, are one program: most of what it checks is theirs alike. */
+const MODULES = ['nodenext', 'node16'];
+const APPS = MODULES.flatMap((module) => ['cjs', 'mjs'].map((kind) => ({ module, kind })));
 
 /** What the packages declare is checked as well, in the strictest of settings. */
 const COMPILER_OPTIONS = {
@@ -103,15 +103,16 @@ describe.each(PACKAGES)('the package %s', (name) => {
   test('compiles in TypeScript', () => expect(compiled).toEqual({ code: 0, stdout: '', stderr: '' }));
 
   test.each(APPS)(
-    'runs as $type, compiled as $module',
-    async ({ folder }) => {
-      expect(await succeeded(run(process.execPath, ['-e', RUN], join(projectOf(name), folder)))).toBe('[200,429]\n');
+    'runs as $kind, compiled as $module',
+    async ({ module, kind }) => {
+      const running = run(process.execPath, ['-e', visits(`app.${kind}`)], join(projectOf(name), module));
+      expect(await succeeded(running)).toBe('[200,429]\n');
     },
     120_000,
   );
 
   test('runs under Jest in CommonJS without configuration', async () => {
-    const folder = join(projectOf(name), 'nodenext-commonjs');
+    const folder = join(projectOf(name), 'nodenext');
     await writeFiles(folder, { 'app.test.js': JEST_TEST });
     const result = await succeeded(tool('jest', 'bin/jest.js', ['--ci', '--json', '--watchman=false'], folder));
     expect(JSON.parse(result)).toMatchObject({ success: true, numPassedTests: 1 });
@@ -139,14 +140,17 @@ test('both builds in one process share gates, tolls and the current admission', 
 
 /** One app, in as many projects as there are ways to compile it. */
 async function compileApps(name: string): Promise<Ended> {
-  for (const { module, type, folder } of APPS) {
-    await writeFiles(join(projectOf(name), folder), {
-      'app.ts': await readFile(join(CONSUMERS, `${name}.ts`), 'utf8'),
-      'package.json': JSON.stringify({ type }),
-      'tsconfig.json': JSON.stringify({ compilerOptions: { ...COMPILER_OPTIONS, module }, files: ['app.ts'] }),
+  const app = await readFile(join(CONSUMERS, `${name}.ts`), 'utf8');
+  for (const module of MODULES) {
+    const compilerOptions = { ...COMPILER_OPTIONS, module };
+    await writeFiles(join(projectOf(name), module), {
+      'app.cts': app,
+      'app.mts': app,
+      'package.json': '{}',
+      'tsconfig.json': JSON.stringify({ compilerOptions, files: ['app.cts', 'app.mts'] }),
     });
   }
-  return tool('typescript', 'bin/tsc', ['-b', ...APPS.map(({ folder }) => folder)], projectOf(name));
+  return tool('typescript', 'bin/tsc', ['-b', ...MODULES], projectOf(name));
 }
 
 async function filesIn(folder: string): Promise<string[]> {
