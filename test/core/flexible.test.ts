@@ -520,3 +520,74 @@ test('who waits for what a refused request had taken begins at once', async () =
   expect(began).toEqual(['bob']);
   expect(await used(ann)).toMatchObject({ concurrency: 1 });
 });
+
+describe('a limiter that does not answer', () => {
+  /** One whose answers to some questions come when they are let. */
+  function silent(
+    options: Partial<Parameters<typeof flexible>[1]> = {},
+    ...questions: ('consume' | 'reward' | 'get')[]
+  ) {
+    const { limiter, ...rest } = setUp(10, options);
+    const real = new Map(questions.map((question) => [question, limiter[question].bind(limiter)]));
+    let answer: () => void = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    for (const question of questions) {
+      jest.spyOn(limiter, question).mockImplementation(async (...asked: unknown[]) => {
+        await answered;
+        return (real.get(question) as (...asked: unknown[]) => Promise<never>)(...asked);
+      });
+    }
+    const failures: unknown[] = [];
+    rest.gate.on('store.failed', ({ error }) => failures.push(error));
+    return { limiter, ...rest, failures, answer };
+  }
+
+  test('fails after a second, and is given back what it counts later', async () => {
+    const { limiter, gate, clock, used, failures, answer } = silent({}, 'consume');
+    const asking = gate.admit({ ...ann, permits: 4 });
+    await flush();
+    clock.advance(999);
+    await flush();
+    expect(failures).toEqual([]);
+    clock.advance(1);
+    expect(await asking).toMatchObject({ admitted: false, refusal: { status: 503, reason: 'store-down' } });
+    expect(failures).toEqual([new Error('The limiter has not answered within 1000 ms.')]);
+    expect((await used(ann)).all).toBe(0);
+    answer();
+    await flush();
+    expect(await consumed(limiter, 'ann')).toBe(0);
+  });
+
+  test('lets pass after a second where it is open', async () => {
+    const { gate, clock } = silent({ onStoreError: 'open' }, 'consume');
+    const asking = gate.admit({ ...ann, permits: 4 });
+    await flush();
+    clock.advance(1000);
+    expect((await asking).admitted).toBe(true);
+  });
+
+  test('holds up no settlement, and no inspection, for longer', async () => {
+    const { gate, clock, admission, failures } = silent({}, 'reward', 'get');
+    const admitted = await admission({ ...ann, permits: 4 });
+    const settling = admitted.settle({ outcome: 'ignored' });
+    const inspecting = gate.inspect(ann.subject);
+    await flush();
+    clock.advance(1000);
+    await settling;
+    expect((await inspecting).limits.map(({ layer }) => layer)).toEqual(['all']);
+    expect(failures).toHaveLength(2);
+  });
+
+  test('who answers in time leaves no timer behind', async () => {
+    const { gate, clock, admission, failures } = silent();
+    await (await admission({ ...ann, permits: 4 })).settle();
+    const set = jest.spyOn(clock, 'after');
+    await gate.admit({ ...ann, permits: 4 });
+    expect(set.mock.calls.map(([ms]) => ms)).toEqual([1000]);
+    clock.advance(10_000);
+    await flush();
+    expect(failures).toEqual([]);
+  });
+});

@@ -19,7 +19,7 @@ describe('a guarded ring', () => {
       return 'refused' in verification ? verification.refused : undefined;
     };
     const guess = async (from?: string) => refusal((await elsewhere.create({ service: 'x' })).reveal(), from);
-    return { store, maker, keys, refusal, guess };
+    return { store, clock, maker, keys, refusal, guess };
   }
 
   it('locks an address out that has shown too many bad keys, and says for how long', async () => {
@@ -71,6 +71,18 @@ describe('a guarded ring', () => {
     const { guess } = await setUp();
     for (let i = 0; i < 3; i++) await guess();
     expect(await guess()).toBe('locked-out');
+  });
+
+  it('locks nobody out while its limiter does not answer, for longer than a second', async () => {
+    const silent = Object.assign(new RateLimiterMemory({ points: 1, duration: 60 }), {
+      consume: () => new Promise<never>(() => {}),
+      get: () => new Promise<never>(() => {}),
+    });
+    const { guess, clock } = await setUp(silent);
+    const guessing = guess('1.1.1.1');
+    await clock.play(2_000);
+    expect(await guessing).toBe('unauthenticated');
+    expect(warnings().filter((code) => code === 'TOLLGATE_GUARD_FAILED')).toHaveLength(1);
   });
 
   it('locks nobody out while its limiter fails, and says so once', async () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Clock, systemClock } from './clock.js';
 import { type AlertOptions, DEFAULT_TIERS, type TollgateConfig } from './config.js';
 import { configError, type Problem } from './errors.js';
+import { limiterInTime } from './in-time.js';
 import { type Ladders, makeLadders } from './ladders.js';
 import type { ReadLayer } from './layer-fields.js';
 import { incompleteFields, type QueueSlots, type QueueTerms, queueField } from './line/queue-options.js';
@@ -136,12 +137,19 @@ export function validate(input: TollgateConfig): CheckedConfig {
     ...unobserved(input),
     ...incompleteFields(input?.queue),
   ]);
-  const complete = (layer: ReadLayer) => withWhenFull(layer, queue !== undefined);
+  const complete = (layer: ReadLayer) => withWhenFull(withTimeout(layer, rest.clock), queue !== undefined);
   const layers = [...limits.map(complete), ...queueLayers(queue?.slots), ...budgets.map(complete)];
   const checked = { ...rest, layers, queue: queue?.terms, features: features && new Set(features) };
   const unpriced = unpricedModels(input, checked);
   if (unpriced.length > 0) throw configError(unpriced);
   return checked;
+}
+
+/** No limiter holds up a request for longer than a store may. */
+function withTimeout(layer: ReadLayer, clock: Clock): ReadLayer {
+  const { outside } = layer;
+  if (outside === undefined) return layer;
+  return { ...layer, outside: { ...outside, limiter: limiterInTime(outside.limiter, clock) } };
 }
 
 /** Concurrency limits and headroom wait where they can: what runs now is soon over, and others refuse for it anyway. */

@@ -1,5 +1,7 @@
 /** Who shows too many bad keys is locked out: counted by a limiter of rate-limiter-flexible, by whence they come. */
+import type { Clock } from '../clock.js';
 import { showThrown, warn } from '../errors.js';
+import { inTime } from '../in-time.js';
 import type { Limiter } from '../meters/outside.js';
 
 export interface Guard {
@@ -9,14 +11,14 @@ export interface Guard {
   count(from: string): Promise<number | undefined>;
 }
 
-/** Where the limiter fails nobody is locked out: keys are too long to be guessed, and the guard only spares the store. */
-export function createGuard(limiter: Limiter): Guard {
+/** Where the limiter fails, or does not answer in time, nobody is locked out: keys are too long to be guessed, and the guard only spares the store. */
+export function createGuard(limiter: Limiter, clock: Clock): Guard {
   const { points = Number.POSITIVE_INFINITY } = limiter;
   let hasFailed = false;
 
   async function ask<T>(answer: Promise<T> | undefined): Promise<T | undefined> {
     try {
-      const result = await answer;
+      const result = await inTime(clock, answer);
       hasFailed = false;
       return result;
     } catch (thrown) {

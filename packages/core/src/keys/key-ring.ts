@@ -68,7 +68,7 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
   const { records, shared } = store;
   const lookup = shared === undefined ? directLookup(records) : sharedLookup(records, shared, CHANNEL, staleFor, clock);
   const uses = createUses(records, clock, KEEP_MS);
-  const guard = limiter && createGuard(limiter);
+  const guard = limiter && createGuard(limiter, clock);
   const read = keyReader({ environment, maxExpiry, limits });
   const fewWarned = new Set<string>();
 

@@ -3,6 +3,12 @@
 /** Milliseconds that a client is told to wait while a limit can't be checked. */
 export const ASK_AGAIN_MS = 5_000;
 
+/**
+ * Milliseconds. Nothing is given back in the last of a window, where it could arrive in the next one and would be credit there. It would be
+ * of no use for longer.
+ */
+export const EDGE_MS = 100;
+
 /** Something else than a store that counts. */
 export interface Outside {
   readonly limiter: Limiter;

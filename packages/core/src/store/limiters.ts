@@ -1,6 +1,6 @@
 /** What a limiter that counts outside of stores is asked, and what is made of its answers and failures. */
 import { type Charge, type Key, keyIn, type Usage, type Who } from '../meters/meter.js';
-import { ASK_AGAIN_MS, type Outside } from '../meters/outside.js';
+import { ASK_AGAIN_MS, EDGE_MS, type Outside } from '../meters/outside.js';
 import type { Entry } from './store.js';
 
 export interface OutsideCharge extends Charge {
@@ -13,12 +13,6 @@ export function isOutside(charge: Charge): charge is OutsideCharge {
 
 /** What a limiter has failed with is told to somebody, whatever comes of it. */
 export type Tell = (error: unknown) => void;
-
-/**
- * Nothing is given back in the last of a window, where it could arrive in the next one and would be credit there. It would be
- * of no use for longer.
- */
-const EDGE_MS = 100;
 
 /** `entry` where it was charged, or need not be; neither where it could not be asked and that is no reason to refuse. */
 interface Answer {
