@@ -21,11 +21,14 @@ export interface ConductOptions<R, F = never> {
   /**
    * On whose behalf a request comes, beyond what its API key says, which holds. Where it fails, the request fails as the
    * app's own error. Unless given, callers are told apart by nothing but their address, where limits count by `ip`.
+   *
+   * Asked anew at each toll that a request passes, the default tier's included, since who it is may become known in between:
+   * what it looks up in a database it should keep on the request.
    */
   identify?: (request: R, key?: ApiKey) => May<Subject | undefined>;
   /** What a route without an annotation costs, whatever its body says. Free unless given. */
   defaultTier?: TierName;
-  /** Requests to let pass uncharged. */
+  /** Requests to let pass uncharged. Asked as often as `identify`. */
   skip?: (request: R) => May<boolean>;
   /**
    * `draft` for `RateLimit`, `legacy` for `X-RateLimit-*`, `both`, or `false` for neither, nor for the model that serves;
