@@ -22,7 +22,14 @@ import {
 } from '@tollgate/core/http';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 
-export { apiKeyOf } from '@tollgate/core/http';
+export {
+  apiKeyOf,
+  type Fact,
+  type FeatureName,
+  type ModelName,
+  type TierName,
+  type TollOptions,
+} from '@tollgate/core/http';
 
 declare global {
   namespace Express {

@@ -27,7 +27,14 @@ import type {
 } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 
-export { apiKeyOf } from '@tollgate/core/http';
+export {
+  apiKeyOf,
+  type Fact,
+  type FeatureName,
+  type ModelName,
+  type TierName,
+  type TollOptions,
+} from '@tollgate/core/http';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -21,7 +21,14 @@ import {
 } from '@tollgate/core/http';
 import type { Context, Middleware, Next } from 'koa';
 
-export { apiKeyOf } from '@tollgate/core/http';
+export {
+  apiKeyOf,
+  type Fact,
+  type FeatureName,
+  type ModelName,
+  type TierName,
+  type TollOptions,
+} from '@tollgate/core/http';
 
 declare module 'koa' {
   interface ExtendableContext {
