@@ -58,7 +58,13 @@ const llm = createUpstream({
         { name: 'prod-2', secret: env('OPENAI_KEY_2') },
       ],
     }),
-    openrouter({ baseUrl: OPENROUTER_URL, keys: [{ name: 'spare-1', secret: env('OPENROUTER_KEY_1') }] }),
+    openrouter({
+      baseUrl: OPENROUTER_URL,
+      keys: [
+        { name: 'spare-1', secret: env('OPENROUTER_KEY_1') },
+        { name: 'spare-2', secret: env('OPENROUTER_KEY_2') },
+      ],
+    }),
   ],
   failover: {
     openai: [{ provider: 'openrouter', models: { 'gpt-5': 'openai/gpt-5', 'gpt-5-mini': 'openai/gpt-5-mini' } }],

@@ -7,7 +7,7 @@ import OpenAI, { APIError, AuthenticationError } from 'openai';
 import { idle, type ServedProvider, useFakeProviders } from '../helpers/fake-provider.js';
 import { listening, spawnExample } from './example.js';
 
-const SECRETS = ['sk-planted-1', 'sk-planted-2', 'sk-planted-3'];
+const SECRETS = ['sk-planted-1', 'sk-planted-2', 'sk-planted-3', 'sk-planted-4'];
 
 const ASKED = { model: 'gpt-5', max_tokens: 100, messages: [{ role: 'user' as const, content: 'What is a toll?' }] };
 
@@ -29,6 +29,7 @@ beforeAll(async () => {
     OPENAI_KEY_2: SECRETS[1],
     OPENROUTER_URL: `${second.url}/v1`,
     OPENROUTER_KEY_1: SECRETS[2],
+    OPENROUTER_KEY_2: SECRETS[3],
   });
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (text) => {
@@ -88,10 +89,8 @@ test('the provider dies, between two calls and amid one: another stands in, by i
   const { choices } = await ada.chat.completions.create(ASKED);
   expect(choices[0]?.message.content).toBe(textAnswer(20).text.join(''));
   expect(await ada.chat.completions.stream(ASKED).finalContent()).toBe(textAnswer(20).text.join(''));
-  expect(second.calls.map(({ model, key }) => [model, key])).toEqual([
-    ['openai/gpt-5', SECRETS[2]],
-    ['openai/gpt-5', SECRETS[2]],
-  ]);
+  expect(second.calls.map(({ model }) => model)).toEqual(['openai/gpt-5', 'openai/gpt-5']);
+  expect(SECRETS.slice(2)).toEqual(expect.arrayContaining(second.calls.map(({ key }) => key)));
 }, 120_000);
 
 test('who has spent four fifths of a budget is served by the cheaper model, and then nobody pays for a refusal', async () => {
@@ -152,8 +151,8 @@ test.each<[what: string, sent: { path?: string; body?: string; type?: string }, 
 test('nothing that it has said has a key in it', () => {
   expect(said).toContain('http://localhost:');
   for (const secret of SECRETS) expect(said).not.toContain(secret);
-  // Nor have its clients' mistakes been errors of its own.
-  expect(said).not.toContain('    at ');
+  // Nor has it taken its clients' mistakes for errors of its own.
+  expect(said).not.toMatch(/ {4}at |TOLLGATE_SINGLE_KEY/);
 });
 
 test('the gateway is as short as it says', () => {
