@@ -10,6 +10,7 @@ export default {
   limits: [{ kind: 'slidingWindow', name: 'user', by: 'user', limit: 10 as number, window: '1m' }],
 };
 `;
+const REQUESTS = { kind: 'slidingWindow', name: 'r', by: 'user', unit: 'requests', limit: 10, window: '1m' };
 const REQUEST = { subject: { user: 'ann' }, tier: 'large' };
 
 /** In the workspace, so that configurations find its packages. */
@@ -24,6 +25,7 @@ beforeAll(async () => {
   await writeFiles(folder, {
     'limits.ts': CONFIG,
     'wrong.json': '{ "limits": [{ "kind": "slidingWindow", "name": "user", "limit": -5, "window": "1m" }] }',
+    'requests.json': JSON.stringify({ limits: [REQUESTS] }),
     'gate.mjs': 'export default { admit() {}, decide() {} };',
     'broken.ts': 'export default {',
     'traffic.jsonl': lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
@@ -39,7 +41,7 @@ const tollgate = (...args: string[]) => run(process.execPath, [CLI, ...args], fo
 test('check says what will surprise', async () => {
   const { code, stdout, stderr } = await tollgate('check', 'limits.ts');
   expect([code, stderr]).toEqual([0, '']);
-  expect(stdout).toContain('limits.ts is right. What may surprise:\n');
+  expect(stdout).toContain('limits.ts is valid. What may surprise:\n');
   expect(stdout).toContain("  tiers.xlarge: It costs 30, and 'user' holds 10 permits:");
 });
 
@@ -82,6 +84,11 @@ test('explain without a cost names the options that tell it', async () => {
     stdout: '',
     stderr: 'explain: got no cost; expected --permits, or --tier with one of small, medium, large, xlarge\n',
   });
+});
+
+test('explain needs no cost where no permits count', async () => {
+  const { stdout } = await tollgate('explain', 'requests.json', '--user', 'ann');
+  expect(stdout).toContain('It would be admitted.\n');
 });
 
 test('its version is that of the package', async () => {
@@ -135,7 +142,7 @@ test('replay takes an access log with a mapping, and prints JSON', async () => {
 
 test.each([
   [['replay', 'limits.ts', 'nothing.jsonl'], /^nothing\.jsonl can't be read: /],
-  [['replay', 'limits.ts', 'access.log'], /^Line 1 is none of recorded traffic: /],
+  [['replay', 'limits.ts', 'access.log'], /^Line 1 is not recorded traffic: /],
   [['replay', 'limits.ts', 'access.log', '--map', 'limits.ts'], /^limits\.ts has no mapping: /],
   [['fly'], /unknown command 'fly'/],
 ])('%j ends with 1, and says why', async (args, why) => {

@@ -144,7 +144,7 @@ test('a clock that steps back in the log stands still', async () => {
 
 test('a line that is no traffic is an error that names it', async () => {
   const play = (text: string) => replay(limit(5), trafficLines([JSON.stringify(asked(0, '1', 'a')), '', text]));
-  await expect(play('GET / 200')).rejects.toThrow('Line 3 is none of recorded traffic: GET / 200');
+  await expect(play('GET / 200')).rejects.toThrow('Line 3 is not recorded traffic: GET / 200');
   await expect(play('{"at":"now","event":"asked"}')).rejects.toThrow('Line 3');
   await expect(play(`{"at":1,"event":"${'x'.repeat(500)}"}`)).rejects.toThrow(/^.{0,140}$/);
 });

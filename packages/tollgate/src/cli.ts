@@ -35,7 +35,7 @@ request(program.command('inspect').description('show how limits and budgets stan
   .action(printing(inspectCommand));
 
 request(program.command('explain').description('say how a request would be decided, and why; nothing is charged'))
-  .option('--tier <name>', 'cost class of the request; this or --permits is required')
+  .option('--tier <name>', 'cost class of the request; this or --permits, where permits count')
   .option('--permits <number>', 'what it costs, in permits')
   .option('--priority <priority>', 'interactive, standard, batch or background')
   .option(...JSON_OPTION)

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { TollgateConfig } from '@tollgate/core';
 import { createJiti } from 'jiti';
 
-/** What is wrong with what somebody has typed; it needs no stack. */
+/** A mistake in what somebody typed: reported without a stack. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -36,7 +36,7 @@ export async function exportedBy(file: string, name: string): Promise<unknown> {
   try {
     module = await jiti.import(resolve(file));
   } catch (error) {
-    // What comes after the first line of Node's message is by whom it was asked for, which is nobody's file.
+    // Node goes on with who required it: a file of ours that does not exist.
     const [why] = (error instanceof Error ? error.message : String(error)).split('\nRequire stack:');
     throw new UsageError(`${file} can't be loaded: ${why}`);
   }

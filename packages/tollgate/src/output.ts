@@ -1,5 +1,10 @@
-/** How the commands show what they have found. */
+/** How the commands print what they have found. */
 import Table from 'cli-table3';
+
+/** What every command takes. */
+export interface OutputOptions {
+  readonly json?: boolean;
+}
 
 const PLAIN = {
   chars: {
@@ -10,7 +15,7 @@ const PLAIN = {
   style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
 };
 
-/** Columns without lines; numbers stand to the right. Nothing where there are no rows. */
+/** Columns without borders, numbers aligned to the right; `''` where there are no rows. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   if (rows.length === 0) return '';
   const colAligns = head.map((_, i) => (typeof rows[0][i] === 'number' ? 'right' : 'left') as 'right' | 'left');
@@ -29,7 +34,7 @@ export function count(value: number): string {
   return COUNT.format(value);
 }
 
-/** Milliseconds, in the greatest unit of which there is one. */
+/** Milliseconds, in the unit that a person would use. */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms)) return 'never';
   if (ms < 1000) return `${count(ms)} ms`;
@@ -37,7 +42,11 @@ export function duration(ms: number): string {
   return ms < 7_200_000 ? `${count(ms / 60_000)} min` : `${count(ms / 3_600_000)} h`;
 }
 
-/** A section with a title, or nothing where it has no text. */
+/** A text under its title; `''` where there is no text. */
 export function section(title: string, text: string): string {
   return text === '' ? '' : `\n${title}\n\n${text}`;
+}
+
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }

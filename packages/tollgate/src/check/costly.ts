@@ -7,14 +7,14 @@ import {
   type Tollgate,
   type TollgateConfig,
 } from '@tollgate/core';
-import { count } from '../tables.js';
+import { count } from '../output.js';
 import type { Finding } from './findings.js';
 import { amountsOf, plansOf } from './plans.js';
 
-/** Who lacks no dimension. */
+/** A subject with every dimension. */
 export const SOMEONE = { user: 'someone', tenant: 'someone', key: 'someone', ip: '192.0.2.1' };
 
-/** What lacks none either. */
+/** The other dimensions of a request. */
 export const SOMETHING = { feature: 'any', route: 'any' };
 
 /** Each tier, of each plan, by the first model of the first ladder, as a client would meet it. */
@@ -35,7 +35,7 @@ export async function costly(gate: Tollgate, config: TollgateConfig): Promise<Fi
   return [...found.values()];
 }
 
-/** The tokens that a tier says, and else none: what a request's body may say is not known here. */
+/** The tokens that a tier states, else none: a request's own may be as few. */
 function leastOf(costs: NonNullable<TollgateConfig['tiers']>[string]): TokenCounts {
   const { inputTokens = 0, outputTokens = 0 } = typeof costs === 'number' ? {} : costs;
   return { inputTokens, outputTokens };
@@ -58,7 +58,7 @@ async function refusals(
       return { path: `tiers.${asked.tier}`, text };
     });
   } catch {
-    // A plan or model that the configuration knows nothing of is another finding's.
+    // Another finding reports a plan or model that the configuration does not know.
     return [];
   }
 }

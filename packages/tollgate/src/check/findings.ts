@@ -1,15 +1,15 @@
-/** What in a configuration is right, and yet will surprise. */
+/** What in a configuration is valid, and yet may surprise. */
 import { createTollgate, memoryStore, type Tollgate, type TollgateConfig } from '@tollgate/core';
 import { parseCount, parseDuration, parseRate } from '@tollgate/core/options';
 import { manualClock } from '@tollgate/core/testing';
-import { duration } from '../tables.js';
+import { duration } from '../output.js';
 import { costly, SOMEONE, SOMETHING } from './costly.js';
 import { amountFor, amountsOf, isByPlan, type Layer, plansOf } from './plans.js';
 
 export interface Finding {
   /** Where, such as `limits[0]`. */
   readonly path: string;
-  /** What will happen, and what to do where that isn't meant. */
+  /** What will happen, and what to do if that isn't meant. */
   readonly text: string;
 }
 
@@ -23,7 +23,7 @@ interface Place {
 const WHO = new Set(['user', 'tenant', 'key', 'ip']);
 
 const DAY_MS = 86_400_000;
-/** What proxies and browsers mostly wait for an answer to begin. */
+/** How long most proxies and browsers wait for an answer to begin. */
 const PATIENCE_MS = 60_000;
 
 /**
@@ -94,14 +94,14 @@ function slowBucket({ path, layer }: Place): Finding[] {
     const fullMs = (parseCount(amountFor(capacity, plan)) ?? 0) / (parseRate(amountFor(refill, plan)) ?? Infinity);
     if (fullMs <= DAY_MS) return [];
     const whose = plan === undefined ? '' : ` of plan '${plan}'`;
-    const text = `Who has used it up${whose} waits ${duration(fullMs)} until it is full again.`;
+    const text = `Whoever has used it up${whose} waits ${duration(fullMs)} until it is full again.`;
     return [{ path: `${path}.refill`, text }];
   });
 }
 
 function openBudget({ path, layer }: Place): Finding[] {
   if (layer.kind !== 'budget' || layer.onStoreError !== 'open') return [];
-  const text = 'While the store can’t be asked, anything is spent: no budget holds what nobody counts.';
+  const text = 'While the store is down, spending has no bound: nobody counts it.';
   return [{ path: `${path}.onStoreError`, text }];
 }
 
@@ -160,14 +160,19 @@ async function priceOf(gate: Tollgate, model: string): Promise<number | undefine
 function untoldAlerts({ budgets = [], alerts }: TollgateConfig): Finding[] {
   if (alerts?.log !== false || alerts.webhook !== undefined) return [];
   if (!budgets.some(({ alertAt = [] }) => alertAt.length > 0)) return [];
-  return [{ path: 'alerts', text: "Nobody is told of budgets but those who listen to 'budget.threshold'." }];
+  return [
+    {
+      path: 'alerts',
+      text: "They reach only listeners to 'budget.threshold': there is no webhook, and nothing is logged.",
+    },
+  ];
 }
 
 function longWaits({ queue }: TollgateConfig): Finding[] {
   const wait = queue?.maxWait;
   const ms = parseDuration(typeof wait === 'object' ? wait.interactive : wait) ?? 0;
   if (ms <= PATIENCE_MS) return [];
-  const text = `Most proxies and browsers have given up before ${duration(ms)}: those who ask leave, and wait in vain.`;
+  const text = `Most proxies and browsers give up before ${duration(ms)}, so such a wait is in vain.`;
   return [{ path: 'queue.maxWait', text }];
 }
 

@@ -1,11 +1,12 @@
-/** `check`: is a configuration right, and what in it will surprise? */
+/** `check`: reports errors and surprises in a configuration. */
 import { findings } from '../check/findings.js';
 import { loadConfig } from '../config-file.js';
+import { jsonText, type OutputOptions } from '../output.js';
 
-export async function checkCommand(file: string, { json }: { json?: boolean }): Promise<string> {
+export async function checkCommand(file: string, { json }: OutputOptions): Promise<string> {
   const found = await findings(await loadConfig(file));
-  if (json) return `${JSON.stringify(found, undefined, 2)}\n`;
-  if (found.length === 0) return `${file} is right, and nothing in it will surprise.\n`;
+  if (json) return jsonText(found);
+  if (found.length === 0) return `${file} is valid, and holds no surprises.\n`;
   const lines = found.map(({ path, text }) => `  ${path}: ${text}\n`);
-  return `${file} is right. What may surprise:\n${lines.join('')}`;
+  return `${file} is valid. What may surprise:\n${lines.join('')}`;
 }

@@ -8,13 +8,9 @@ import {
   type NewKey,
 } from '@tollgate/core/keys';
 import { exportedBy, UsageError } from '../config-file.js';
-import { table } from '../tables.js';
+import { jsonText, type OutputOptions, table } from '../output.js';
 
-interface Printing {
-  readonly json?: boolean;
-}
-
-export interface CreateOptions extends Printing {
+export interface CreateOptions extends OutputOptions {
   readonly service: string;
   readonly environment?: string;
   readonly user?: string;
@@ -27,7 +23,7 @@ export interface CreateOptions extends Printing {
   readonly expiresIn?: string;
 }
 
-export interface RotateOptions extends Printing {
+export interface RotateOptions extends OutputOptions {
   readonly overlap?: string;
   readonly expiresIn?: string;
 }
@@ -54,14 +50,14 @@ export async function rotateKeyCommand(file: string, id: string, options: Rotate
   return issuedText(await withRing(file, (ring) => ring.rotate(id, rotation as object)), options);
 }
 
-export async function revokeKeyCommand(file: string, id: string, { json }: Printing): Promise<string> {
+export async function revokeKeyCommand(file: string, id: string, { json }: OutputOptions): Promise<string> {
   const key = await withRing(file, (ring) => ring.revoke(id));
   return json
     ? jsonText(key)
     : `Key ${key.id} of ${key.service} is revoked: it will be refused everywhere within a second.\n`;
 }
 
-export async function listKeysCommand(file: string, { json }: Printing): Promise<string> {
+export async function listKeysCommand(file: string, { json }: OutputOptions): Promise<string> {
   const keys = await withRing(file, (ring) => ring.list());
   if (json) return jsonText(keys);
   const now = Date.now();
@@ -74,7 +70,7 @@ export async function listKeysCommand(file: string, { json }: Printing): Promise
   return table(head, rows) || 'There are no keys.\n';
 }
 
-/** Runs `work` with the ring that a module has the options of, and closes it. */
+/** Calls `work` with the ring that a module configures, and closes it. */
 async function withRing<T>(file: string, work: (ring: KeyRing) => Promise<T>): Promise<T> {
   const options = await exportedBy(file, 'keys');
   if (typeof options !== 'object' || options === null || 'verify' in options) {
@@ -95,7 +91,7 @@ async function withRing<T>(file: string, work: (ring: KeyRing) => Promise<T>): P
   }
 }
 
-function issuedText(issued: IssuedKey, { json }: Printing): string {
+function issuedText(issued: IssuedKey, { json }: OutputOptions): string {
   const { key } = issued;
   if (json) return jsonText({ ...key, text: issued.reveal() });
   return `${issued.reveal()}\n\nThis is key ${key.id} of ${key.service}, until ${dateOf(key.expiresAt)}. It is not shown again.\n`;
@@ -119,8 +115,4 @@ function given<T extends Record<string, unknown>>(fields: T): Partial<T> {
 
 function dateOf(at: number | undefined): string {
   return at === undefined ? '–' : new Date(at).toISOString().slice(0, 16).replace('T', ' ');
-}
-
-function jsonText(value: unknown): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
 }

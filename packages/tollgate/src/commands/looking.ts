@@ -8,18 +8,14 @@ import {
   type TollgateConfig,
 } from '@tollgate/core';
 import { loadConfig, UsageError } from '../config-file.js';
-import { count, duration, section, table } from '../tables.js';
+import { count, duration, jsonText, type OutputOptions, section, table } from '../output.js';
 
-export interface SubjectOptions {
+interface SubjectOptions {
   readonly user?: string;
   readonly tenant?: string;
   readonly key?: string;
   readonly plan?: string;
   readonly ip?: string;
-}
-
-interface Printing {
-  readonly json?: boolean;
 }
 
 export interface RequestOptions extends SubjectOptions {
@@ -41,12 +37,12 @@ async function withGate<T>(config: TollgateConfig, look: (gate: ReturnType<typeo
   }
 }
 
-export async function inspectCommand(file: string, options: RequestOptions & Printing): Promise<string> {
+export async function inspectCommand(file: string, options: RequestOptions & OutputOptions): Promise<string> {
   const config = await loadConfig(file);
   const { feature, route, model } = options;
   const facts = { feature, route, model };
   const { limits, budgets, line } = await withGate(config, (gate) => gate.inspect(subjectOf(options), facts));
-  if (options.json) return json({ limits, budgets, line });
+  if (options.json) return jsonText({ limits, budgets, line });
   return (
     [section('Limits', standing(limits)), section('Budgets', standing(budgets)), forgotten(config)]
       .join('')
@@ -54,17 +50,20 @@ export async function inspectCommand(file: string, options: RequestOptions & Pri
   );
 }
 
-export async function explainCommand(file: string, options: RequestOptions & Printing): Promise<string> {
+export async function explainCommand(file: string, options: RequestOptions & OutputOptions): Promise<string> {
   const config = await loadConfig(file);
   const { tier, permits, feature, route, model, priority } = options;
-  if (tier === undefined && permits === undefined) {
-    const tiers = Object.keys(config.tiers ?? DEFAULT_TIERS).join(', ');
-    throw new UsageError(`explain: got no cost; expected --permits, or --tier with one of ${tiers}`);
-  }
   const request = { subject: subjectOf(options), tier, permits: numberOf(permits), feature, route, model };
   const asked = { ...request, priority: priority as 'standard' | undefined };
-  const explanation = await withGate(config, (gate) => gate.explain(asked as Parameters<typeof gate.explain>[0]));
-  if (options.json) return json(explanation);
+  const explanation = await withGate(config, (gate) => gate.explain(asked as Parameters<typeof gate.explain>[0])).catch(
+    (error) => {
+      // Only a gate that counts permits has to be told of them.
+      if (tier !== undefined || permits !== undefined || !/^permits: /.test(error.message)) throw error;
+      const tiers = Object.keys(config.tiers ?? DEFAULT_TIERS).join(', ');
+      throw new UsageError(`explain: got no cost; expected --permits, or --tier with one of ${tiers}`);
+    },
+  );
+  if (options.json) return jsonText(explanation);
   const { admitted, refusal, waits, layers, model: serving } = explanation;
   const answer = admitted
     ? `It would be admitted${serving === undefined ? '' : `, and served by ${serving}`}.\n`
@@ -104,8 +103,4 @@ function forgotten({ store }: TollgateConfig): string {
   return store === undefined
     ? '\nThe configuration has no store that is shared, so nothing has been used yet as far as this command can see.\n'
     : '';
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
 }

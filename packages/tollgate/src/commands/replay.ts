@@ -5,15 +5,15 @@ import { createInterface } from 'node:readline';
 import type { TrafficLine } from '@tollgate/core/traffic';
 import { SingleBar } from 'cli-progress';
 import { exportedBy, loadConfig, UsageError } from '../config-file.js';
+import { jsonText, type OutputOptions } from '../output.js';
 import { type AccessLogMapping, accessLogTraffic } from '../replay/access-log.js';
 import { replay } from '../replay/replay.js';
 import { replayReport } from '../replay/report.js';
 import { trafficLines } from '../replay/traffic-log.js';
 
-export interface ReplayCommandOptions {
+export interface ReplayCommandOptions extends OutputOptions {
   /** A module that maps lines of an access log to requests. */
   readonly map?: string;
-  readonly json?: boolean;
 }
 
 export async function replayCommand(file: string, log: string, { map, json }: ReplayCommandOptions): Promise<string> {
@@ -28,13 +28,13 @@ export async function replayCommand(file: string, log: string, { map, json }: Re
   try {
     const report = await replay(config, lines, { onProgress: () => bar?.update(reading.percent()) });
     bar?.update(100);
-    return json ? `${JSON.stringify(report, undefined, 2)}\n` : replayReport(report);
+    return json ? jsonText(report) : replayReport(report);
   } finally {
     bar?.stop();
   }
 }
 
-/** To stderr, where somebody looks. */
+/** On stderr, where that is a terminal. */
 function progressBar(): SingleBar | undefined {
   if (!process.stderr.isTTY) return undefined;
   return new SingleBar({
@@ -47,7 +47,9 @@ function progressBar(): SingleBar | undefined {
 async function mappingIn(file: string): Promise<AccessLogMapping> {
   const mapping = await exportedBy(file, 'map');
   if (typeof mapping === 'function') return mapping as AccessLogMapping;
-  throw new UsageError(`${file} has no mapping: export a function of a log's entry as default, or as 'map'.`);
+  throw new UsageError(
+    `${file} has no mapping: export a function that turns a log's entry into a request, as default or as 'map'.`,
+  );
 }
 
 /** The lines of a file, and how much of it has been read. */

@@ -14,7 +14,7 @@ import {
 } from '@tollgate/core';
 import { recordedBody, type TrafficLine } from '@tollgate/core/traffic';
 import { type Answer, type Open, openRequest, openRequests, type Settled } from './open.js';
-import { type Tally, tallyOf } from './tally.js';
+import { increment, type Tally, tallyOf } from './tally.js';
 import { followed, virtualClock } from './virtual-clock.js';
 
 export interface ReplayOptions {
@@ -57,7 +57,7 @@ export async function replay(
   let count = 0;
 
   function skip(error: unknown): void {
-    add(skipped, messageOf(error));
+    increment(skipped, messageOf(error));
   }
 
   function ask({ id, kind, request, body, more }: Asked): Promise<unknown> | undefined {
@@ -103,7 +103,7 @@ export async function replay(
   function compare({ recorded, answer }: Open): void {
     if (recorded === undefined || answer === undefined) return;
     if (recorded.admitted !== answer.admitted || recorded.by !== answer.by) {
-      add(changed, `${inWords(recorded)} → ${inWords(answer)}`);
+      increment(changed, `${inWords(recorded)} → ${inWords(answer)}`);
     }
   }
 
@@ -155,7 +155,7 @@ export async function replay(
     if (open === undefined) return;
     open.leaving.abort(LEFT);
     requests.ended(id, false);
-    if (open.answer !== undefined) add(changed, `withdrawn → ${inWords(open.answer)}`);
+    if (open.answer !== undefined) increment(changed, `withdrawn → ${inWords(open.answer)}`);
     open.admission?.settle({ outcome: 'failed' }).catch(skip);
   }
 
@@ -201,7 +201,7 @@ export async function replay(
   return { ...report, changed: Object.fromEntries(changed), skipped: Object.fromEntries(skipped) };
 }
 
-/** Why those leave who left. */
+/** Why a request leaves that left by the log. */
 const LEFT = new Error('left');
 
 /** As it ended in the log, but by the model that serves it here, unless it was served by another than was admitted there. */
@@ -227,10 +227,6 @@ function answerOf(decision: Decision): Answer {
 
 function inWords({ admitted, by }: Answer): string {
   return admitted ? (by === undefined ? 'admitted' : `admitted with ${by}`) : `refused by ${by}`;
-}
-
-function add(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
 function messageOf(error: unknown): string {

@@ -1,6 +1,6 @@
 /** A replay, for people. */
 import { formatMoney } from '@tollgate/core';
-import { count, duration, section, table } from '../tables.js';
+import { count, duration, section, table } from '../output.js';
 import type { Replay } from './replay.js';
 
 export function replayReport(replay: Replay): string {

@@ -41,7 +41,7 @@ export interface Tally {
   readonly alerts: Readonly<Record<string, number>>;
 }
 
-/** Ends that may be corrected by another one. Of the oldest it is no longer expected. */
+/** Provisional ends that are kept to be corrected; the oldest are forgotten. */
 const MAX_PROVISIONAL = 50_000;
 
 /** @returns what the gate's events have come to by the time it is called */
@@ -90,14 +90,16 @@ export function tallyOf(gate: Tollgate): () => Tally {
   });
   gate.on('refused', ({ refusal }) => {
     counts.refused++;
-    add(reasons, refusal.reason);
+    increment(reasons, refusal.reason);
     layer(refusal.layer).refused++;
   });
   gate.on('withdrawn', () => void counts.withdrawn++);
   gate.on('queued', (event) => void layer(event.layer ?? 'shed').delayed++);
   gate.on('shadow.refused', (event) => void layer(event.layer.layer).shadowRefused++);
-  gate.on('degraded', ({ from, to }) => add(degraded, `${from} → ${to}`));
-  gate.on('budget.threshold', ({ budget, threshold }) => add(alerts, `${budget} ${Math.round(threshold * 100)} %`));
+  gate.on('degraded', ({ from, to }) => increment(degraded, `${from} → ${to}`));
+  gate.on('budget.threshold', ({ budget, threshold }) =>
+    increment(alerts, `${budget} ${Math.round(threshold * 100)} %`),
+  );
   gate.on('shed.level', ({ to }) => {
     shedding.changes++;
     shedding.highest = Math.max(shedding.highest, to);
@@ -117,7 +119,7 @@ export function tallyOf(gate: Tollgate): () => Tally {
   });
 }
 
-function add(counts: Map<string, number>, name: string): void {
+export function increment(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 

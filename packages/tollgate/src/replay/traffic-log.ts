@@ -1,10 +1,10 @@
-/** Reads a log that `recordTraffic` has written. */
+/** Reads a log that `recordTraffic` wrote. */
 import type { TrafficLine } from '@tollgate/core/traffic';
 import { UsageError } from '../config-file.js';
 
 const EVENTS = new Set(['asked', 'admitted', 'refused', 'withdrawn', 'settled', 'updated', 'credited']);
 
-/** @throws UsageError for a line that is none, with its number */
+/** @throws UsageError for a line that is not recorded traffic, with its number */
 export async function* trafficLines(lines: AsyncIterable<string> | Iterable<string>): AsyncIterable<TrafficLine> {
   let number = 0;
   for await (const text of lines) {
@@ -17,7 +17,7 @@ function parsed(text: string, number: number): TrafficLine {
   const line = read(text);
   if (isTraffic(line)) return line;
   const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  throw new UsageError(`Line ${number} is none of recorded traffic: ${shown}`);
+  throw new UsageError(`Line ${number} is not recorded traffic: ${shown}`);
 }
 
 function read(text: string): unknown {
