@@ -9,9 +9,9 @@ import { askAnother } from './keys/secrets.js';
 import { readUnanswered, type Unanswered, withoutSecret } from './network.js';
 import type { Failure } from './providers/provider.js';
 import type { Asked } from './request.js';
-import { ACCOUNTS, messageOf, send } from './sending.js';
+import { messageOf, send } from './sending.js';
 import { heeding, unlessAborted } from './signals.js';
-import { cool, tell } from './verdict.js';
+import { cool, isOfKey, ofKeyOrProvider, tell } from './verdict.js';
 import { type CallWay, takenOf } from './way.js';
 
 export interface Post {
@@ -29,6 +29,8 @@ export type Attempted = Answered | Failed | Left;
 /** An answer that goes to the client, be it an error of the client's own making. The turn is to be settled at its end. */
 export interface Answered {
   readonly answer: Response;
+  /** In milliseconds since 1970. */
+  readonly sentAt: number;
   readonly isError: boolean;
   /** It was asked for usage where the client has not done so. */
   readonly isAsking: boolean;
@@ -81,10 +83,8 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
   health.sent(way);
   emitter.emit('sent', { ...takenOf(way), attempt: number, waitedMs });
   const exchanged = await exchange(attempting, secret);
-  if (exchanged === 'left') {
-    health.gone(way);
-    return left(attempting, UNDER_WAY);
-  }
+  health.back(way);
+  if (exchanged === 'left') return left(attempting, UNDER_WAY);
   const ms = clock.now() - sentAt;
   if ('why' in exchanged) {
     emitter.emit('unanswered', { ...takenOf(way), why: exchanged.why, ms });
@@ -98,8 +98,8 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
     return left(attempting, REFUSED);
   }
   if (failure !== undefined) return failed(attempting, failure, response, sentAt);
-  health.succeeded(way, sentAt);
-  return { answer: response, isError: response.status >= 400, isAsking };
+  health.succeeded(way, sentAt, attempting.asked.call?.stream === true);
+  return { answer: response, sentAt, isError: response.status >= 400, isAsking };
 }
 
 /** How far a call had come when its client left. */
@@ -161,21 +161,6 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
   }
 }
 
-/**
- * A refusal is the key's only where nothing else can be to blame: not for what isn't known to be a call, which keys may not be
- * meant for, nor for an account that the client has named.
- */
-function ofKeyOrProvider({ call, request, provider }: Asked, way: CallWay, failure: Failure | undefined) {
-  if (failure === undefined || !isOfKey(failure)) return failure;
-  const namesAccount = way.provider === provider && ACCOUNTS.some((name) => request.headers.has(name));
-  const isOthers = call === undefined || (failure.kind === 'unauthorized' && namesAccount);
-  return isOthers ? undefined : failure;
-}
-
-function isOfKey({ kind }: Failure): boolean {
-  return kind === 'unauthorized' || kind === 'exhausted';
-}
-
 /** The body of an error, and the response to be read again. If the body breaks off or stalls, status and headers still count. */
 async function readError(
   response: Response,
@@ -194,7 +179,7 @@ async function readError(
 /** Settles the turn by what the provider said of key or load. */
 async function failed(attempting: Attempting, failure: Failure, said: Response, sentAt: number): Promise<Failed> {
   const { turn } = attempting;
-  const overloaded = tell(attempting.post, turn, failure, sentAt);
+  const overloaded = tell(attempting.post, turn, failure, sentAt, false);
   // What was throttled has used nothing: it is as much as fits as soon as the key has rested.
   const outcome = failure.kind === 'throttled' ? 'ignored' : 'failed';
   await turn.settle({ outcome, usage: NO_TOKENS, overloaded });
@@ -215,10 +200,9 @@ async function unanswered(
 ): Promise<Failed> {
   const { way } = turn;
   let overloaded: Outcome['overloaded'];
-  if (unsendable) post.health.gone(way);
-  else {
+  if (!unsendable) {
     const caller = neverSent ? undefined : turn.caller;
-    overloaded = cool(post, turn, 'unanswered', { sentAt, caller, timedOut, retryAfterMs: undefined });
+    overloaded = cool(post, turn, 'unanswered', { sentAt, hasBegun: false, caller, timedOut, retryAfterMs: undefined });
   }
   await turn.settle({ outcome: neverSent ? 'ignored' : 'failed', overloaded });
   return {

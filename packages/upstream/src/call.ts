@@ -46,9 +46,7 @@ export async function answerTo(site: Site, order: Order): Promise<Response> {
       const attempted = await attempt({ post: site, asked, turn, signal, number: failures.length + 1 });
       if ('answer' in attempted) {
         isDelivered = true;
-        const { call, request } = asked;
-        const account = { call, body: request.json, turn, draw, clock: site.clock, signal, close, release };
-        const answer = deliver(attempted, account);
+        const answer = deliver(attempted, { post: site, asked, turn, draw, signal, close, release });
         return attempted.isError && failures.length > 0 ? final(answer, site.clock.now()) : answer;
       }
       wasSent ||= attempted.wasSent;

@@ -1,21 +1,20 @@
 /** An answer on its way to the client. However it ends, the call is settled by what it has cost. */
-import { type Clock, type Draw, type Outcome, TollgateError } from '@tollgate/core';
+import { type Draw, type Outcome, TollgateError } from '@tollgate/core';
 import { warn } from '@tollgate/core/options';
 import type { Answered } from './attempt.js';
-import { type Call, NO_TOKENS, type Usage } from './formats/format.js';
+import { NO_TOKENS, type Usage } from './formats/format.js';
 import type { Turn } from './headroom.js';
+import type { Asked } from './request.js';
 import { type Ending, tap } from './usage/tap.js';
 import { withUnseen } from './usage/unseen.js';
+import { type Accounts, ofKeyOrProvider, tell } from './verdict.js';
 
 /** Who is told of the end. */
 export interface Account {
-  /** `undefined` for what isn't counted. */
-  readonly call: Call | undefined;
-  /** The request's body as JSON. */
-  readonly body: unknown;
+  readonly post: Accounts;
+  readonly asked: Asked;
   readonly turn: Turn;
   readonly draw: Draw | undefined;
-  readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
   /** Nothing more is drawn for the call. */
   close(outcome: Outcome['outcome']): Promise<void>;
@@ -24,8 +23,9 @@ export interface Account {
 }
 
 /** Passes an answer on, and settles as soon as its cost is known. The caller can abort it until all of it has passed. */
-export function deliver({ answer, isError, isAsking }: Answered, account: Account): Response {
-  const { turn, clock, signal, release } = account;
+export function deliver(answered: Answered, account: Account): Response {
+  const { answer, isError, isAsking } = answered;
+  const { post, asked, turn, signal, release } = account;
   const { provider, model } = turn.way;
   if (isError) {
     end(account, { outcome: 'failed', usage: NO_TOKENS }, { outcome: 'ignored' });
@@ -33,22 +33,22 @@ export function deliver({ answer, isError, isAsking }: Answered, account: Accoun
     return answer;
   }
   const { format } = provider;
-  const call = account.call && { ...account.call, model: model ?? account.call.model };
+  const call = asked.call && { ...asked.call, model: model ?? asked.call.model };
   return tap(answer, {
     format,
     call,
     asked: !isAsking,
     signal,
-    clock,
-    onEnd: (ending) => ended(account, answer, ending),
+    clock: post.clock,
+    onEnd: (ending) => ended(account, answered, ending),
     onClose: release,
   });
 }
 
-function ended(account: Account, answer: Response, ending: Ending): void {
+function ended(account: Account, answered: Answered, ending: Ending): void {
   let outcome: Outcome = { outcome: 'failed' };
   try {
-    outcome = outcomeOf(account, answer, ending);
+    outcome = outcomeOf(account, answered, ending);
   } catch (error) {
     warnUnsettled(account, error);
   }
@@ -57,17 +57,32 @@ function ended(account: Account, answer: Response, ending: Ending): void {
 }
 
 /** A provider's functions may be a user's own, and throw. */
-function outcomeOf({ turn, clock, body }: Account, { status, headers }: Response, ending: Ending): Outcome {
+function outcomeOf(account: Account, answered: Answered, ending: Ending): Outcome {
+  const { asked, turn } = account;
   const { provider } = turn.way;
-  const { how, error, isEstimate, usage: seen = provider.usage?.({ status, headers, body: undefined }) } = ending;
-  const usage = isEstimate ? withUnseen(seen, body) : seen;
-  const said = error === undefined ? undefined : provider.failure({ status, headers, body: error }, clock.now());
-  const overloaded = said?.kind === 'overloaded' || undefined;
+  const { status, headers } = answered.answer;
+  const { how, isEstimate, usage: seen = provider.usage?.({ status, headers, body: undefined }) } = ending;
+  const usage = isEstimate ? withUnseen(seen, asked.request.json) : seen;
   return {
     outcome: how === 'complete' ? 'succeeded' : 'failed',
     ...(usage && told(usage, provider.tellsCost)),
-    overloaded,
+    overloaded: tellOfStream(account, answered, ending),
   };
+}
+
+/** What a stream says of key and provider by how it has ended: an error in it is the same as one by status. */
+function tellOfStream(
+  { post, asked, turn }: Account,
+  { answer: { status, headers }, sentAt }: Answered,
+  { how, error }: Ending,
+): Outcome['overloaded'] {
+  const { way } = turn;
+  if (asked.call?.stream !== true) return undefined;
+  if (how === 'complete') post.health.ended(way, sentAt);
+  if (error === undefined) return undefined;
+  const said = way.provider.failure({ status, headers, body: error }, post.clock.now());
+  const failure = ofKeyOrProvider(asked, way, said);
+  return failure && tell(post, turn, failure, sentAt, true);
 }
 
 function told({ model: _model, usd, ...usage }: Usage, tellsCost = false): Outcome {

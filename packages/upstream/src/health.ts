@@ -17,6 +17,8 @@ import {
 import {
   isDoubtful,
   noteAnswer,
+  noteBeginning,
+  noteEnd,
   noteFailure,
   type ProviderFailure,
   type ProviderHealth,
@@ -38,14 +40,16 @@ export interface Health {
   coolingUntil(provider: string): number;
   /** Nothing has shown yet that it is well again, and a call is on its way that will: others go elsewhere first. */
   isDoubtful(provider: string): boolean;
-  /** A call has been sent. Exactly one of those below follows. */
+  /** A call has been sent. */
   sent(way: CallWay): void;
-  /** It came to no end that says anything: whoever asked has gone. */
-  gone(way: CallWay): void;
+  /** Something came back, or nothing will. What that says of key and provider is told by what is below. */
+  back(way: CallWay): void;
   /** The provider is well, whatever it says of the key. */
   answered(way: CallWay): void;
-  /** Nothing is wrong with the key either. */
-  succeeded(way: CallWay, sentAt: number): void;
+  /** Nothing is wrong with the key either. @param isStream it has begun to answer, and may break off yet */
+  succeeded(way: CallWay, sentAt: number, isStream: boolean): void;
+  /** A stream has come to its end. */
+  ended(way: CallWay, sentAt: number): void;
   /** Returns for how many milliseconds nothing is to be sent with the key. */
   throttled(way: CallWay, sentAt: number, now: number, retryAfterMs: number | undefined): number;
   keyOut(way: CallWay, why: WhyOut, now: number, retryAfterMs?: number): void;
@@ -73,8 +77,8 @@ export function createHealth(emitter: UpstreamEmitter): Health {
     return known;
   }
 
-  function answered({ provider: { name: provider } }: CallWay): void {
-    if (noteAnswer(ofProvider(provider))) emitter.emit('provider.recovered', { provider });
+  function answered({ provider: { name: provider } }: CallWay, note = noteAnswer): void {
+    if (note(ofProvider(provider))) emitter.emit('provider.recovered', { provider });
   }
 
   return {
@@ -88,15 +92,16 @@ export function createHealth(emitter: UpstreamEmitter): Health {
     sent(way) {
       ofProvider(way.provider.name).underWay++;
     },
-    gone(way) {
+    back(way) {
       ofProvider(way.provider.name).underWay--;
     },
     answered,
-    succeeded(way, sentAt) {
-      answered(way);
+    succeeded(way, sentAt, isStream) {
+      answered(way, isStream ? noteBeginning : noteAnswer);
       if (!noteSuccess(ofKey(way.key), way.family, sentAt)) return;
       emitter.emit('key.back', { provider: way.provider.name, key: way.key.name });
     },
+    ended: (way, sentAt) => answered(way, (health) => noteEnd(health, sentAt)),
     throttled(way, sentAt, now, retryAfterMs) {
       answered(way);
       const { restsMs, inARow, escalates } = noteThrottled(ofKey(way.key), way.family, sentAt, now, retryAfterMs);

@@ -109,7 +109,9 @@ function contentReader(): StreamReader {
       if (INDEX.test(data)) for (const [, index] of data.matchAll(INDICES)) begun.add(Number(index));
       if (/"usageMetadata"\s*:/.test(data)) unread = data;
       if (!TELLING.test(data)) return true;
-      const event = fields(parsed(data));
+      const json = parsed(data);
+      // Errors may stand in a list.
+      const event = fields(Array.isArray(json) ? json[0] : json);
       for (const { functionCall } of partsOf(event)) {
         if (!isRecord(functionCall)) continue;
         output.addCall();

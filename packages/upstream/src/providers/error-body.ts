@@ -22,8 +22,8 @@ const ADVICE = /\b(?:try again in|retry (?:in|after)) (\d[\d.]{0,20}) ?((?:ms|s|
 
 /** What names stand for, in errors that come without a status. */
 const STATUSES: readonly (readonly [RegExp, number])[] = [
-  [/^(rate_limit_error|rate_limit_exceeded|resource_exhausted|throttlingexception)$/, 429],
-  [/^(overloaded_error|serviceunavailableexception|unavailable)$/, 529],
+  [/^(rate_limit_error|rate_limit_exceeded|insufficient_quota|resource_exhausted|throttlingexception)$/, 429],
+  [/^(overloaded_error|slow_down|serviceunavailableexception|unavailable)$/, 529],
   [/^(authentication_error|unauthenticated|invalid_api_key)$/, 401],
   [/^billing_error$/, 402],
   [/^(permission_error|permission_denied)$/, 403],

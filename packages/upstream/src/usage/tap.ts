@@ -12,7 +12,7 @@ export interface Ending {
   readonly usage: Usage | undefined;
   /** The length of the answer wasn't told: it is an estimate of the text that has passed. */
   readonly isEstimate: boolean;
-  /** Of what failed: what the source threw, or what the stream told, as JSON. */
+  /** What the stream told of an error, as JSON. */
   readonly error: unknown;
 }
 
@@ -45,7 +45,7 @@ export function tap(response: Response, options: TapOptions): Response {
   const { format, call, asked, signal, clock = systemClock, onEnd, onClose } = options;
   const passage = call ? passageOf(headers.get('content-type') ?? '', format, call, asked) : UNREAD;
   if (body === null) {
-    onEnd(endingOf('complete', passage, undefined));
+    onEnd(endingOf('complete', passage));
     onClose?.();
     return response;
   }
@@ -106,44 +106,43 @@ export function tap(response: Response, options: TapOptions): Response {
 
   function fail(error: unknown): void {
     if (!isOpen) return;
-    close(signal?.aborted ? 'cancelled' : 'failed', error);
+    close(signal?.aborted ? 'cancelled' : 'failed');
     controller.error(error);
   }
 
   function drop(error: unknown): void {
-    close('cancelled', error);
+    close('cancelled');
     controller.error(error);
     source.cancel(error).catch(() => {});
   }
 
-  function close(how: Ending['how'], error?: unknown): void {
+  function close(how: Ending['how']): void {
     isOpen = false;
     idle.stop();
     signal?.removeEventListener('abort', leave);
-    end(how, error);
+    end(how);
     onClose?.();
   }
 
-  function end(how: Ending['how'], error?: unknown): void {
+  function end(how: Ending['how']): void {
     if (hasEnded) return;
     hasEnded = true;
-    onEnd(endingOf(how, passage, error));
+    onEnd(endingOf(how, passage));
   }
 }
 
 /** A format may be a user's own, and throw: nothing is known then. */
-function endingOf(how: Ending['how'], passage: Passage, thrown: unknown): Ending {
+function endingOf(how: Ending['how'], passage: Passage): Ending {
   try {
-    return endingBy(how, passage, thrown);
-  } catch (error) {
-    return { how: 'failed', usage: undefined, isEstimate: false, error: thrown ?? error };
+    return endingBy(how, passage);
+  } catch {
+    return { how: 'failed', usage: undefined, isEstimate: false, error: undefined };
   }
 }
 
-function endingBy(how: Ending['how'], passage: Passage, thrown: unknown): Ending {
-  const { usage: told, isComplete, outputTokens: seen } = passage;
-  const error = passage.error ?? thrown;
-  const ended = passage.error !== undefined && how === 'complete' ? 'failed' : how;
+function endingBy(how: Ending['how'], passage: Passage): Ending {
+  const { usage: told, isComplete, outputTokens: seen, error } = passage;
+  const ended = error !== undefined && how === 'complete' ? 'failed' : how;
   if (isComplete && told && isCredible(told, seen)) return { how: ended, usage: told, isEstimate: false, error };
   const outputTokens = Math.max(told?.outputTokens ?? 0, seen) || told?.outputTokens;
   const isKnown = told !== undefined || outputTokens !== undefined;
