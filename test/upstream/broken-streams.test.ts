@@ -8,6 +8,7 @@ import {
   openrouter,
   type Provider,
   type UpstreamEvents,
+  type UpstreamOptions,
 } from '@tollgate/upstream';
 import { gateOf, warnings } from './support.js';
 
@@ -32,9 +33,9 @@ const textsOf = (kind: Kind) =>
     ? { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] }
     : { model: MODELS[kind], stream: true, max_tokens: 20, messages: [{ role: 'user', content: 'Hi' }] };
 
-function bench(provider: Provider, fetch: typeof globalThis.fetch) {
+function bench(provider: Provider, fetch: typeof globalThis.fetch, more: Partial<UpstreamOptions> = {}) {
   const { gate, clock } = gateOf({ budgets: [] });
-  const llm = createUpstream({ gate, providers: [provider], fetch, maxWait: '0s' });
+  const llm = createUpstream({ gate, providers: [provider], fetch, maxWait: '0s', ...more });
   const events: string[] = [];
   for (const name of ['throttled', 'key.out', 'provider.cooling', 'provider.recovered'] as const) {
     llm.on(name, (event: UpstreamEvents[typeof name]) => {
@@ -109,6 +110,31 @@ describe('a provider whose streams break off', () => {
     expect(events).toEqual(['provider.cooling: overloaded']);
     await response.text();
     expect(events).toEqual(['provider.cooling: overloaded', 'provider.recovered']);
+  });
+
+  test('once is gone on with, also by several calls at once, though another stands in', async () => {
+    const hosts: string[] = [];
+    const leaving = new AbortController();
+    const error = { error: { type: 'server_error' } };
+    const fetch = async (input: string | URL | Request, { signal }: RequestInit = {}) => {
+      if (hosts.push(new URL(String(input)).host) > 1) {
+        return new Promise<Response>((_, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason));
+        });
+      }
+      return new Response(`data: ${JSON.stringify(error)}\n\n`, { headers: { 'content-type': 'text/event-stream' } });
+    };
+    const providers = [openai({ keys: KEYS }), openrouter({ keys: KEYS })];
+    const { ask } = bench(providers[0], fetch, { providers, failover: { openai: [{ provider: 'openrouter' }] } });
+    await (await ask('openai')).text();
+    const asked: Promise<Response>[] = [];
+    while (asked.length < 2) {
+      asked.push(ask('openai', { signal: leaving.signal }));
+      while (hosts.length <= asked.length) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(new Set(hosts)).toEqual(new Set(['api.openai.com']));
+    leaving.abort('enough');
+    for (const one of asked) await expect(one).rejects.toBe('enough');
   });
 
   test('goes on cooling though one ends that was sent before', async () => {
