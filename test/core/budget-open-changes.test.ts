@@ -126,7 +126,7 @@ test('agrees with a ledger of its own, whatever is changed while whatever is ope
     fc.record({ do: fc.constant('top up' as const), amount }),
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.boolean(), async (steps, isRemote) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), fc.boolean(), async (steps, isRemote) => {
       const { gate, state } = budgeted(isRemote ? remote() : undefined);
       let [limit, credit, settled] = [1000, 0, 0];
       const open: { admission: Awaited<ReturnType<Made['admission']>>; held: number }[] = [];
@@ -157,5 +157,6 @@ test('agrees with a ledger of its own, whatever is changed while whatever is ope
         expect(await state()).toMatchObject({ used: charged(), limit: limit + credit });
       }
     }),
+    { numRuns: 40 },
   );
 });

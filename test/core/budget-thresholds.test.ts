@@ -103,7 +103,7 @@ describe('thresholds', () => {
       used: fc.integer({ min: -20, max: 150 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const thresholds = createThresholds();
         const told = new Set<string>();
         let period = 0;

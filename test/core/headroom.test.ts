@@ -25,7 +25,7 @@ const step = fc.oneof(
 
 it('counts as a log of all that happened does, and every wait ends exactly where the cost fits', () =>
   check(
-    fc.property(fc.array(step, { maxLength: 40 }), cost, (steps, next) => {
+    fc.property(fc.array(step, { maxLength: 40, size: 'max' }), cost, (steps, next) => {
       const row = rowOf();
       const log = headroomLog(LIMIT, WINDOW);
       const taken: (Booking & { readonly behind: number; readonly charged: number })[] = [];
@@ -76,12 +76,12 @@ it('counts as a log of all that happened does, and every wait ends exactly where
       expect(isDrained).toBe(!log.isShut(latest) && headroom.used(row, AT, rule, latest) === 0);
       expect([...row.subarray(0, AT), ...row.subarray(AT + headroom.WIDTH)]).toEqual(new Array(2 * AT).fill(0));
     }),
-    2_000,
+    500,
   ));
 
 it('admits no more in any interval than the limit and what comes back, where nothing is observed or given back', () =>
   check(
-    fc.property(fc.array(fc.tuple(fc.nat(2_000), fc.nat(30)), { maxLength: 60 }), (asks) => {
+    fc.property(fc.array(fc.tuple(fc.nat(2_000), fc.nat(30)), { maxLength: 60, size: 'max' }), (asks) => {
       const row = rowOf();
       const admitted: { readonly at: number; readonly cost: number }[] = [];
       let now = START;
@@ -99,14 +99,17 @@ it('admits no more in any interval than the limit and what comes back, where not
         }
       }
     }),
-    500,
+    120,
   ));
 
 it('is never behind a provider whose answers come late, whatever others had used of it before', () =>
   check(
     fc.property(
       fc.nat(LIMIT),
-      fc.array(fc.record({ ms: fc.nat(1_000), cost: fc.nat(12), lateMs: fc.nat(20_000) }), { maxLength: 40 }),
+      fc.array(fc.record({ ms: fc.nat(1_000), cost: fc.nat(12), lateMs: fc.nat(20_000) }), {
+        maxLength: 40,
+        size: 'max',
+      }),
       (others, asks) => {
         const row = rowOf();
         let [level, at] = [others, START];
@@ -137,7 +140,7 @@ it('is never behind a provider whose answers come late, whatever others had used
         hear(Number.MAX_SAFE_INTEGER);
       },
     ),
-    1_000,
+    250,
   ));
 
 it('lets out what waits up to twice as fast as the refill, where a window of the provider begins anew', () => {

@@ -16,7 +16,7 @@ const commands = fc.array(
       arbitrary: fc.record({ do: fc.constantFrom('settle', 'take'), rank: fc.nat(100), at: fc.nat(1000) }),
     },
   ),
-  { maxLength: 300 },
+  { maxLength: 300, size: 'max' },
 );
 
 describe('the heap', () => {
@@ -44,7 +44,7 @@ describe('the heap', () => {
           expect(first(heap)?.rank).toBe(list.map(({ rank }) => rank).sort((a, b) => a - b)[0]);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 15 },
     );
   });
 

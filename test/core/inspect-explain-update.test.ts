@@ -240,23 +240,27 @@ describe('explain', () => {
       settle: fc.constantFrom(undefined, {}, { outcome: 'ignored' as const }, { usage: { inputTokens: 20 } }),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(limit, { maxLength: 4 }), fc.array(step, { maxLength: 25 }), async (made, steps) => {
-        const { gate, clock } = gateOf(made.map((make, i) => make(`limit${i}`)));
-        for (const { request, advance, settle } of steps) {
-          clock.advance(advance);
-          const explained = await gate.explain(request);
-          expect(explained.layers).toHaveLength(made.length);
-          const decision = await gate.admit(request);
-          expect(explained.admitted).toBe(decision.admitted);
-          if (decision.admitted) {
-            expect(explained.refusal).toBeUndefined();
-            if (settle) await decision.admission.settle(settle);
-          } else {
-            expect({ ...explained.refusal, id: '' }).toEqual({ ...decision.refusal, id: '' });
+      fc.asyncProperty(
+        fc.array(limit, { maxLength: 4 }),
+        fc.array(step, { maxLength: 25, size: 'max' }),
+        async (made, steps) => {
+          const { gate, clock } = gateOf(made.map((make, i) => make(`limit${i}`)));
+          for (const { request, advance, settle } of steps) {
+            clock.advance(advance);
+            const explained = await gate.explain(request);
+            expect(explained.layers).toHaveLength(made.length);
+            const decision = await gate.admit(request);
+            expect(explained.admitted).toBe(decision.admitted);
+            if (decision.admitted) {
+              expect(explained.refusal).toBeUndefined();
+              if (settle) await decision.admission.settle(settle);
+            } else {
+              expect({ ...explained.refusal, id: '' }).toEqual({ ...decision.refusal, id: '' });
+            }
           }
-        }
-      }),
-      { numRuns: 300 },
+        },
+      ),
+      { numRuns: 100 },
     );
   });
 
@@ -269,7 +273,7 @@ describe('explain', () => {
     });
     const step = fc.record({ permits: fc.integer({ min: 1, max: 8 }), advance: fc.nat(800) });
     await fc.assert(
-      fc.asyncProperty(limits, fc.array(step, { minLength: 1, maxLength: 20 }), async (made, steps) => {
+      fc.asyncProperty(limits, fc.array(step, { minLength: 1, maxLength: 20, size: 'max' }), async (made, steps) => {
         const { window, parts, capacity, refill } = made;
         const { gate, clock } = gateOf([
           slidingWindow({ name: 'w', limit: 15, window, parts }),

@@ -187,7 +187,7 @@ describe('shedding', () => {
         end: fc.nat(6),
         ms: fc.nat(8000),
       }),
-      { maxLength: 30 },
+      { maxLength: 30, size: 'max' },
     );
     await check(
       fc.asyncProperty(traces, async (trace) => {
@@ -231,7 +231,7 @@ describe('shedding', () => {
           expect(at - changes[i - 1].at).toBeGreaterThanOrEqual(5000 * (from - to));
         }
       }),
-      60,
+      20,
     );
   });
 

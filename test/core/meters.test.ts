@@ -200,7 +200,7 @@ describe('window', () => {
   it('agrees with a plain list of what was charged when', async () => {
     const step = fc.record({ ms: fc.oneof(fc.nat(30), fc.nat(300)), cost: fc.nat(20), settle: fc.option(fc.nat(30)) });
     await check(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
         const row = rowOf(rule);
         const list: { time: number; cost: number; place: number; open: boolean }[] = [];
         let now = 5_000;
@@ -224,7 +224,7 @@ describe('window', () => {
         }
         expectNeighboursKept(row);
       }),
-      500,
+      200,
     );
   });
 });
@@ -403,7 +403,7 @@ describe('a short row', () => {
     });
     let refused = 0;
     await check(
-      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 30, size: 'max' }), (steps) => {
         const [short, long] = [shortRow(), rowOf(rule)];
         const open: { short: Booking; long: Booking }[] = [];
         let now = 5_000;
@@ -436,7 +436,7 @@ describe('a short row', () => {
         );
         expectNeighboursKept(long);
       }),
-      500,
+      200,
     );
     expect(refused).toBeGreaterThan(0);
   });

@@ -131,7 +131,7 @@ test('never alters an answer: with shadows or without, every decision is the sam
     return { reason, status, retryAfterMs, violated: violated.toSorted((a, b) => (a.layer < b.layer ? -1 : 1)) };
   };
   await fc.assert(
-    fc.asyncProperty(shadows, fc.array(step, { maxLength: 30 }), async (made, steps) => {
+    fc.asyncProperty(shadows, fc.array(step, { maxLength: 30, size: 'max' }), async (made, steps) => {
       const plain = gateOf(enforced);
       const shadowed = gateOf([...made.map((make, i) => make(`shadow${i}`)), ...enforced]);
       for (const { user, permits, advance, settle } of steps) {
@@ -149,13 +149,14 @@ test('never alters an answer: with shadows or without, every decision is the sam
         }
       }
     }),
+    { numRuns: 40 },
   );
 });
 
 test('admits in secret exactly what it would admit if it enforced', async () => {
   const step = fc.record({ permits: fc.nat(12), advance: fc.nat(20_000) });
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
       const enforcing = gateOf([{ ...shadow, mode: 'enforce' }]);
       const { gate, clock, admission, refused, used } = watched([shadow]);
       expect(gate.name).toBe('default');
@@ -169,5 +170,6 @@ test('admits in secret exactly what it would admit if it enforced', async () => 
         expect(await used(u)).toEqual(await enforcing.used(u));
       }
     }),
+    { numRuns: 40 },
   );
 });

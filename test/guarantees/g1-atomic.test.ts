@@ -105,23 +105,28 @@ describe('G1 atomic: admit', () => {
 
   it('charges every layer, or leaves every counter as it was', async () => {
     await check(
-      fc.asyncProperty(caps, caps, fc.array(fc.tuple(who, cost, cost), { maxLength: 25 }), async (a, b, requests) => {
-        const gate = threeLayers(a, b);
-        for (const [subject, permits, tokens] of requests) {
-          const before = await counters(gate);
-          const { admitted } = await gate.admit(requestOf(subject, permits, tokens));
-          const wanted = plus(before, subject, permits, tokens);
-          expect(admitted).toBe(keysOf(subject).every((key, i) => wanted[key] <= [...a, ...b][i]));
-          expect(await counters(gate)).toEqual(admitted ? wanted : before);
-        }
-      }),
-      150,
+      fc.asyncProperty(
+        caps,
+        caps,
+        fc.array(fc.tuple(who, cost, cost), { maxLength: 25, size: 'max' }),
+        async (a, b, requests) => {
+          const gate = threeLayers(a, b);
+          for (const [subject, permits, tokens] of requests) {
+            const before = await counters(gate);
+            const { admitted } = await gate.admit(requestOf(subject, permits, tokens));
+            const wanted = plus(before, subject, permits, tokens);
+            expect(admitted).toBe(keysOf(subject).every((key, i) => wanted[key] <= [...a, ...b][i]));
+            expect(await counters(gate)).toEqual(admitted ? wanted : before);
+          }
+        },
+      ),
+      70,
     );
   });
 
   it('decides concurrent requests as if they had come one after the other', async () => {
     await check(
-      fc.asyncProperty(caps, fc.array(fc.tuple(who, cost), { maxLength: 25 }), async (sizes, requests) => {
+      fc.asyncProperty(caps, fc.array(fc.tuple(who, cost), { maxLength: 25, size: 'max' }), async (sizes, requests) => {
         const [together, apart] = [threeLayers(sizes), threeLayers(sizes)];
         const concurrent = await Promise.all(
           requests.map(([subject, permits]) => together.admit(requestOf(subject, permits))),
@@ -131,7 +136,7 @@ describe('G1 atomic: admit', () => {
         }
         expect(await counters(together)).toEqual(await counters(apart));
       }),
-      100,
+      50,
     );
   });
 
@@ -146,7 +151,7 @@ describe('G1 atomic: admit', () => {
 
 describe('G1 atomic: extend', () => {
   it('charges every layer, or leaves every counter as it was and the admission open', async () => {
-    const steps = fc.array(fc.tuple(who, cost), { minLength: 1, maxLength: 15 });
+    const steps = fc.array(fc.tuple(who, cost), { minLength: 1, maxLength: 15, size: 'max' });
     await check(
       fc.asyncProperty(caps, steps, async (sizes, extensions) => {
         const gate = threeLayers([1e9, 1e9, 1e9], sizes);
@@ -163,7 +168,7 @@ describe('G1 atomic: extend', () => {
           if (!extended.admitted) expect(await counters(gate)).toEqual(plus(before, subject, -1, 0));
         }
       }),
-      150,
+      100,
     );
   });
 

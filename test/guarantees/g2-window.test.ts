@@ -50,7 +50,7 @@ describe('G2 strict window', () => {
           },
         });
       }),
-      400,
+      100,
     );
   });
 
@@ -75,7 +75,7 @@ describe('G2 strict window', () => {
           },
         });
       }),
-      400,
+      100,
     );
   });
 
@@ -98,7 +98,7 @@ describe('G2 strict window', () => {
           expect(full.admitted).toBe(true);
         }
       }),
-      200,
+      60,
     );
   });
 
@@ -163,7 +163,7 @@ describe('the wait that a refusal names', () => {
       ),
       kept: fc.constantFrom('succeeded', 'ignored'),
     }),
-    { minLength: 1, maxLength: 30 },
+    { minLength: 1, maxLength: 30, size: 'max' },
   );
 
   it.each(Object.entries(stacks))('is exact for %s: admitted then, refused a second earlier', async (_, stack) => {

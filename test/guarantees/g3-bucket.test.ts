@@ -88,7 +88,7 @@ describe('G3 bucket', () => {
           },
         });
       }),
-      600,
+      150,
     );
   });
 
@@ -115,7 +115,7 @@ describe('G3 bucket', () => {
           expect((await gate.inspect({ user })).limits).toMatchObject([{ used: 0, remaining: first.capacity }]);
         }
       }),
-      200,
+      60,
     );
   });
 
@@ -123,7 +123,11 @@ describe('G3 bucket', () => {
     await check(
       fc.asyncProperty(
         settings,
-        fc.array(fc.tuple(fc.integer({ min: 1, max: 10 }), fc.nat(20 * MINUTE)), { minLength: 1, maxLength: 20 }),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 10 }), fc.nat(20 * MINUTE)), {
+          minLength: 1,
+          maxLength: 20,
+          size: 'max',
+        }),
         async (first, steps) => {
           const { gate, clock } = bucketGate({ ...first, capacity: 100 });
           const used = async () => (await gate.inspect({ user: 'ann' })).limits[0].used;

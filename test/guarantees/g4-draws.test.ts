@@ -83,7 +83,10 @@ function account(held: Amount, size: Amount) {
 }
 
 const sizes = fc.tuple(fc.integer({ min: 800, max: 6_000 }), fc.integer({ min: 24_000_000, max: 300_000_000 }));
-const steps = fc.array(fc.record({ call: calls, settles: fc.nat(5), twice: fc.boolean() }), { maxLength: 40 });
+const steps = fc.array(fc.record({ call: calls, settles: fc.nat(5), twice: fc.boolean() }), {
+  maxLength: 40,
+  size: 'max',
+});
 
 describe('G4 draws', () => {
   it('charge what the calls need that are open, beside what the others did use, and in the end the latter alone', async () => {
@@ -113,12 +116,12 @@ describe('G4 draws', () => {
         while (opened.length > 0) settle(1, false);
         expect(await charged()).toEqual(made > 0 ? books.taken() : books.held());
       }),
-      150,
+      40,
     );
   });
 
   it('that are asked for all at once never hold more than is charged, nor is anything left of what was refused', async () => {
-    const many = fc.array(calls, { minLength: 1, maxLength: 30 });
+    const many = fc.array(calls, { minLength: 1, maxLength: 30, size: 'max' });
     await check(
       fc.asyncProperty(
         tokens,
@@ -154,7 +157,7 @@ describe('G4 draws', () => {
           expect(await charged()).toEqual(made.length > 0 ? sum(used) : amountOf(estimate, 'dear'));
         },
       ),
-      100,
+      40,
     );
   });
 

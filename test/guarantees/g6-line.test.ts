@@ -140,7 +140,7 @@ describe('G6 order, through a gate', () => {
           },
         );
       }),
-      150,
+      40,
     );
   });
 
@@ -166,7 +166,7 @@ describe('G6 order, through a gate', () => {
           },
         });
       }),
-      150,
+      40,
     );
   });
 

@@ -39,7 +39,7 @@ const steps = fc.array(
       { weight: 1, arbitrary: fc.nat(100) },
     ),
   }),
-  { maxLength: 200 },
+  { maxLength: 200, size: 'max' },
 );
 type Steps = typeof steps extends fc.Arbitrary<infer S> ? S : never;
 
@@ -109,7 +109,7 @@ describe('G6 order', () => {
           },
         });
       }),
-      500,
+      60,
     );
   });
 
@@ -129,7 +129,7 @@ describe('G6 order', () => {
           },
         });
       }),
-      500,
+      60,
     );
   });
 

@@ -390,7 +390,7 @@ test('G8: with a store that comes and goes, a window admits at most twice its li
     ignored: fc.boolean(),
   });
   await check(
-    fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
       const { gate, store, clock } = brokenGate([window]);
       const kept = { store: [] as { at: number; cost: number }[], here: [] as { at: number; cost: number }[] };
       for (const { cost, advance, isUp, ignored } of steps) {
@@ -409,6 +409,6 @@ test('G8: with a store that comes and goes, a window admits at most twice its li
         else book.push({ at: now, cost });
       }
     }),
-    200,
+    40,
   );
 });

@@ -16,7 +16,7 @@ export function stepsOf<T>(ms: fc.Arbitrary<number>, asked: fc.Arbitrary<T>) {
         { weight: 1, arbitrary: fc.record({ leave: fc.nat(100) }) },
       ),
     }),
-    { maxLength: 80 },
+    { maxLength: 80, size: 'max' },
   );
 }
 

@@ -43,7 +43,7 @@ export function histories<Change>({
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('change'), to: changes }) },
   ) as fc.Arbitrary<Command<Change>>;
-  return fc.array(command, { minLength: 5, maxLength: 90 });
+  return fc.array(command, { minLength: 5, maxLength: 90, size: 'max' });
 }
 
 /** What is kept for one user. */
