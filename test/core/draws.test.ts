@@ -7,7 +7,7 @@ import {
   type Store,
   slidingWindow,
 } from '@tollgate/core';
-import { gateOf } from './support.js';
+import { gateOf, warnings } from './support.js';
 
 /** A call of an agent: 100 tokens in, 100 out. By `dear` it costs 600 µ$, by `cheap` 200. */
 const CALL = { inputTokens: 100, outputTokens: 100 };
@@ -224,6 +224,19 @@ describe('a draw by what is sent', () => {
     const admission = await open({ inputTokens: 0, outputTokens: 0 });
     await drawn(admission, {}, { body });
     expect(admission.estimate.outputTokens).toBe(7);
+  });
+
+  test('is estimated as its tier says where the body does not: an embedding has no answer', async () => {
+    const told = warnings();
+    const { admission } = gateOf([slidingWindow({ name: 'tpm', unit: 'tokens', limit: 10_000, window: '1h' })], {
+      budgets: [budget({ name: 'usd', limit: '$1', per: 'day' })],
+      prices: { m: { input: '$1/M', output: '$5/M' } },
+      tiers: { embedding: { permits: 1, outputTokens: 0 } },
+    });
+    const open = await admission({ tier: 'embedding', model: 'm', estimate: { inputTokens: 0 } });
+    await drawn(open, {}, { body: { input: 'Good evening.' } });
+    expect(open.estimate).toMatchObject({ inputTokens: expect.any(Number), outputTokens: 0 });
+    expect(told).toEqual([]);
   });
 
   test('goes by its own model, and by a count that is given', async () => {

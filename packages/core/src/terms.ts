@@ -128,10 +128,12 @@ export function moreOf({ plan }: Terms, { offer }: GateAdmission, quote: Quote, 
 export function callBy(terms: Terms, { offer }: GateAdmission, estimate: DrawEstimate, body: unknown): Priced {
   const { model = offer.model, usd, ...counts } = checkedEstimate(estimate);
   checkModelName(model);
-  const { feature } = offer.request;
+  const { feature, tier: own } = offer.request;
+  // A gate that resumes what another has admitted may lack its tier.
+  const tier = own !== undefined && terms.costing.tiers.has(own) ? own : undefined;
   const given = Object.values(counts).some((count) => count !== undefined) ? counts : undefined;
   const said = terms.countsTokens && !isComplete(given) ? estimateOf(body) : undefined;
   const { at } = offer;
-  const quote = terms.quoteFor({ feature, estimate: given, usd, permits: 0 }, model, said, at);
+  const quote = terms.quoteFor({ tier, feature, estimate: given, usd, permits: 0 }, model, said, at);
   return { model, costing: terms.costing, at, quote: { ...quote, cost: { ...quote.cost, requests: 0 } } };
 }
