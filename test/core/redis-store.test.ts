@@ -149,6 +149,20 @@ describeWithRedis('a store in Redis', () => {
       expect(Math.abs((await minutes()) - budget)).toBeLessThanOrEqual(3);
     });
 
+    it('live longer as more is charged, for all the time that it takes to come back', async () => {
+      const store = open();
+      const perMs = 2 ** -10;
+      const lasting = async (cost: number) => {
+        await take(store, alternativeOf([charge(meters.bucket, { kind: 'bucket', perMs }, ['ann'], cost, 1e9)]));
+        return (await client.pttl((await recordKeys())[0])) / 3_600_000;
+      };
+      const hours = (amount: number) => amount / perMs / 3_600_000;
+      const whole = Math.ceil(10 * 3_600_000 * perMs);
+      expect(await lasting(1)).toBeLessThan(hours(whole));
+      expect(await lasting(whole)).toBeGreaterThan(hours(whole));
+      expect(await lasting(whole)).toBeGreaterThan(hours(2 * whole));
+    });
+
     it('of a caller who has a bucket and three budgets take little memory', async () => {
       const store = redisStore(client, { prefix, timeoutMs: 60_000 });
       const own = ['hour', 'day', 'month'].map((id) => ({ ...meters.budget, id, name: id }));
@@ -285,6 +299,45 @@ describeWithRedis('a store in Redis', () => {
       ),
     );
     expect(calls).toBe(8);
+  });
+
+  it('takes in one call what fits behind what is given back there, and no more', async () => {
+    const store = redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000 });
+    const way = (user: string, cost: number) =>
+      alternativeOf([
+        charge(meters.window, WINDOW, [user], cost, 100),
+        charge(meters.budget, daily(START), [user], cost, 100),
+      ]);
+    const { receipt } = await take(store, way('ann', 100));
+    const settled = store.settle(receipt, [40, 40], START);
+    const one = { sequence: 0, alternatives: [way('ann', 1)] };
+    const takes = Array.from({ length: 80 }, () => store.take(one, START));
+    const other = take(store, way('bob', 7));
+    const results = await Promise.all(takes);
+    await settled;
+    const spent = results.flatMap((result) => ('receipt' in result ? [result.receipt[1].used] : []));
+    expect(spent).toEqual(Array.from({ length: 60 }, (_, i) => 41 + i));
+    expect((await other).receipt.map(({ used }) => used)).toEqual([undefined, 7]);
+    for (const [user, all] of [
+      ['ann', 100],
+      ['bob', 7],
+    ] as const) {
+      const { who, bills } = way(user, 0);
+      expect((await store.peek(who, bills, START)).map(({ used }) => used)).toEqual([all, all]);
+    }
+  });
+
+  it('settles in one call as much as it can hold', async () => {
+    const store = redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000 });
+    const way = alternativeOf([
+      charge(meters.window, WINDOW, ['ann'], 1, 1_000),
+      charge(meters.bucket, BUCKET, ['ann'], 1, 1_000),
+      charge(meters.budget, daily(START), ['ann'], 1, 1_000),
+    ]);
+    const all = await Promise.all(Array.from({ length: 128 }, () => take(store, way)));
+    const other = redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000 });
+    await Promise.all(all.map(({ receipt }) => other.settle(receipt, [0, 0, 0], START)));
+    expect((await store.peek(way.who, way.bills, START)).map(({ used }) => used)).toEqual([0, 0, 0]);
   });
 
   it("counts by Redis's time, whatever the gate's is, and budgets by the gate's periods", async () => {

@@ -2,9 +2,12 @@
 -- known, so that an error leaves everything as it was.
 --
 -- KEYS  1: what the last batch of the sender's lane was, and what came of it. 2: the epoch; where `known` is above 0, the
---          same as 1 of the lane that it is of; the records; then those of ARGV 4.
--- ARGV  1: `number, known, epoch, now, layouts, grants`; each layout: `columns`, each `meter, width, kind, rule (2)`; each grant:
---          `record, layout`. `now` is -1 where the time is Redis's; `known` a batch of the sender's that was answered, or 0.
+--          same as 1 of the lane that it is of; the records, those of a layout together; then those of ARGV 5.
+-- ARGV  1: `number, known, epoch, now, run from, run to, layouts`; each layout: `records, columns`, each column
+--          `meter, width, kind, rule (2), limit`. Then what the run charges: for each column of each layout in order, for each
+--          record `cost`, or -1 where it charges nothing. `now` is -1 where the time is Redis's; `known` a batch of the
+--          sender's that was answered, or 0. The run are the takes at these bytes of ARGV 2, none of which has a choice; where
+--          both are the same, there is none
 --       2: the operations, each `kind, bytes of the rest, option, count, …`:
 --            take    option: alternatives; count: charges of the first; each `cell, cost, room`. Then of each further
 --                    alternative `count, …` likewise. The cell of a shadow charge is negative
@@ -13,13 +16,11 @@
 --            observe count: cells, each `cell, place, epoch, cost, used, limit, shutMs`; -1 for what isn't known
 --            tell    as take
 --            turn    as take, with a score in front: of one that goes by a line
---            run     option: bytes of the takes, which follow as operations of their own; count: cells of all of them, each
---                    `cell, cost of all, room for that`
---       3: the sender. 4: where instances wait for what these charge or give back: each `cell, key of the waiters`. The last
+--       3: the cells, each `record, column`: the record's number, and that of a column of its layout
+--       4: the sender. 5: where instances wait for what these charge or give back: each `cell, key of the waiters`. The last
 --          of all keys is `waiting`. Both are left out where there is no such
---       All are doubles. A cell is a meter at a key, by a rule. Each grant makes cells of a record, one for each column of
---       the layout, in order. Records are first granted in their order.
--- Reply `now, epoch`, then for each operation, all doubles:
+--       All are doubles. A cell is a meter at a key, by a rule.
+-- Reply `now, epoch, 1` where the run was taken at once, else `0`; then for each operation, all doubles:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
 --                    alternatives. A take or turn that tells has the rows of what was taken behind that
@@ -28,7 +29,7 @@
 --            settle  for each entry `place, cost`, of a budget `used` too
 --            peek    the rows
 --            observe 1 where that left more room, or 0
---            run     0, then for each cell `place`, of a budget `used` too. Or NOT_CHARGED and what is answered to each take
+--       A run that was taken at once is answered in their place: for each cost `place`, of a budget `used` too
 -- Or the number of the last batch of that lane, where that is before `known`: what was answered since is lost, and
 -- nothing is done.
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
@@ -38,13 +39,21 @@
 
 local NOT_CHARGED = -1
 local NOWHERE = -1
-local MARKER_MS = 3600000
-local EPOCH_MS = 30 * 86400000
 
--- By cell, what it has used, where that is known, and whether something was booked.
-local amounts, booked = {}, {}
-
-local reply, length = { now, epoch }, 2
+-- By cell: the number of its record, and its column.
+local recordOf, columnOf = {}, {}
+do
+  local layoutOf, at = {}, 1
+  for l = 1, layoutCount do
+    local layout = layouts[l]
+    for r = layout.before + 1, layout.before + layout.count do layoutOf[r] = layout.columns end
+  end
+  for cell = 1, #ARGV[3] / 16 do
+    local r, c
+    r, c, at = unpackNumbers('<dd', ARGV[3], at)
+    recordOf[cell], columnOf[cell] = r, layoutOf[r][c]
+  end
+end
 
 local function answer(value)
   length = length + 1
@@ -52,7 +61,7 @@ local function answer(value)
 end
 
 local function answerRow(cell)
-  local record, column = recordOf[cell], columnOf[cell]
+  local record, column = records[recordOf[cell]], columnOf[cell]
   for i = column.at, column.at + column.width - 1 do answer(record[i]) end
 end
 
@@ -62,41 +71,37 @@ end
 
 local function used(cell)
   local column = columnOf[cell]
-  local amount = column.rule.used(recordOf[cell], column.at, column.first, column.second, now)
-  amounts[cell] = amount
-  return amount
-end
-
--- What was booked is asked for anew before it refuses: a sum of fractions depends on their order.
-local function hasRoom(cell, room)
-  return (amounts[cell] or used(cell)) <= room or used(cell) <= room
+  return column.rule.used(records[recordOf[cell]], column.at, column.first, column.second, now)
 end
 
 local function fits(charges, last)
   for i = 1, last, 3 do
     local cell = charges[i]
-    if cell > 0 and not hasRoom(cell, charges[i + 2]) then return false end
+    if cell > 0 and not (used(cell) <= charges[i + 2]) then return false end
   end
   return true
+end
+
+-- A row has changed, and will mean the same as none at a time.
+local function note(r, record, minute, ends)
+  isBooked[r] = true
+  if ends > (record[minute] - 1) * MINUTE then record[minute], isLater[r] = minuteAfter(ends, now, record[minute]), true end
 end
 
 local function book(charges, last)
   for i = 1, last, 3 do
     local cell, cost = charges[i], charges[i + 1]
-    if cell < 0 and not hasRoom(-cell, charges[i + 2]) then
+    if cell < 0 and not (used(-cell) <= charges[i + 2]) then
       answer(NOT_CHARGED)
       answerRow(-cell)
     else
       if cell < 0 then cell = -cell end
       local column = columnOf[cell]
-      local rule = column.rule
-      local amount = (amounts[cell] or used(cell)) + cost
-      length = length + 1
-      reply[length] = rule.book(recordOf[cell], column.at, column.first, column.second, cost, now)
-      if rule == calendar then answer(amount) end
-      if hasTwins then amounts = {} end
-      amounts[cell] = amount
-      booked[cell] = true
+      local r = recordOf[cell]
+      local place, before, ends = column.rule.book(records[r], column.at, column.first, column.second, cost, now)
+      note(r, records[r], column.minute, ends)
+      answer(place)
+      if column.rule == calendar then answer(before + cost) end
     end
   end
 end
@@ -106,7 +111,7 @@ local function take(alternatives, count, from, score)
   for a = 1, alternatives do
     if a > 1 then count, from = unpackNumbers('<d', ARGV[2], from) end
     local last = 3 * count
-    local charges = { unpackNumbers(NUMBERS[last], ARGV[2], from) }
+    local charges = { unpackNumbers(doubles(last), ARGV[2], from) }
     local hasPlace = fits(charges, last)
     stops[a] = hasPlace and score and stopAt(charges, last, score) or 0
     if hasPlace and stops[a] == 0 then
@@ -138,24 +143,23 @@ local function telling(perform)
 end
 
 local function settle(goesOn, count, from)
-  local entries = { unpackNumbers(NUMBERS[5 * count], ARGV[2], from) }
+  local reply, goesOn = reply, goesOn == 1
+  local entries = { unpackNumbers(doubles(5 * count), ARGV[2], from) }
   for i = 1, 5 * count, 5 do
     local cell, place, cost, actual = entries[i], entries[i + 1], entries[i + 3], entries[i + 4]
     if entries[i + 2] ~= epoch then place = NOWHERE end
-    if waitersOf[cell] and actual < cost then noteRoom(waitersOf[cell]) end
-    local record, column = recordOf[cell], columnOf[cell]
+    local waiters = waitersOf[cell]
+    if waiters and actual < cost then noteRoom(waiters) end
+    local r, column = recordOf[cell], columnOf[cell]
+    local record, rule, at, first, second = records[r], column.rule, column.at, column.first, column.second
     -- What has been forgotten has nothing to give back.
-    if record[column.at - 1] > 0 or booked[cell] or actual > cost then
-      place, cost = column.rule.settle(
-        record, column.at, column.first, column.second, place, cost, actual, now, goesOn == 1
-      )
-      if hasTwins then amounts = {} end
-      amounts[cell] = nil
-      booked[cell] = true
+    if record[column.minute] > 0 or actual > cost then
+      place, cost = rule.settle(record, at, first, second, place, cost, actual, now, goesOn)
+      note(r, record, column.minute, rule.ends(record, at, first, second, now))
     end
-    answer(place)
-    answer(cost)
-    if column.rule == calendar then answer(used(cell)) end
+    reply[length + 1], reply[length + 2] = place, cost
+    length = length + 2
+    if rule == calendar then answer(calendar.used(record, at, first)) end
   end
 end
 
@@ -165,23 +169,23 @@ local function observe(_, count, from)
     local cell, place, since, cost, counted, limit, shutMs = unpackNumbers('<ddddddd', ARGV[2], i)
     if since ~= epoch then place = NOWHERE end
     local column = columnOf[cell]
-    if column.rule.observe(recordOf[cell], column.at, column.first, place, cost, counted, limit, shutMs, now) then
+    local r = recordOf[cell]
+    local record = records[r]
+    if column.rule.observe(record, column.at, column.first, place, cost, counted, limit, shutMs, now) then
       hasRoom = 1
       if waitersOf[cell] then noteRoom(waitersOf[cell]) end
     end
-    if hasTwins then amounts = {} end
-    amounts[cell] = nil
-    booked[cell] = true
+    note(r, record, column.minute, column.rule.ends(record, column.at))
   end
   answer(hasRoom)
 end
 
 local function peek(_, count, from)
-  local charges = { unpackNumbers(NUMBERS[count], ARGV[2], from) }
+  local charges = { unpackNumbers(doubles(count), ARGV[2], from) }
   for i = 1, count do answerRow(charges[i]) end
 end
 
-local DO = { take, settle, peek, telling(take) }
+local DO = { take, settle, peek, telling(take), turn, observe, telling(turn) }
 
 local function perform(from, to)
   while from < to do
@@ -191,46 +195,17 @@ local function perform(from, to)
   end
 end
 
--- Takes in a row, of which none has a choice. Where there is room for all of them at once, each of them fits.
-local function run(bytes, count, from)
-  local last = 3 * count
-  local sums = { unpackNumbers(NUMBERS[last], ARGV[2], from + bytes) }
-  if fits(sums, last) then
-    answer(0)
-    book(sums, last)
+begin()
+if isRun then
+  perform(1, runFrom)
+  length = takeAll()
+  if length then
+    reply[3] = 1
+    perform(runTo, #ARGV[2])
   else
-    answer(NOT_CHARGED)
-    perform(from, from + bytes)
+    begin()
   end
 end
-
-DO[5], DO[6], DO[7], DO[8] = run, turn, observe, telling(turn)
-perform(1, #ARGV[2])
-
--- Commit.
-local isBooked, isLater = {}, {}
-for cell = 1, cells do
-  if booked[cell] then
-    local r, record, column = numberOf[cell], recordOf[cell], columnOf[cell]
-    local ends = column.rule.ends(record, column.at, column.first, column.second, now)
-    isBooked[r] = true
-    isLater[r] = keepUntil(record, column.at, ends) or isLater[r]
-  end
-end
-for r = 1, #records do
-  if isBooked[r] then
-    local value = writeRecord(records[r], formats[r])
-    if values[before + r] and not isLater[r] then
-      redis.call('SET', KEYS[before + r], value, 'KEEPTTL')
-    else
-      redis.call('SET', KEYS[before + r], value, 'PX', max(1, lastMinute(records[r]) * MINUTE - now))
-    end
-  end
-end
+if reply[3] == 0 then perform(1, #ARGV[2]) end
 wakeAll()
-local packed = packAll(reply, length)
-if not values[2] or number % 256 == 0 then
-  redis.call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS)
-end
-redis.call('SET', KEYS[1], packNumbers('<d', number) .. packed, 'PX', MARKER_MS)
-return packed
+return commit()

@@ -1,17 +1,18 @@
 /** Operations as one script call has them: batch.lua says how they are written. */
-import { type Meter, needsNoRoom, type Scope, type Who } from '../../meters/meter.js';
-import { areAlike, type Counted, columnOf, isAlike } from './columns.js';
-import { meterNumber, recordName, scopeName } from './keys.js';
+import { needsNoRoom } from '../../meters/meter.js';
+import { createCells } from './cells.js';
+import type { Counted } from './columns.js';
 import {
   countOf,
   mostKeysOf,
   type Observe,
   type Operation,
+  type Peek,
   type RedisEntry,
   type Settle,
   type Take,
 } from './operation.js';
-import { addTo, type Run, stepsOf } from './runs.js';
+import { type Run, stepsOf } from './runs.js';
 import { createWaitings, isWaitedFor } from './waitings.js';
 import { bytesOf, createWords, push } from './words.js';
 
@@ -32,43 +33,42 @@ const TAKE = 1;
 const SETTLE = 2;
 const PEEK = 3;
 const TELL = 4;
-const RUN = 5;
-const TURN = 6;
-const OBSERVE = 7;
-const TELLING_TURN = 8;
+const TURN = 5;
+const OBSERVE = 6;
+const TELLING_TURN = 7;
 
-function kindOf({ score, tells }: Take): number {
-  if (score === undefined) return tells ? TELL : TAKE;
-  return tells ? TELLING_TURN : TURN;
+function kindOf(operation: Operation): number {
+  switch (operation.kind) {
+    case 'take':
+      if (operation.score === undefined) return operation.tells ? TELL : TAKE;
+      return operation.tells ? TELLING_TURN : TURN;
+    case 'settle':
+      return SETTLE;
+    case 'peek':
+      return PEEK;
+    case 'observe':
+      return OBSERVE;
+  }
+}
+
+function optionOf(operation: Operation): number {
+  if (operation.kind === 'take') return operation.alternatives.length;
+  return operation.kind === 'settle' && operation.goesOn ? 1 : 0;
 }
 
 /** What isn't known. */
 const UNKNOWN = -1;
-
-/** A record of the batch at hand: which charges have cells there, and which those are. */
-interface Place {
-  readonly number: number;
-  readonly charges: Counted[];
-  readonly cells: number[];
-}
 
 /**
  * @param prefix of all keys
  * @param instance the sender
  */
 export function createBatches(prefix: string, instance: string) {
-  const numbers = new Map<Meter, number>();
-  const starts = new Map<Scope, string>();
-  const head = createWords();
-  const grants = createWords();
-  const body = createWords();
+  const cells = createCells(prefix);
   const waitings = createWaitings(prefix, instance);
-  let places = new Map<string, Place>();
-  let layouts: (readonly Counted[])[] = [];
-  let keys: string[] = [];
-  let cells = 0;
-  /** The one that is being written. */
-  let run: Run | undefined;
+  const head = createWords();
+  const body = createWords();
+  const places = createWords();
 
   /**
    * Takes from the front of a queue what fits in one call.
@@ -77,13 +77,10 @@ export function createBatches(prefix: string, instance: string) {
    * @param time of all of it, of operations that were asked for at that time; `undefined` where it is Redis's
    */
   function next(queue: Operation[], number: number, known: number, time: number | undefined): Batch {
-    places = new Map();
-    layouts = [];
-    keys = [];
-    cells = 0;
+    cells.reset();
     head.length = 0;
-    grants.length = 0;
     body.length = 0;
+    places.length = 0;
     let [count, most] = [0, 0];
     while (count < queue.length && count < MOST_OPERATIONS && most < MOST_KEYS) {
       if (time !== undefined && queue[count].now !== time) break;
@@ -91,83 +88,79 @@ export function createBatches(prefix: string, instance: string) {
     }
     const operations = queue.splice(0, count);
     const steps = stepsOf(operations);
-    for (const step of steps) write(step);
+    let run: Run | undefined;
+    let [from, to] = [1, 1];
+    for (const step of steps) {
+      if (step.kind === 'run') {
+        run = step;
+        from = body.length * 8 + 1;
+        for (const take of step.takes) write(take, run);
+        to = body.length * 8 + 1;
+      } else write(step, undefined);
+    }
+    const keys = cells.layOut();
     // A new epoch begins with it, should there be none: all data was lost.
     const epoch = Math.floor(Math.random() * 2 ** 53);
-    for (const value of [number, known, epoch, time ?? -1, layouts.length, grants.length / 2]) push(head, value);
-    for (const charges of layouts) writeLayout(charges, operations[0].now);
-    for (let i = 0; i < grants.length; i++) push(head, grants.numbers[i]);
+    for (const value of [number, known, epoch, time ?? -1, from, to]) push(head, value);
+    cells.writeLayouts(head, operations[0].now);
+    if (run !== undefined) run.sums = cells.writeRun(head);
+    cells.writeCells(places);
     const waiting = waitings.next(keys, known > 0 ? 3 : 2);
     return {
       operations,
       steps,
       keys: [...keys, ...waiting.keys],
-      values: [bytesOf(head), bytesOf(body), ...waiting.values],
+      values: [bytesOf(head), bytesOf(body), bytesOf(places), ...waiting.values],
     };
   }
 
-  function write(step: Operation | Run): void {
+  /** @param run that it is of */
+  function write(operation: Operation, run: Run | undefined): void {
     const start = body.length;
     for (let i = 0; i < 4; i++) push(body, 0);
-    const [kind, option, count] = writeRest(step);
-    body.numbers[start] = kind;
-    body.numbers[start + 1] = (body.length - start - 4) * 8;
-    body.numbers[start + 2] = option;
-    body.numbers[start + 3] = count;
+    const count = writeRest(operation, run);
+    // Not before: as it grows, other numbers take the place of these.
+    const { numbers } = body;
+    numbers[start] = kindOf(operation);
+    numbers[start + 1] = (body.length - start - 4) * 8;
+    numbers[start + 2] = optionOf(operation);
+    numbers[start + 3] = count;
   }
 
-  function writeRest(operation: Operation | Run): readonly [kind: number, option: number, count: number] {
+  /** Returns its count. */
+  function writeRest(operation: Operation, run: Run | undefined): number {
     switch (operation.kind) {
-      case 'run':
-        return [RUN, writeRun(operation), operation.sums.size];
       case 'take':
         if (operation.score !== undefined) push(body, operation.score);
-        return [kindOf(operation), operation.alternatives.length, writeTake(operation)];
+        return writeTake(operation, run);
       case 'settle':
-        writeSettle(operation);
-        return [SETTLE, operation.goesOn ? 1 : 0, operation.entries.length];
+        return writeSettle(operation);
       case 'peek':
-        for (const { scope, charges } of operation.bills) {
-          const place = placeOf(scope, operation.who, charges);
-          for (const charge of charges) push(body, cellOf(place, charge));
-        }
-        return [PEEK, 0, countOf(operation.bills)];
+        return writePeek(operation);
       case 'observe':
-        writeSeen(operation);
-        return [OBSERVE, 0, operation.seen.length];
+        return writeSeen(operation);
     }
-  }
-
-  /** Returns how many bytes the takes have. */
-  function writeRun(step: Run): number {
-    const start = body.length;
-    run = step;
-    for (const take of step.takes) write(take);
-    run = undefined;
-    const bytes = (body.length - start) * 8;
-    for (const [cell, { cost, limit }] of step.sums) {
-      push(body, cell);
-      push(body, cost);
-      push(body, limit - cost);
-    }
-    return bytes;
   }
 
   /** Returns how many charges the first alternative has. */
-  function writeTake({ alternatives, score }: Take): number {
+  function writeTake({ alternatives, score }: Take, run: Run | undefined): number {
     for (let a = 0; a < alternatives.length; a++) {
       const { who, bills } = alternatives[a];
       if (a > 0) push(body, countOf(bills));
       for (let i = 0; i < bills.length; i++) {
         const { scope, charges } = bills[i];
-        const place = placeOf(scope, who, charges);
+        const place = cells.placeOf(scope, who, charges);
         for (let j = 0; j < charges.length; j++) {
           const charge = charges[j];
-          const cell = cellOf(place, charge);
+          const column = cells.columnIn(place, charge, j);
+          const cell = place.cells[column];
           push(body, charge.shadow ? -cell : cell);
           push(body, charge.cost);
           push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit - charge.cost);
-          if (run !== undefined) addTo(run, cell, charge);
+          if (run !== undefined) {
+            run.cells.push(cell);
+            cells.add(place, column, charge);
+          }
           if (score !== undefined && isWaitedFor(charge)) waitings.note(cell, charge.meter, who);
         }
       }
@@ -175,10 +168,18 @@ export function createBatches(prefix: string, instance: string) {
     return alternatives.length > 0 ? countOf(alternatives[0].bills) : 0;
   }
 
-  function writeSettle({ entries, actual }: Settle): void {
+  function writePeek({ who, bills }: Peek): number {
+    for (const { scope, charges } of bills) {
+      const place = cells.placeOf(scope, who, charges);
+      for (const [i, charge] of charges.entries()) push(body, place.cells[cells.columnIn(place, charge, i)]);
+    }
+    return countOf(bills);
+  }
+
+  function writeSettle({ entries, actual }: Settle): number {
     for (let i = 0; i < entries.length; i++) {
       const { charge, who, place, cost, epoch } = entries[i] as RedisEntry;
-      const cell = cellOf(placeOf(charge.meter.scope, who, beside(entries, i)), charge);
+      const cell = cellOf(entries, i);
       if (actual[i] < cost && isWaitedFor(charge)) waitings.note(cell, charge.meter, who);
       push(body, cell);
       push(body, place);
@@ -186,77 +187,38 @@ export function createBatches(prefix: string, instance: string) {
       push(body, cost);
       push(body, actual[i]);
     }
+    return entries.length;
   }
 
-  function writeSeen({ seen }: Observe): void {
+  function cellOf(entries: readonly Charged[], i: number): number {
+    const { charge, who } = entries[i];
+    const place = cells.placeOf(charge.meter.scope, who, beside(entries, i));
+    return place.cells[cells.columnIn(place, charge, 0)];
+  }
+
+  function writeSeen({ seen }: Observe): number {
     for (const one of seen) {
       const { meter, who, entry, used, limit, shutMs } = one;
-      const cell = cellOf(placeOf(meter.scope, who, [one]), one);
+      const place = cells.placeOf(meter.scope, who, [one]);
+      const cell = place.cells[cells.columnIn(place, one, 0)];
       if (entry === undefined || entry.charge.whenFull === 'wait') waitings.note(cell, meter, who);
-      const { place, epoch } = (entry ?? NO_ENTRY) as RedisEntry;
-      for (const value of [cell, place, epoch, entry?.charge.cost ?? 0, used ?? UNKNOWN, limit, shutMs ?? UNKNOWN])
-        push(body, value);
+      const { place: at, epoch } = (entry ?? NO_ENTRY) as RedisEntry;
+      const charged = entry?.charge.cost ?? 0;
+      for (const value of [cell, at, epoch, charged, used ?? UNKNOWN, limit, shutMs ?? UNKNOWN]) push(body, value);
     }
-  }
-
-  /** @param charges what is charged there; at a record's first mention all of it has cells at once */
-  function placeOf(scope: Scope, who: Who, charges: readonly Counted[]): Place {
-    const start = starts.get(scope) ?? prefix + scopeName(scope);
-    starts.set(scope, start);
-    const name = recordName(start, scope, who);
-    const known = places.get(name);
-    if (known !== undefined) return known;
-    keys.push(name);
-    const place = { number: keys.length, charges: [], cells: [] };
-    places.set(name, place);
-    grant(place, charges);
-    return place;
-  }
-
-  function cellOf(place: Place, charge: Counted): number {
-    const { charges, cells } = place;
-    for (let i = 0; i < charges.length; i++) if (isAlike(charges[i], charge)) return cells[i];
-    return grant(place, [charge]);
-  }
-
-  /** Returns the last of the new cells. */
-  function grant(place: Place, charges: readonly Counted[]): number {
-    push(grants, place.number);
-    push(grants, layoutOf(charges));
-    for (let i = 0; i < charges.length; i++) {
-      place.charges.push(charges[i]);
-      place.cells.push(++cells);
-    }
-    return cells;
-  }
-
-  function layoutOf(charges: readonly Counted[]): number {
-    for (let i = 0; i < layouts.length; i++) if (areAlike(layouts[i], charges)) return i + 1;
-    return layouts.push(charges);
-  }
-
-  function writeLayout(charges: readonly Counted[], now: number): void {
-    push(head, charges.length);
-    for (const charge of charges) {
-      push(head, numberOf(charge.meter));
-      for (const value of columnOf(charge, now)) push(head, value);
-    }
-  }
-
-  function numberOf(meter: Meter): number {
-    const number = numbers.get(meter) ?? meterNumber(meter);
-    numbers.set(meter, number);
-    return number;
+    return seen.length;
   }
 
   return next;
 }
 
+type Charged = { readonly charge: Counted; readonly who: Take['alternatives'][number]['who'] };
+
 /** It has no place in any data. */
 const NO_ENTRY = { place: UNKNOWN, epoch: UNKNOWN };
 
 /** The charges of an entry and of those behind it that stand in the same record, of each meter one. */
-function beside(entries: readonly { readonly charge: Counted; readonly who: Who }[], from: number): Counted[] {
+function beside(entries: readonly Charged[], from: number): Counted[] {
   const { charge, who } = entries[from];
   const charges: Counted[] = [];
   for (let i = from; i < entries.length; i++) {

@@ -12,7 +12,8 @@ end
 
 -- What is missing and what is held `elapsed` after the row's time, `ended` generations later.
 local function left(row, at, perMs, elapsed, ended)
-  local held = ended <= 0 and row[at + 1] + row[at + 2] or ended == 1 and row[at + 1] or 0
+  local held = 0
+  if ended <= 0 then held = row[at + 1] + row[at + 2] elseif ended == 1 then held = row[at + 1] end
   local rate = row[at + 4]
   if perMs > rate then rate = perMs end
   local amount = row[at] - rate * elapsed
@@ -22,9 +23,9 @@ end
 -- Brings the row to `now`, and returns its generation.
 local function advance(row, at, perMs, now)
   local last = row[at + 3]
-  local before = generation(last)
+  local before = (last - last % GENERATION_MS) / GENERATION_MS
   if now <= last then return before end
-  local current = generation(now)
+  local current = (now - now % GENERATION_MS) / GENERATION_MS
   row[at] = left(row, at, perMs, now - last, current - before)
   if current > before then
     row[at + 2] = current == before + 1 and row[at + 1] or 0
@@ -41,13 +42,15 @@ function bucket.used(row, at, perMs, _, now)
   return left(row, at, perMs, now - last, generation(now) - generation(last))
 end
 
--- Adds a cost, held until it is settled, and returns its generation.
+-- Adds a cost, held until it is settled. Returns its generation, what was used before, and when the row will mean the same
+-- as none: what is held is kept until its generations are over.
 function bucket.book(row, at, perMs, _, cost, now)
   local place = advance(row, at, perMs, now)
-  row[at] = row[at] + cost
-  row[at + 1] = row[at + 1] + cost
-  row[at + 4] = perMs
-  return place
+  local before, held = row[at], row[at + 1]
+  local used, whole = before + cost, held + row[at + 2]
+  if whole > before then before = whole end
+  row[at], row[at + 1], row[at + 4] = used, held + cost, perMs
+  return place, before, (place + 2) * GENERATION_MS + used / perMs
 end
 
 -- Puts `actual` in place of `cost`. Returns the place and what is booked.

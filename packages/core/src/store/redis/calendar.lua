@@ -17,11 +17,16 @@ function calendar.used(row, at, period)
   return row[at] >= period and row[at + 1] or 0
 end
 
--- Adds a cost and returns its period.
-function calendar.book(row, at, period, _, cost)
-  reach(row, at, period)
-  row[at + 1] = row[at + 1] + cost
-  return row[at]
+-- Adds a cost. Returns its period, what was spent before, and when the row will mean the same as none.
+function calendar.book(row, at, period, lastsMs, cost, now)
+  local place = row[at]
+  if place < period then
+    reach(row, at, period)
+    place = period
+  end
+  local before = row[at + 1]
+  row[at + 1] = before + cost
+  return place, before, now + lastsMs
 end
 
 -- Puts `actual` in place of `cost`. Returns the place and what is booked.

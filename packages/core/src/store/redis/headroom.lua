@@ -37,13 +37,14 @@ function headroom.used(row, at, perMs, _, now)
   return now < row[at + 3] and 0 / 0 or after(row[at], row, at, max(perMs, row[at + 4]), now)
 end
 
--- Adds a cost and returns its place.
+-- Adds a cost. Returns its place, the level before, and when the row will mean the same as none.
 function headroom.book(row, at, perMs, _, cost, now)
+  local before = headroom.used(row, at, perMs, _, now)
   flow(row, at, max(perMs, row[at + 4]), now)
   row[at] = row[at] + cost
   row[at + 2] = row[at + 2] + cost
   row[at + 4] = perMs
-  return row[at + 2]
+  return row[at + 2], before, headroom.ends(row, at)
 end
 
 -- Puts `actual` in place of `cost`. Returns the place and what is booked.

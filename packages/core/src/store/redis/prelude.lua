@@ -4,6 +4,11 @@ local floor, max, min = math.floor, math.max, math.min
 local rep, sub, concat = string.rep, string.sub, table.concat
 local unpackNumbers, packNumbers = struct.unpack, struct.pack
 
+local function milliseconds()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + floor(time[2] / 1000)
+end
+
 -- Lowers a cost to `actual`, or by as much as there is to give back. Returns what is given back, and the cost then.
 local function giveBack(cost, actual, most)
   local refund = cost - actual
@@ -11,18 +16,28 @@ local function giveBack(cost, actual, most)
   return refund, actual
 end
 
--- The format of so many doubles.
-local NUMBERS = setmetatable({}, { __index = function(known, count)
-  known[count] = '<' .. rep('d', count)
-  return known[count]
-end })
+-- More numbers at once than this, Lua can't pass to a function.
+local MOST_AT_ONCE = 4000
 
--- A list of doubles as bytes: more at once than this, Lua can't pass to a function.
+-- The format of so many doubles, by their number.
+local FORMATS = {}
+
+local function doubles(count)
+  local format = FORMATS[count]
+  if not format then
+    format = '<' .. rep('d', count)
+    FORMATS[count] = format
+  end
+  return format
+end
+
+-- The first so many of a list of doubles as bytes.
 local function packAll(numbers, length)
+  if length <= MOST_AT_ONCE then return packNumbers(doubles(length), unpack(numbers, 1, length)) end
   local packed = {}
-  for i = 1, length, 4000 do
-    local last = min(i + 3999, length)
-    packed[#packed + 1] = packNumbers(NUMBERS[last - i + 1], unpack(numbers, i, last))
+  for i = 1, length, MOST_AT_ONCE do
+    local last = min(i + MOST_AT_ONCE - 1, length)
+    packed[#packed + 1] = packNumbers(doubles(last - i + 1), unpack(numbers, i, last))
   end
   return concat(packed)
 end

@@ -22,8 +22,8 @@ export interface Reading {
 
 export function readingOf(reply: Buffer): Reading {
   const numbers = new Float64Array(reply.buffer.slice(reply.byteOffset, reply.byteOffset + reply.length));
-  const [now, epoch] = numbers;
-  let at = 2;
+  const [now, epoch, isRunTaken] = numbers;
+  let at = 3;
 
   function take(operation: Take): Taken | NotTaken {
     const { alternatives } = operation;
@@ -54,11 +54,11 @@ export function readingOf(reply: Buffer): Reading {
   }
 
   function run({ takes, cells, sums }: Run): readonly (Taken | NotTaken)[] {
-    if (numbers[at++] === NOT_CHARGED) return takes.map(take);
+    if (isRunTaken === 0) return takes.map(take);
     // By cell.
     const places: number[] = [];
     const amounts: (number | undefined)[] = [];
-    for (const [cell, { cost, isBudget }] of sums) {
+    for (const { cell, cost, isBudget } of sums) {
       places[cell] = numbers[at++];
       // What is told is the amount after all of them.
       amounts[cell] = isBudget ? numbers[at++] - cost : undefined;

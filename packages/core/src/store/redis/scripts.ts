@@ -10,6 +10,7 @@ import prelude from './prelude.lua.js';
 import publish from './publish.lua.js';
 import put from './put.lua.js';
 import records from './records.lua.js';
+import run from './run.lua.js';
 import shared from './shared.lua.js';
 import slots from './slots.lua.js';
 import turns from './turns.lua.js';
@@ -24,7 +25,7 @@ export interface Script {
 
 /** The rules and the records, and what uses them. */
 export const BATCH = scriptOf(
-  [prelude, window, bucket, calendar, slots, headroom, records, waiters, cells, turns, batch].join('\n'),
+  [prelude, window, bucket, calendar, slots, headroom, records, cells, run, waiters, turns, batch].join('\n'),
 );
 
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));

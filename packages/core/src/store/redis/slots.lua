@@ -21,11 +21,12 @@ function slots.used(row, at, leaseMs, _, now)
   return age == 1 and row[at + 1] or 0
 end
 
--- Adds slots and returns their generation.
+-- Adds slots. Returns their generation, how many were in use before, and when the row will mean the same as none.
 function slots.book(row, at, leaseMs, _, cost, now)
   local place = turn(row, at, leaseMs, now)
+  local before = row[at + 1] + row[at + 2]
   row[at + 1] = row[at + 1] + cost
-  return place
+  return place, before, (place + 2) * leaseMs
 end
 
 -- Puts `actual` in place of `cost`. Returns the place and what is booked.

@@ -1,10 +1,10 @@
--- Whose turn it is at the meters of a batch, by who waits for them in other instances: ARGV 3 and 4 of batch.lua.
-local self, waiting, clock = ARGV[3], KEYS[#KEYS], ARGV[3] and milliseconds()
+-- Whose turn it is at the meters of a batch, by who waits for them in other instances: ARGV 4 and 5 of batch.lua.
+local self, waiting, clock = ARGV[4], KEYS[#KEYS], ARGV[4] and milliseconds()
 
 -- By cell; and whom to wake, by where it waits.
 local waitersOf, wakes = {}, {}
-for i = 1, ARGV[4] and #ARGV[4] or 0, 16 do
-  local cell, key = unpackNumbers('<dd', ARGV[4], i)
+for i = 1, ARGV[5] and #ARGV[5] or 0, 16 do
+  local cell, key = unpackNumbers('<dd', ARGV[5], i)
   waitersOf[cell] = KEYS[key]
 end
 

@@ -6,11 +6,6 @@ local WAITERS_MS = 10000
 -- An instance that has been told of room for longer, and has not taken notice, holds up nobody.
 local PATIENCE_MS = 200
 
-local function milliseconds()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + floor(time[2] / 1000)
-end
-
 local function isThere(waiting, instance, waiters, now)
   local ends = redis.call('ZSCORE', waiting, instance)
   if not ends or tonumber(ends) <= now then return false end

@@ -16,8 +16,9 @@ function window.used(row, at, parts, partMs, now)
   return total
 end
 
--- Adds a cost and returns its sub-bucket.
+-- Adds a cost. Returns its sub-bucket, what was used before, and when the row will mean the same as none.
 function window.book(row, at, parts, partMs, cost, now)
+  local before = window.used(row, at, parts, partMs, now)
   local newest = row[at]
   local current = (now - now % partMs) / partMs
   if current > newest then
@@ -26,7 +27,7 @@ function window.book(row, at, parts, partMs, cost, now)
   end
   local i = at + 1 + newest % (parts + 1)
   row[i] = row[i] + cost
-  return newest
+  return newest, before, (newest + parts + 1) * partMs
 end
 
 -- Puts `actual` in place of `cost`. Returns the place and what is booked.
