@@ -1,7 +1,8 @@
 /** A call: its payer is charged an estimate, then one way after the other is tried until there is an answer. */
 import type { Draw, Outcome } from '@tollgate/core';
-import { attempt, type Failed, type Post } from './attempt.js';
+import { attempt, type Failed } from './attempt.js';
 import { deliver } from './delivery.js';
+import type { Post } from './exchange.js';
 import type { HeadroomGate, Turn } from './headroom.js';
 import type { Payer } from './payer.js';
 import { final, fromGate, fromHeadroom, inVain, type OwnRefusal } from './refusals.js';
