@@ -120,7 +120,7 @@ describe.each([
         }
         await Promise.all(gates.map((gate) => gate.close()));
       }),
-      isDeaf ? 50 : 150,
+      isDeaf ? 10 : 25,
     );
   });
 });
