@@ -1,6 +1,6 @@
 /** The line and what waits in it, as they are configured: what is read, and what every mistake is told by. */
 import { budget, concurrency, createTollgate, slidingWindow, type TollgateConfig, tokenBucket } from '@tollgate/core';
-import { validate } from '../../packages/core/src/validate.js';
+import { validate } from '../../packages/core/src/config/validate.js';
 import { gateOf, MINUTE, SECOND, thrownBy } from './support.js';
 
 /** Wrong on purpose: what a caller without types might pass. */

@@ -1,9 +1,9 @@
 /** What a gate decides: an admission to be settled, or a refusal. */
-import type { Drawn } from './draws.js';
+import type { Drawn } from './admission/draws.js';
+import type { Observation } from './admission/observing.js';
+import type { Outcome } from './admission/outcome.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
-import type { Observation } from './observing.js';
-import type { Outcome } from './outcome.js';
 import type { AdmitRequest, Cost, Estimate, May } from './request.js';
 import type { Duration } from './units.js';
 

@@ -8,7 +8,7 @@ import type {
   PerPlan,
   SlidingWindowOptions,
   TokenBucketOptions,
-} from './layers.js';
+} from './config/layers.js';
 import type { QueueOptions } from './line/queue-options.js';
 import type { DatedPrice, ModelPrice, PriceTable } from './money/prices.js';
 import type { TokenCounts } from './request.js';

@@ -2,14 +2,15 @@
  * What a gate is asked, what it decides and how that ends: from what its store says to an admission or a refusal, and who is
  * told of it.
  */
+
+import type { GateAdmission } from './admission/gate-admission.js';
+import type { Outcome } from './admission/outcome.js';
 import type { Decision } from './admission.js';
 import type { Emitter, TollgateEvents } from './events.js';
-import type { GateAdmission } from './gate-admission.js';
 import { type Refusal, refusalOf, storeDownRefusal } from './http/problem.js';
 import { stateOf, statesOf } from './meters/layer-state.js';
 import type { Usage } from './meters/meter.js';
 import { estimateOf } from './money/body.js';
-import type { Outcome } from './outcome.js';
 import type { AdmitRequest, Cost, Estimate } from './request.js';
 import type { NotTaken, Taken } from './store/store.js';
 

@@ -1,4 +1,6 @@
 /** What a gate tells those who listen: for metrics, logs and alerts. */
+
+import type { Outcome } from './admission/outcome.js';
 import type { BudgetState } from './budget-state.js';
 import type { TollgateChange } from './config.js';
 import { showThrown, warn } from './errors.js';
@@ -9,7 +11,6 @@ import type { LayerState } from './meters/layer-state.js';
 import type { BudgetAlert } from './money/alert-text.js';
 import type { BodyEstimate } from './money/body.js';
 import type { Money } from './money/nano-dollars.js';
-import type { Outcome } from './outcome.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type TokenCounts, type Whom } from './request.js';
 
 export interface TollgateEvents {

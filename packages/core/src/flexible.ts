@@ -1,5 +1,5 @@
 /** `@tollgate/core/flexible`: limiters of rate-limiter-flexible as limits of a gate, with the stores and counts that they have. */
-import type { FlexibleLimit, FlexibleOptions } from './layers.js';
+import type { FlexibleLimit, FlexibleOptions } from './config/layers.js';
 import type { Limiter } from './meters/outside.js';
 
 export type { FlexibleLimit, FlexibleOptions, Limiter };

@@ -3,10 +3,10 @@
 import type { Admission, Decision } from './admission.js';
 import type { BudgetState } from './budget-state.js';
 import type { Clock } from './clock.js';
+import type { Budget, Limit } from './config/layers.js';
 import type { TollgateChange } from './config.js';
 import type { Emitter, TollgateEvents } from './events.js';
 import type { Refusal } from './http/problem.js';
-import type { Budget, Limit } from './layers.js';
 import type { LineState } from './line/line.js';
 import type { LayerState } from './meters/layer-state.js';
 import type { EstimateState } from './money/learned.js';

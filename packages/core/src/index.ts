@@ -1,21 +1,9 @@
+export type { Draw, Drawn } from './admission/draws.js';
+export type { Observation } from './admission/observing.js';
+export type { Outcome } from './admission/outcome.js';
 export type { Admission, Decision, DrawEstimate, DrawOptions, HandOverOptions } from './admission.js';
 export type { BudgetState } from './budget-state.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
-export {
-  type AlertOptions,
-  DEFAULT_TIERS,
-  type DefaultTier,
-  type TierCost,
-  type TollgateChange,
-  type TollgateConfig,
-} from './config.js';
-export type { Draw, Drawn } from './draws.js';
-export { type ErrorCode, type Problem, TollgateError } from './errors.js';
-export type { EventName, TollgateEvents } from './events.js';
-export type { AdmitOptions, Explanation, Inspection, Tollgate } from './gate.js';
-export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
-export type { HeaderStyle } from './http/rate-limit-headers.js';
-export type { Register } from './http/toll.js';
 export {
   type Budget,
   type BudgetOptions,
@@ -34,7 +22,21 @@ export {
   type TokenBucket,
   type TokenBucketOptions,
   tokenBucket,
-} from './layers.js';
+} from './config/layers.js';
+export {
+  type AlertOptions,
+  DEFAULT_TIERS,
+  type DefaultTier,
+  type TierCost,
+  type TollgateChange,
+  type TollgateConfig,
+} from './config.js';
+export { type ErrorCode, type Problem, TollgateError } from './errors.js';
+export type { EventName, TollgateEvents } from './events.js';
+export type { AdmitOptions, Explanation, Inspection, Tollgate } from './gate.js';
+export type { ProblemBody, Refusal, RefusalReason } from './http/problem.js';
+export type { HeaderStyle } from './http/rate-limit-headers.js';
+export type { Register } from './http/toll.js';
 export type { AdaptiveLimit } from './line/concurrency-options.js';
 export type { LineState, LineValueState } from './line/line.js';
 export type { QueueOptions } from './line/queue-options.js';
@@ -47,8 +49,6 @@ export { weighOnce } from './money/body.js';
 export type { EstimateState } from './money/learned.js';
 export { formatMoney, type Money, type TokenPrice } from './money/nano-dollars.js';
 export { type DatedPrice, type ModelPrice, type Prices, type PriceTable, priceTable } from './money/prices.js';
-export type { Observation } from './observing.js';
-export type { Outcome } from './outcome.js';
 export { presets } from './presets.js';
 export type {
   AdmitRequest,

@@ -3,7 +3,7 @@ import { budgetStateOf } from './budget-state.js';
 import type { Clock } from './clock.js';
 import type { Explanation, Inspection } from './gate.js';
 import { refusalOf } from './http/problem.js';
-import { type Ledger, peekAll } from './ledger.js';
+import { type Ledger, peekAll } from './ledger/ledger.js';
 import type { Line, LineState } from './line/line.js';
 import { someBillsOf } from './meters/bills.js';
 import { type LayerState, ordered, statesOf } from './meters/layer-state.js';
@@ -21,7 +21,7 @@ import {
 } from './request.js';
 import type { Alternative, Receipt } from './store/store.js';
 import { checkSubject } from './subject.js';
-import { NO_SUBJECT, type Offer, offersOf, type Terms } from './terms.js';
+import { NO_SUBJECT, type Offer, offersOf, type Terms } from './terms/terms.js';
 import { LineRequest } from './waiting.js';
 
 /** What it takes of a gate to look at it. */

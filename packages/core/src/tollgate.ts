@@ -1,33 +1,33 @@
 /** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit or has it to wait, what came of it. */
 import { randomBytes } from 'node:crypto';
+import { createAmendments, inTurn } from './admission/amending.js';
+import type { Books } from './admission/books.js';
+import { createDeferrals } from './admission/deferrals.js';
+import { GateAdmission } from './admission/gate-admission.js';
+import { createHandovers } from './admission/handover.js';
+import { atLeaseEnd } from './admission/lease.js';
+import { type Observation, seenOf } from './admission/observing.js';
+import { endingOf, type Outcome } from './admission/outcome.js';
 import type { Admission, Decision } from './admission.js';
 import { createAlerts } from './alerts.js';
-import { createAmendments, inTurn } from './amending.js';
-import type { Books } from './books.js';
 import type { BudgetState } from './budget-state.js';
-import { createChanges } from './changes.js';
+import { createChanges } from './changes/changes.js';
+import { validate } from './config/validate.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
 import { createDecisions, isRefusal } from './decisions.js';
-import { createDeferrals } from './deferrals.js';
 import { TollgateError, wrongValue } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
-import { GateAdmission } from './gate-admission.js';
-import { createHandovers } from './handover.js';
 import { lineRefusal } from './http/line-problem.js';
 import { explain, inspect, layersIn } from './insight.js';
-import { atLeaseEnd } from './lease.js';
-import { createLedger } from './ledger.js';
+import { createLedger } from './ledger/ledger.js';
 import { createLine, type Line } from './line/line.js';
 import { createLearned } from './money/learned.js';
-import { type Observation, seenOf } from './observing.js';
-import { endingOf, type Outcome } from './outcome.js';
-import { moneyOf } from './pricing.js';
 import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
 import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
-import { type Offer, offersOf } from './terms.js';
-import { validate } from './validate.js';
+import { moneyOf } from './terms/pricing.js';
+import { type Offer, offersOf } from './terms/terms.js';
 import { LineRequest, lineDeskOf } from './waiting.js';
 
 /**

@@ -5,7 +5,7 @@
 import type { Clock } from './clock.js';
 import { wrongValue } from './errors.js';
 import type { Emitter } from './events.js';
-import { type Ledger, tryPeekAll } from './ledger.js';
+import { type Ledger, tryPeekAll } from './ledger/ledger.js';
 import type { FairKey } from './line/fairness.js';
 import type { LineDesk } from './line/hall.js';
 import type { Outlook } from './line/outlook.js';
@@ -16,7 +16,7 @@ import type { Entrant } from './line/waiter.js';
 import { readerOf, whoAsks } from './meters/keys.js';
 import type { AdmitRequest, Dimension, Priority } from './request.js';
 import type { SharedLine } from './store/store.js';
-import { NO_SUBJECT, type Offer, renewed, type Terms } from './terms.js';
+import { NO_SUBJECT, type Offer, renewed, type Terms } from './terms/terms.js';
 import { parseWait } from './units.js';
 
 /** Who hears that a request waits, or has left without a decision. */

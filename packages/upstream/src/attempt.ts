@@ -2,10 +2,10 @@
 import type { Outcome, TollgateError } from '@tollgate/core';
 import { type Attempting, exchange, MOVED } from './exchange.js';
 import { NO_TOKENS } from './formats/format.js';
+import { cool, isOfKey, tell } from './health/verdict.js';
 import type { Unanswered } from './network.js';
 import type { Failure } from './providers/provider.js';
 import { unlessAborted } from './signals.js';
-import { cool, isOfKey, tell } from './verdict.js';
 import { type CallWay, takenOf } from './way.js';
 
 /** What came of an attempt. */

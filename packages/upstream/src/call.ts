@@ -3,7 +3,7 @@ import type { Draw, Outcome } from '@tollgate/core';
 import { attempt, type Failed } from './attempt.js';
 import { deliver } from './delivery.js';
 import type { Post } from './exchange.js';
-import type { HeadroomGate, Turn } from './headroom.js';
+import type { HeadroomGate, Turn } from './headroom/headroom.js';
 import type { Payer } from './payer.js';
 import { final, fromGate, fromHeadroom, inVain, type OwnRefusal } from './refusals.js';
 import type { Asked } from './request.js';

@@ -3,11 +3,11 @@ import { type Draw, type Outcome, TollgateError } from '@tollgate/core';
 import { warn } from '@tollgate/core/options';
 import type { Answered } from './attempt.js';
 import { NO_TOKENS, type Usage } from './formats/format.js';
-import type { Turn } from './headroom.js';
+import type { Turn } from './headroom/headroom.js';
+import { type Accounts, ofKeyOrProvider, tell } from './health/verdict.js';
 import type { Asked } from './request.js';
 import { type Ending, tap } from './usage/tap.js';
 import { withUnseen } from './usage/unseen.js';
-import { type Accounts, ofKeyOrProvider, tell } from './verdict.js';
 
 /** Who is told of the end. */
 export interface Account {

@@ -2,15 +2,15 @@
 import type { Clock } from '@tollgate/core';
 import type { UpstreamEmitter } from './events.js';
 import { parsed } from './formats/values.js';
-import type { Turn } from './headroom.js';
-import type { Health } from './health.js';
+import type { Turn } from './headroom/headroom.js';
+import type { Health } from './health/health.js';
+import { ofKeyOrProvider } from './health/verdict.js';
 import { askAnother } from './keys/secrets.js';
 import { readUnanswered, type Unanswered, withoutSecret } from './network.js';
 import type { Failure } from './providers/provider.js';
 import type { Asked } from './request.js';
 import { messageOf, send } from './sending.js';
 import { heeding, unlessAborted } from './signals.js';
-import { ofKeyOrProvider } from './verdict.js';
 
 export interface Post {
   readonly clock: Clock;

@@ -1,8 +1,8 @@
 /** How an upstream stands, for dashboards and logs. There is no secret in it. */
 import type { BudgetState, LineState } from '@tollgate/core';
-import type { HeadroomGate, KeyHeadroom } from './headroom.js';
-import type { Health } from './health.js';
-import type { WhyOut } from './health-of-keys.js';
+import type { HeadroomGate, KeyHeadroom } from './headroom/headroom.js';
+import type { Health } from './health/health.js';
+import type { WhyOut } from './health/health-of-keys.js';
 import type { PooledKey } from './keys/pool.js';
 import type { Roads } from './ways.js';
 

@@ -2,7 +2,7 @@
 import type { Refusal, TollgateError } from '@tollgate/core';
 import type { Failed } from './attempt.js';
 import type { WireFormat } from './formats/format.js';
-import { COOLING, SLOTS } from './headroom-layers.js';
+import { COOLING, SLOTS } from './headroom/headroom-layers.js';
 import type { Provider } from './providers/provider.js';
 import { readRetryAfter } from './providers/values.js';
 import type { Asked } from './request.js';

@@ -1,5 +1,5 @@
 /** The ways that a call can go, best first: the keys of its provider, then those of the providers that stand in for it. */
-import type { Health } from './health.js';
+import type { Health } from './health/health.js';
 import type { KeyOptions } from './keys/key.js';
 import { type KeyPool, offerKeys, type PooledKey } from './keys/pool.js';
 import type { Provider } from './providers/provider.js';

@@ -5,7 +5,7 @@ import type { Tollgate } from '../gate.js';
 import { type Money, parseMoney } from '../money/nano-dollars.js';
 import type { AdmitRequest, May, Priority, TokenCounts } from '../request.js';
 import { check, field, isRecord } from '../schema.js';
-import { isComplete, problemOf } from '../token-counts.js';
+import { isComplete, problemOf } from '../terms/token-counts.js';
 import { A_COST, type Duration, isCost, parseWait } from '../units.js';
 
 /**

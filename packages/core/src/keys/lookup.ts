@@ -1,7 +1,8 @@
 /** Where keys are found by their ids, and how long what was found is taken for true. */
-import { createBreaker } from '../breaker.js';
+
 import type { Clock } from '../clock.js';
 import { TollgateError } from '../errors.js';
+import { createBreaker } from '../ledger/breaker.js';
 import { isPromise, type May, then } from '../request.js';
 import type { Records, Shared } from '../store/store.js';
 import { type KeptKey, type KnownKey, knownKey } from './key.js';

@@ -1,0 +1,94 @@
+/** How what was charged is settled in the store: at once, or in its turn once a store that has failed answers again. */
+import type { Alerts } from '../alerts.js';
+import type { Clock } from '../clock.js';
+import { warn } from '../errors.js';
+import type { Plan } from '../meters/charges.js';
+import { isPromise, type May } from '../request.js';
+import type { Receipt, Store } from '../store/store.js';
+import type { Breaker } from './breaker.js';
+import { type Contest, createUnsettled, type Settling } from './unsettled.js';
+
+export interface Settlements {
+  settle(settling: Settling): May<void>;
+  /** Asks once more for what the store has failed. */
+  close(): May<void>;
+}
+
+/**
+ * @param plan the gate's present one
+ * @param failed told where the store fails
+ */
+export function createSettlements(
+  gate: string,
+  store: Store,
+  clock: Clock,
+  alerts: Alerts,
+  breaker: Breaker,
+  plan: () => Plan,
+  failed: (error: unknown) => void,
+): Settlements {
+  const unsettled = createUnsettled(clock, settleInStore, () =>
+    warn(
+      'TOLLGATE_SETTLE_FAILED',
+      `The store of gate '${gate}' has failed for so long that some admissions stay unsettled.`,
+    ),
+  );
+
+  /** Fails as the store does. */
+  function settleInStore({ receipt, actual, goesOn, contest }: Settling): May<void> {
+    if (contest !== undefined) return settleIfOurs(contest, { receipt, actual, goesOn });
+    const now = clock.now();
+    if (!plan().hasBudgets) return store.settle(receipt, actual, now, goesOn);
+    renew(receipt, plan(), now);
+    const settling = store.settle(receipt, actual, now, goesOn);
+    if (isPromise(settling)) return lookLater(settling, receipt, now);
+    alerts.look(receipt, plan(), now);
+  }
+
+  async function settleIfOurs({ claim, won }: Contest, settling: Settling): Promise<void> {
+    if (!(await claim())) return;
+    await settleInStore(settling);
+    won();
+  }
+
+  async function lookLater(settling: Promise<void>, receipt: Receipt, now: number): Promise<void> {
+    await settling;
+    alerts.look(receipt, plan(), now);
+  }
+
+  /** Behind those that wait for the store, since one of them may be of the same admission. */
+  function settle(settling: Settling): May<void> {
+    if (!unsettled.isEmpty || breaker.isOpen) return unsettled.add(settling);
+    try {
+      const settled = settleInStore(settling);
+      return isPromise(settled) ? orLater(settled, settling) : settled;
+    } catch (error) {
+      settleLater(error, settling);
+    }
+  }
+
+  async function orLater(settled: Promise<void>, settling: Settling): Promise<void> {
+    try {
+      await settled;
+    } catch (error) {
+      settleLater(error, settling);
+    }
+  }
+
+  function settleLater(error: unknown, settling: Settling): void {
+    failed(error);
+    unsettled.add(settling);
+  }
+
+  return { settle, close: unsettled.close };
+}
+
+/** Gives entries of periods that are over the rule of the present one, as stores ask for. */
+function renew(receipt: Receipt, plan: Plan, now: number): void {
+  for (const entry of receipt) {
+    const { meter, rule } = entry.charge;
+    if (rule.kind !== 'calendar' || now < rule.resetsAt) continue;
+    const current = plan.layerOf.get(meter)?.rule;
+    if (typeof current === 'function') entry.charge = { ...entry.charge, rule: current({}, now) };
+  }
+}

@@ -1,0 +1,72 @@
+/** What tokens come to in dollars, and dollars as they are given. */
+import { type ErrorCode, show, TollgateError, warnOnce, wrongValue } from '../errors.js';
+import { parseMoney } from '../money/nano-dollars.js';
+import type { PriceTable } from '../money/prices.js';
+import type { TokenCounts } from '../request.js';
+import { A_COST, isCost } from '../units.js';
+
+export interface Pricing {
+  readonly prices: PriceTable | undefined;
+  /** Something counts dollars: then what has no price is an error, unless all that does is on trial. */
+  readonly countsUsd: boolean;
+  readonly onTrial: boolean;
+  /** What has been warned of. */
+  readonly warned: Set<string>;
+}
+
+const PRICE_IT = "Add it to prices, or a 'default'.";
+const NAME_IT = "Name it on the toll, or give that `usd` ('$0' where it costs none), or `prices` a 'default'.";
+const NO_PRICES =
+  'Budgets count dollars, and there are no prices: a request that says no `usd` counts as free of cost where it names no model ' +
+  'and has no text, and is an error where it does. Give `prices`, with a `default` for what names no model, or each toll ' +
+  "its `usd` ('$0' where it costs none).";
+
+/** In nano-dollars: what was given, else what the tokens cost. */
+export function usdOf(
+  pricing: Pricing,
+  model: string | undefined,
+  tokens: TokenCounts,
+  usd: unknown,
+  at: number,
+): number {
+  return usd === undefined ? priceOf(pricing, model, tokens, at) : moneyOf('TOLLGATE_REQUEST_INVALID', 'usd', usd);
+}
+
+/**
+ * What tokens cost, in nano-dollars; 0 where dollars aren't counted. Whatever uses no tokens and names no model is free.
+ *
+ * @throws TollgateError `TOLLGATE_UNKNOWN_MODEL` where the model has no price
+ */
+export function priceOf(
+  { prices, countsUsd, onTrial, warned }: Pricing,
+  model: string | undefined,
+  usage: TokenCounts,
+  at: number,
+): number {
+  if (!countsUsd) return 0;
+  const price = prices?.costOf(model, usage, at);
+  if (isCost(price)) return Math.ceil(price);
+  if (price === undefined && model === undefined && !usage.inputTokens && !usage.outputTokens) {
+    if (prices === undefined && !onTrial) warnOnce(warned, 'prices', 'TOLLGATE_NO_PRICES', NO_PRICES);
+    return 0;
+  }
+  const message =
+    price === undefined
+      ? `model: got ${show(model)}; expected one that has a price, since budgets count what it costs. ${model === undefined ? NAME_IT : PRICE_IT}`
+      : `prices.costOf(${show(model)}, …): got ${show(price)}; expected nano-dollars, ${A_COST}, or undefined.`;
+  if (!onTrial) throw new TollgateError('TOLLGATE_UNKNOWN_MODEL', message);
+  warnOnce(
+    warned,
+    'price',
+    'TOLLGATE_SHADOW_FAILED',
+    `Budgets, all in shadow mode, counted a request as free: ${message}`,
+  );
+  return 0;
+}
+
+/** @throws TollgateError with `code` for what is no amount of money */
+export function moneyOf(code: ErrorCode, field: string, value: unknown): number {
+  const nanoDollars = parseMoney(value);
+  if (nanoDollars !== undefined) return nanoDollars;
+  throw wrongValue(code, field, value, "an amount such as '$5' or '$0.000125'");
+}
