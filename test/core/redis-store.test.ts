@@ -355,6 +355,26 @@ describeWithRedis('a store in Redis', () => {
     expect(window.waitMs).toBeLessThanOrEqual(86_400_000 + 8_640_000);
   });
 
+  it('keeps what gates of different names and of one name charge in one call', async () => {
+    const store = open();
+    const limits = () => [slidingWindow({ name: 'user', by: 'user', limit: 100, window: '1m' })];
+    const gates = ['web', 'jobs', 'jobs'].map((name) =>
+      createTollgate({ name, store, limits: limits(), clock: manualClock(START) }),
+    );
+    const ann = { subject: { user: 'ann' } };
+    const asked = gates.flatMap((gate, i) => [3, 4].map((cost) => gate.admit({ ...ann, permits: cost + 10 * i })));
+    const admissions = (await Promise.all(asked)).map((decision) => {
+      if (!decision.admitted) throw new Error(decision.refusal.detail);
+      return decision.admission;
+    });
+    const used = async () =>
+      Promise.all(gates.map(async (gate) => (await gate.inspect(ann.subject)).limits.map(({ used }) => used)));
+    expect(await used()).toEqual([[7], [27 + 47], [27 + 47]]);
+    await Promise.all(admissions.map((admission) => admission.settle({ outcome: 'ignored' })));
+    expect(await used()).toEqual([[0], [0], [0]]);
+    await Promise.all(gates.map((gate) => gate.close()));
+  });
+
   it('is shared by the gates of one name, in any process, and leaves its client alone when they close', async () => {
     const limits = [slidingWindow({ name: 'user', by: 'user', limit: 3, window: '1m' })];
     const [a, b] = [open(), open()].map((store) => createTollgate({ store, limits, clock: manualClock(START) }));

@@ -50,6 +50,8 @@ export type Cells = ReturnType<typeof createCells>;
 export function createCells(prefix: string) {
   const numbers = new Map<Meter, number>();
   const scopes = new Map<Scope, Known>();
+  /** By what names begin with: gates that share the store have scopes of their own, and the same records. */
+  const knownBy = new Map<string, Known>();
   let batch = 0;
   /** In the order in which they are mentioned first, and how many are of this batch. */
   const places: Place[] = [];
@@ -90,7 +92,9 @@ export function createCells(prefix: string) {
   }
 
   function learn(scope: Scope): Known {
-    const known = { start: prefix + scopeName(scope), places: new Map(), batch: 0 };
+    const start = prefix + scopeName(scope);
+    const known = knownBy.get(start) ?? { start, places: new Map(), batch: 0 };
+    knownBy.set(start, known);
     scopes.set(scope, known);
     return known;
   }
