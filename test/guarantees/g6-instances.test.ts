@@ -41,7 +41,7 @@ function gatesOf(short: Short, ageing: object, isDeaf: boolean) {
       budgets: isSlots ? [] : [budget({ name: 'b', limit: `$${short.dollars}`, per: 'month', whenFull: 'wait' })],
       queue: {
         shedding: false,
-        maxWait: '60d',
+        maxWait: '366d',
         ageing: ageing as never,
         ...(isSlots && { concurrency: short.slots, lease: '1d' }),
       },
