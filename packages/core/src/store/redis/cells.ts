@@ -48,8 +48,9 @@ export type Cells = ReturnType<typeof createCells>;
 
 /** Of one batch after the other. @param prefix of all keys */
 export function createCells(prefix: string) {
-  const numbers = new Map<Meter, number>();
-  const scopes = new Map<Scope, Known>();
+  // Weak, since each admission that is resumed can bring meters and scopes of its own.
+  const numbers = new WeakMap<Meter, number>();
+  const scopes = new WeakMap<Scope, Known>();
   /** By what names begin with: gates that share the store have scopes of their own, and the same records. */
   const knownBy = new Map<string, Known>();
   let batch = 0;

@@ -28,7 +28,7 @@ export function valueName(value: string | undefined): string {
 
 /** The names of the sets of those who wait for meters. */
 export function createWaitersNames(head: string): (meter: Meter, who: Who) => string {
-  const starts = new Map<Meter, string>();
+  const starts = new WeakMap<Meter, string>();
   return (meter, who) => {
     const { scope } = meter;
     const start = starts.get(meter) ?? `${head}/waiters/${meterNumber(meter)}/${scopeName(scope)}`;
