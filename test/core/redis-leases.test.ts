@@ -5,11 +5,11 @@ import {
   add,
   ahead,
   createLease,
-  draw,
   type Lease,
   learnRoom,
   letGo,
   putBack,
+  spend,
 } from '../../packages/core/src/store/redis/lease.js';
 import type { RedisEntry } from '../../packages/core/src/store/redis/operation.js';
 import { check, sumBetween } from '../helpers/oracle-log.js';
@@ -74,7 +74,7 @@ describe('a lease', () => {
               if (!putBack(lease, lot.entry, lot.amount, own())) giveBack(lot.entry);
               lot.amount = 0;
               lot.entry.cost = 0;
-            } else if (draw(lease, cost, own())) {
+            } else if (spend(lease, cost, own())) {
               drawnAtAll++;
               const block = lease.block as RedisEntry;
               expect(block.place).toBe(Math.floor((time + offset) / WINDOW.partMs));
@@ -106,7 +106,7 @@ describe('a lease', () => {
     const lease = createLease();
     // Asked for at 500, and charged when it was 250 there: sub-bucket 2 ends 50 later.
     add(lease, entryOf(2, 10, 250), 4, 500);
-    expect([draw(lease, 1, 549), draw(lease, 1, 550)]).toEqual([true, false]);
+    expect([spend(lease, 1, 549), spend(lease, 1, 550)]).toEqual([true, false]);
   });
 
   it('gives back what is left of a sub-bucket as another is charged, and what comes late of an older one', () => {
@@ -125,7 +125,7 @@ describe('a lease', () => {
       learnRoom(lease, 1_600);
       aheads.push(ahead(lease));
       add(lease, entryOf(2, 3 + ahead(lease), 210), 3, 0);
-      while (draw(lease, 1, 0));
+      while (spend(lease, 1, 0));
     }
     expect(aheads).toEqual([0, 6, 18, 42, 90, 100]);
     learnRoom(lease, 15);

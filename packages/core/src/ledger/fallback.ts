@@ -39,8 +39,8 @@ interface Local {
   readonly closed: readonly Charge[];
 }
 
-/** @param draw charges what a store has charged ahead, where it does that */
-export function createFallback(draw: Store['draw']): Fallback {
+/** @param takeLeased charges what a store has charged ahead, where it does that */
+export function createFallback(takeLeased: Store['takeLeased']): Fallback {
   const memory = memoryStore();
   const charged = new WeakSet<Entry>();
   /** Requests that are charged alike share their bills, and then they do so here. A changed plan makes bills of its own. */
@@ -72,8 +72,8 @@ export function createFallback(draw: Store['draw']): Fallback {
     if ('receipt' in result) for (const entry of result.receipt) charged.add(entry);
     if (closed.length === 0) return result;
     if ('refused' in result) return undefined;
-    const drawn = draw?.(closed, who, now);
-    if (drawn !== undefined) return { ...result, receipt: [...result.receipt, ...drawn] };
+    const leased = takeLeased?.(closed, who, now);
+    if (leased !== undefined) return { ...result, receipt: [...result.receipt, ...leased] };
     memory.settle(result.receipt, result.receipt.map(nothing), now);
     return undefined;
   }

@@ -99,7 +99,7 @@ export function createLedger(
     now: number,
     tells: boolean,
   ): Taken | NotTaken | undefined {
-    fallback ??= createFallback(store.draw);
+    fallback ??= createFallback(store.takeLeased);
     const result = fallback.take(alternatives, plan(), shares(), now, tells);
     return result && taken(result, now);
   }

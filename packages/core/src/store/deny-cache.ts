@@ -77,7 +77,7 @@ export function denyCache(store: Store): Store {
       return givesBack ? then(settling, forget) : settling;
     },
     peek: (who, bills, now) => store.peek(who, bills, now),
-    draw: store.draw,
+    takeLeased: store.takeLeased,
     check: (meters) => store.check?.(meters),
     records: store.records,
     shared: store.shared,

@@ -105,7 +105,7 @@ export function withOutside(store: Store, books: () => Books): Store {
       await Promise.all(outside);
     },
     peek: (who, bills, now) => peek(who, bills, now),
-    draw: store.draw,
+    takeLeased: store.takeLeased,
     check: (meters) => store.check?.(meters.filter(({ outside }) => outside === undefined)),
     shared: store.shared,
     line: store.line,

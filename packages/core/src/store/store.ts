@@ -95,7 +95,7 @@ export interface Store {
    * Charges all of it from what was charged ahead for this process, asking nobody, or nothing where that is not enough. Of
    * stores that charge ahead.
    */
-  readonly draw?: ((charges: readonly Charge[], who: Who, now: number) => Receipt | undefined) | undefined;
+  readonly takeLeased?: ((charges: readonly Charge[], who: Who, now: number) => Receipt | undefined) | undefined;
   /** Throws for meters that it can't keep: asked as a gate is made. */
   check?(meters: readonly Meter[]): void;
   /** Of stores that keep more than meters. */

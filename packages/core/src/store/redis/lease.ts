@@ -19,8 +19,8 @@ export interface Lease {
   /** From then on the rest may only be given back. */
   until: number;
   /** Used since the last block was charged, and of the block before. */
-  drawn: number;
-  drawnBefore: number;
+  spent: number;
+  spentBefore: number;
   /** The most that may be charged ahead of use. */
   allowance: number;
 }
@@ -35,33 +35,33 @@ const GROWTH = 2;
 const BUCKET_MS = 60_000;
 
 export function createLease(): Lease {
-  return { block: undefined, spare: 0, until: 0, drawn: 0, drawnBefore: 0, allowance: 0 };
+  return { block: undefined, spare: 0, until: 0, spent: 0, spentBefore: 0, allowance: 0 };
 }
 
-/** True where a cost can be drawn. What costs nothing is asked of the meter, which may be overdrawn. */
+/** True where a cost can be spent. What costs nothing is asked of the meter, which may be overdrawn. */
 export function hasEnough({ block, spare, until }: Lease, cost: number, now: number): boolean {
   return block !== undefined && now < until && cost > 0 && cost <= spare;
 }
 
 /** Uses of it, where there is enough. */
-export function draw(lease: Lease, cost: number, now: number): boolean {
+export function spend(lease: Lease, cost: number, now: number): boolean {
   if (!hasEnough(lease, cost, now)) return false;
   lease.spare -= cost;
-  lease.drawn += cost;
+  lease.spent += cost;
   return true;
 }
 
-/** Takes back what was drawn, to be used again; false where it has to be given back to the meter. */
+/** Takes back what was spent, to be used again; false where it has to be given back to the meter. */
 export function putBack(lease: Lease, entry: RedisEntry, amount: number, now: number): boolean {
   if (now >= lease.until || !isOf(lease.block, entry) || lease.spare + amount > lease.allowance) return false;
   lease.spare += amount;
-  lease.drawn = Math.max(0, lease.drawn - amount);
+  lease.spent = Math.max(0, lease.spent - amount);
   return true;
 }
 
 /** How much more than is needed is to be charged with the next block, in whole units. */
-export function ahead({ drawn, drawnBefore, allowance, spare }: Lease): number {
-  return Math.max(0, Math.min(allowance - spare, Math.floor(GROWTH * Math.max(drawn, drawnBefore))));
+export function ahead({ spent, spentBefore, allowance, spare }: Lease): number {
+  return Math.max(0, Math.min(allowance - spare, Math.floor(GROWTH * Math.max(spent, spentBefore))));
 }
 
 /** Learns what a meter says of its room, whether it was charged or not. */
@@ -86,11 +86,11 @@ export function add(lease: Lease, block: RedisEntry, cost: number, sentAt: numbe
   const left = isSame ? undefined : letGo(lease);
   if (!isSame) lease.block = part(block, 0);
   if (!isSame || spare > 0) {
-    lease.drawnBefore = lease.drawn;
-    lease.drawn = 0;
+    lease.spentBefore = lease.spent;
+    lease.spent = 0;
   }
   lease.spare += spare;
-  lease.drawn += cost;
+  lease.spent += cost;
   lease.until = sentAt + lastsMs(block);
   return left;
 }

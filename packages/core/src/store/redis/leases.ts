@@ -7,7 +7,7 @@ import { type Charge, keyIn, type Usage, type Who } from '../../meters/meter.js'
 import type { May } from '../../request.js';
 import type { Store } from '../store.js';
 import { recordName } from './keys.js';
-import { add, ahead, createLease, draw, hasEnough, type Lease, learnRoom, letGo, part, putBack } from './lease.js';
+import { add, ahead, createLease, hasEnough, type Lease, learnRoom, letGo, part, putBack, spend } from './lease.js';
 import type { RedisEntry } from './operation.js';
 
 /** What a request was charged of a shared meter. */
@@ -20,7 +20,7 @@ export interface Leases {
   /** Charges a request, or says why not. Fails as the store does, and has then charged nothing. */
   acquire(charge: Charge, who: Who, now: number): May<SharedEntry | Usage>;
   /** Charges all of it from what is leased, or nothing. For as long as nobody can be asked. */
-  draw(charges: readonly Charge[], who: Who, now: number): readonly SharedEntry[] | undefined;
+  takeLeased(charges: readonly Charge[], who: Who, now: number): readonly SharedEntry[] | undefined;
   /** Nobody can be asked: what is idle is kept for a while, since it could not be given back, nor got anew. */
   cutOff(): void;
   /** Takes back what a request needs no longer, where it can be used again, and brings the entry up to date. */
@@ -112,15 +112,15 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
     return asking;
   }
 
-  function drawn(holding: Holding, charge: Charge, who: Who, now: number): SharedEntry | undefined {
+  function spent(holding: Holding, charge: Charge, who: Who, now: number): SharedEntry | undefined {
     const { lease, usage } = holding;
-    if (!draw(lease, charge.cost, timeOf(now))) return undefined;
+    if (!spend(lease, charge.cost, timeOf(now))) return undefined;
     return entryOf(lease.block as RedisEntry, charge, who, usage);
   }
 
   async function acquireLater(holding: Holding, charge: Charge, who: Who, now: number): Promise<SharedEntry | Usage> {
     await holding.asking?.catch(() => {});
-    return drawn(holding, charge, who, now) ?? take(holding, charge, [charge.cost], who, now);
+    return spent(holding, charge, who, now) ?? take(holding, charge, [charge.cost], who, now);
   }
 
   /** Until it is done, though nobody waits for more than the first attempt. */
@@ -169,17 +169,17 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       holding.usedAt = performance.now();
       // What runs outlasts any lease of its slot.
       if (isBrief(charge)) return take(holding, charge, [charge.cost], who, now);
-      const entry = drawn(holding, charge, who, now);
+      const entry = spent(holding, charge, who, now);
       if (entry !== undefined) return entry;
       if (holding.asking !== undefined) return acquireLater(holding, charge, who, now);
       if (ahead(holding.lease) > charge.cost) return ask(holding, charge, who, now);
       return take(holding, charge, [charge.cost], who, now);
     },
-    draw(charges, who, now) {
+    takeLeased(charges, who, now) {
       cutOff();
       const own = charges.map((charge) => holdings.get(nameOf(charge, who)));
       const hasAll = charges.every(({ cost }, i) => own[i] !== undefined && hasEnough(own[i].lease, cost, timeOf(now)));
-      return hasAll ? charges.map((charge, i) => drawn(own[i] as Holding, charge, who, now) as SharedEntry) : undefined;
+      return hasAll ? charges.map((charge, i) => spent(own[i] as Holding, charge, who, now) as SharedEntry) : undefined;
     },
     cutOff,
     absorb,

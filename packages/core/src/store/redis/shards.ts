@@ -146,8 +146,10 @@ export function shardedStore(open: (shard: number) => Store, base: Store, shardi
       return (await Promise.all(observed)).some(Boolean);
     },
     peek: (who, bills, now) => peekAll(who, bills, tick(now)),
-    draw(charges, who, now) {
-      return charges.every(({ meter }) => isShared(meter.scope)) ? leases.draw(charges, who, tick(now)) : undefined;
+    takeLeased(charges, who, now) {
+      return charges.every(({ meter }) => isShared(meter.scope))
+        ? leases.takeLeased(charges, who, tick(now))
+        : undefined;
     },
     check(meters) {
       const isLost = ({ name, scope, outside }: Meter) =>
