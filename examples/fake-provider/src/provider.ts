@@ -3,10 +3,11 @@
  * also those of an answer that broke off or that nobody waited for.
  */
 import { type Answer, anyAnswer, outputTokens, randomBy } from './answers.js';
+import type { Behaviour, CallRecord, Fault } from './behaviour.js';
 import { MODELS, priceOf, type Usage } from './bill.js';
 import { type Clock, pause, realTime } from './clock.js';
 import { anthropic } from './formats/anthropic.js';
-import type { Body, Call, Format, Trouble } from './formats/format.js';
+import type { Body, Call, Format } from './formats/format.js';
 import { gemini } from './formats/gemini.js';
 import { openai } from './formats/openai.js';
 import { createLimiters, type Limiters, type Limits } from './limiters.js';
@@ -15,45 +16,6 @@ import { createLimiters, type Limiters, type Limits } from './limiters.js';
 const VERSION = /^(\/api)?\/v\d\w*/;
 
 const FORMATS = { openai, anthropic, gemini };
-
-/** A call with the key that it came with. */
-export interface KeyedCall extends Call {
-  readonly key: string;
-}
-
-/** What goes wrong with a call. Without a `status` the connection breaks. */
-export interface Fault extends Partial<Trouble> {
-  /** Tokens of the answer's stream after which it happens; at once, and for nothing, unless given. */
-  readonly afterTokens?: number | undefined;
-}
-
-/** What became of a call. */
-export interface CallRecord extends KeyedCall {
-  readonly id: string;
-  readonly body: Body;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** `undefined` where there was no answer at all. */
-  status: number | undefined;
-  /** `left`: the client did not wait for the end of a stream. */
-  end: 'open' | 'whole' | 'refused' | 'broken' | 'left';
-  /** What was generated. */
-  usage: Usage;
-  /** What that costs, in nano-dollars. */
-  bill: bigint;
-}
-
-/** How a provider behaves: to be changed at any time. */
-export interface Behaviour {
-  /** The keys that are valid. */
-  readonly keys: Set<string>;
-  /** What goes wrong; nothing unless this says so. */
-  fault(call: KeyedCall): Fault | undefined;
-  answer(call: KeyedCall, random: () => number): Answer;
-  /** Milliseconds until an answer begins, and then for each token. */
-  latencyMs: number;
-  tokenMs: number;
-}
 
 export interface ProviderOptions extends Partial<Omit<Behaviour, 'keys'>> {
   readonly kind: keyof typeof FORMATS;

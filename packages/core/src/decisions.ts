@@ -2,7 +2,6 @@
  * What a gate is asked, what it decides and how that ends: from what its store says to an admission or a refusal, and who is
  * told of it.
  */
-
 import type { GateAdmission } from './admission/gate-admission.js';
 import type { Outcome } from './admission/outcome.js';
 import type { Decision } from './admission.js';

@@ -1,5 +1,4 @@
 /** What a gate tells those who listen: for metrics, logs and alerts. */
-
 import type { Outcome } from './admission/outcome.js';
 import type { BudgetState } from './budget-state.js';
 import type { TollgateChange } from './config.js';

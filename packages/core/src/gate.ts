@@ -1,5 +1,4 @@
 /** A gate, as those who hold one see it. `tollgate.ts` makes it. */
-
 import type { Admission, Decision } from './admission.js';
 import type { BudgetState } from './budget-state.js';
 import type { Clock } from './clock.js';

@@ -2,7 +2,6 @@
  * Configurations to begin with, one for each stage of an app. Plain data, made anew by each call: spread one, and put your own
  * in place of what you know better. Each has all of the one before it, but for the prototype's shadow.
  */
-
 import { budget, slidingWindow, tokenBucket } from './config/layers.js';
 import type { TollgateConfig } from './config.js';
 import { wrongValue } from './errors.js';

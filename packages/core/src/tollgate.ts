@@ -1,16 +1,12 @@
 /** The gate. Its stages, in order: what does the request cost, whom is it charged to, does it fit or has it to wait, what came of it. */
 import { randomBytes } from 'node:crypto';
-import { createAmendments, inTurn } from './admission/amending.js';
-import type { Books } from './admission/books.js';
+import { createAmendments } from './admission/amending.js';
 import { createDeferrals } from './admission/deferrals.js';
 import { GateAdmission } from './admission/gate-admission.js';
+import { createBooks } from './admission/gate-books.js';
 import { createHandovers } from './admission/handover.js';
-import { atLeaseEnd } from './admission/lease.js';
-import { type Observation, seenOf } from './admission/observing.js';
-import { endingOf, type Outcome } from './admission/outcome.js';
 import type { Admission, Decision } from './admission.js';
 import { createAlerts } from './alerts.js';
-import type { BudgetState } from './budget-state.js';
 import { createChanges } from './changes/changes.js';
 import { validate } from './config/validate.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
@@ -19,11 +15,11 @@ import { TollgateError, wrongValue } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { lineRefusal } from './http/line-problem.js';
-import { explain, inspect, layersIn } from './insight.js';
+import { explain, inspect } from './insight.js';
 import { createLedger } from './ledger/ledger.js';
 import { createLine, type Line } from './line/line.js';
 import { createLearned } from './money/learned.js';
-import { type AdmitRequest, type Cost, isPromise, type May, then, type Whom } from './request.js';
+import { type AdmitRequest, isPromise, type May, then } from './request.js';
 import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { moneyOf } from './terms/pricing.js';
@@ -54,7 +50,8 @@ export function createTollgate<
   const emitter = createEmitter();
   const alerts = createAlerts(name, emitter, clock, checked.alerts ?? {}, store.shared);
   const config: TollgateConfig = { ...(input as TollgateConfig), store: checked.store, clock };
-  const site = { gate: name, clock, shared: store.shared, ledger: () => ledger, updated, given: () => line?.stir() };
+  const { shared } = store;
+  const site = { gate: name, clock, emitter, shared, ledger: () => ledger, updated, given: () => line?.stir() };
   const changes = createChanges(config, checked, learned, site);
   const present = changes.terms;
   store.check?.([...present().plan.layerOf.keys()]);
@@ -72,19 +69,18 @@ export function createTollgate<
     decisions,
     charge: (...asked) => charge(count++, ...asked),
   });
-  const books: Books = {
+  const books = createBooks({
     idPrefix,
-    extend: amendments.extend,
-    draw: amendments.draw,
-    learn: ({ feature }, { quote }, model, usage) => learned.learn(feature, model, quote.tokens, usage),
-    defer: deferrals.defer,
-    layers: layersIn(ledger),
-    atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
-    observe,
-    handOver: (admission, options) => inTurn(admission, () => handovers.handOver(admission, options)),
-    settle: (receipt, actual, contest) => ledger.settle(receipt, actual, false, contest),
-    settled,
-  };
+    clock,
+    terms: present,
+    ledger,
+    learned,
+    line,
+    decisions,
+    amendments,
+    deferrals,
+    handOver: (...how) => handovers.handOver(...how),
+  });
   const handovers = createHandovers({ gate: name, store, clock, terms: present, ledger, books: () => books });
 
   function decide(request: AdmitRequest, { signal, extending, body, layers }: AdmitOptions): May<Decision> {
@@ -174,42 +170,10 @@ export function createTollgate<
     return admitted(new GateAdmission(books, sequence, request, offer, receipt, signal, waitedMs), result);
   }
 
-  function settled(admission: GateAdmission, end: Outcome, actual: Cost | undefined, provisional: boolean): void {
-    const { offer, receipt, hasBeenExtended, hasDrawn } = admission;
-    const { usage, model = admission.model } = end;
-    if (line !== undefined || present().plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
-    // Extensions come on top of what is learned, and draws are learned from by themselves.
-    if (usage && actual && model !== undefined && !provisional && !hasBeenExtended && !hasDrawn) {
-      learned.learn(offer.request.feature, model, offer.quote.tokens, usage);
-    }
-    decisions.settled(admission, end, actual, provisional);
-  }
-
-  function observe(admission: GateAdmission, readings: readonly Observation[]): May<void> {
-    const seen = seenOf(present().plan, admission, readings);
-    return then(ledger.observe(seen), (hasRoom) => {
-      if (hasRoom) line?.found(seen);
-    });
-  }
-
   function updated(change: TollgateChange, isNews: boolean): void {
     if (change.queue?.weights !== undefined || change.queue?.maxWait !== undefined) line?.renewed();
     line?.stir();
     if (isNews) emitter.emit('updated', { gate: name, change });
-  }
-
-  async function giveBudgetRoom(
-    by: 'topUp' | 'resetBudget',
-    budget: string,
-    whom: Whom,
-    room: number | 'all used',
-  ): Promise<BudgetState> {
-    assertOpen();
-    const state = await changes.giveBudgetRoom(budget, whom, room);
-    line?.stir();
-    const amount = room === 'all used' ? undefined : room;
-    emitter.emit('budget.credited', { gate: name, by, whom, amount, budget: state });
-    return state;
   }
 
   const insightSite = { clock, ledger, learned, line, budgetStatus, terms: present };
@@ -253,9 +217,14 @@ export function createTollgate<
       assertOpen();
       return explain(insightSite, request, body);
     },
-    topUp: async (budget, whom, amount) =>
-      giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount)),
-    resetBudget: async (budget, whom) => giveBudgetRoom('resetBudget', budget, whom, 'all used'),
+    async topUp(budget, whom, amount) {
+      assertOpen();
+      return changes.giveBudgetRoom('topUp', budget, whom, moneyOf('TOLLGATE_REQUEST_INVALID', 'amount', amount));
+    },
+    async resetBudget(budget, whom) {
+      assertOpen();
+      return changes.giveBudgetRoom('resetBudget', budget, whom, 'all used');
+    },
     update: changes.update,
     async close() {
       closed = true;

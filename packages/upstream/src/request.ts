@@ -1,5 +1,4 @@
 /** A request as it came to the fetch: whose provider it is for, what it asks for, and whether it can be sent twice. */
-
 import { types } from 'node:util';
 import { weighOnce } from '@tollgate/core';
 import { isRecord } from '@tollgate/core/options';

@@ -26,6 +26,8 @@ export interface Desk {
   readonly decisions: Decisions;
 }
 
+export type Amendments = ReturnType<typeof createAmendments>;
+
 /**
  * What changes an admission takes effect in one go, once all that it takes is charged: its receipt says what its offer
  * does, whoever settles it meanwhile. A change that comes too late for that gives back what it has charged.

@@ -2,7 +2,6 @@
  * The calls that are made under one admission, such as an agent's. Each draws on what the admission was charged: its
  * estimate while it is open, then what it did use.
  */
-
 import type { Refusal } from '../http/problem.js';
 import { moneyFrom } from '../money/nano-dollars.js';
 import { type Cost, NOTHING, type TokenCounts } from '../request.js';
@@ -143,18 +142,23 @@ export function isByDraws(draws: Draws | undefined, outcome: Outcome, model: str
   return draws?.areAny === true && (outcome.outcome === 'ignored' || !hasFigures(outcome, model));
 }
 
-/** What the admission comes to then. */
-export function totalOf({ taken }: Draws, { outcome }: Outcome, { requests, permits }: Cost): Cost {
-  return outcome === 'ignored' ? { ...taken, requests: 0, permits: 0 } : { ...taken, requests, permits };
+/** What an admission comes to; `undefined` where all is given back. */
+export function totalOf(draws: Draws | undefined, outcome: Outcome, priced: Priced): Cost | undefined {
+  const isIgnored = outcome.outcome === 'ignored';
+  if (!isByDraws(draws, outcome, priced.model)) return isIgnored ? undefined : actualOf(priced, outcome);
+  const { requests, permits } = isIgnored ? NOTHING : priced.quote.cost;
+  return { ...draws.taken, requests, permits };
 }
 
-/** The outcome with what its draws have told. Of those that have told no usage the estimate stands. */
-export function withDraws(outcome: Outcome, { told, taken, overloaded }: Draws, countsUsd: boolean): Outcome {
+/** The outcome with what draws have told, where it goes by them. Of those that have told no usage the estimate stands. */
+export function withDraws(draws: Draws | undefined, outcome: Outcome, { model, costing }: Priced): Outcome {
+  if (!isByDraws(draws, outcome, model)) return outcome;
+  const { told, taken, overloaded } = draws;
   const { inputTokens, outputTokens, usd } = taken;
   return {
     ...outcome,
     usage: told && { ...told, inputTokens, outputTokens },
-    usd: countsUsd ? moneyFrom(usd) : undefined,
+    usd: costing.countsUsd ? moneyFrom(usd) : undefined,
     overloaded: outcome.overloaded ?? overloaded,
   };
 }

@@ -1,6 +1,6 @@
 /** An admission, as its gate has it: what is booked for it, and whether that still stands. */
 import type { Admission, Claim, Decision, DrawEstimate, DrawOptions, HandOverOptions } from '../admission.js';
-import { TollgateError } from '../errors.js';
+import type { TollgateError } from '../errors.js';
 import type { LayerState } from '../meters/layer-state.js';
 import { type AdmitRequest, type Cost, type Estimate, isPromise, type May, NOTHING } from '../request.js';
 import type { Receipt } from '../store/store.js';
@@ -9,9 +9,10 @@ import type { Offer } from '../terms/terms.js';
 import type { Books } from './books.js';
 import { type Deferral, once } from './deferrals.js';
 import { createDraws, type Drawn, type DrawnTotal, type Draws, isByDraws, totalOf, withDraws } from './draws.js';
-import { type Leaving, leaseOver, leaving } from './leaving.js';
+import { leaseOver, tooLate } from './faults.js';
+import { type Leaving, leaving } from './leaving.js';
 import type { Observation } from './observing.js';
-import { actualCosts, actualOf, checkOutcome, type Outcome } from './outcome.js';
+import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
 
 /** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
 type State = 'open' | 'kept open' | 'handed over' | 'provisional' | 'settled';
@@ -185,11 +186,7 @@ export class GateAdmission implements Admission {
   }
 
   tooLate(): TollgateError {
-    const message =
-      this.state === 'handed over'
-        ? `Admission ${this.id} has been handed over: whoever resumes it may extend it.`
-        : `Admission ${this.id} has been settled and can't be extended. For work after the response, call keepOpen() first.`;
-    return new TollgateError('TOLLGATE_ADMISSION_SETTLED', message);
+    return tooLate(this.id, this.state === 'handed over');
   }
 
   settle(outcome: Outcome = NO_OUTCOME): Promise<void> {
@@ -207,7 +204,7 @@ export class GateAdmission implements Admission {
   private end(outcome: Outcome, provisional: boolean): May<void> {
     if (this.state === 'settled' || (provisional && this.state !== 'open')) return;
     checkOutcome(outcome);
-    const total = this.totalOf(outcome);
+    const total = totalOf(this.draws, outcome, this.offer);
     this.state = provisional ? 'provisional' : 'settled';
     this.ending?.cancel();
     if (this.draws?.areOpen && isByDraws(this.draws, outcome, this.model)) this.endAfterDraws(outcome, provisional);
@@ -222,14 +219,7 @@ export class GateAdmission implements Admission {
   private endByDraws(outcome: Outcome, provisional: boolean): void {
     const areOpen = this.draws?.areOpen ?? false;
     if (areOpen) this.ending = once(() => this.endByDraws(outcome, provisional));
-    void this.book(outcome, this.totalOf(outcome), provisional || areOpen);
-  }
-
-  /** What it comes to; `undefined` where all is given back. */
-  private totalOf(outcome: Outcome): Cost | undefined {
-    const { offer, draws } = this;
-    if (isByDraws(draws, outcome, offer.model)) return totalOf(draws, outcome, offer.quote.cost);
-    return outcome.outcome === 'ignored' ? undefined : actualOf(offer, outcome);
+    void this.book(outcome, totalOf(this.draws, outcome, this.offer), provisional || areOpen);
   }
 
   private book(outcome: Outcome, total: Cost | undefined, provisional: boolean): May<void> {
@@ -264,9 +254,7 @@ export class GateAdmission implements Admission {
   }
 
   private ended(outcome: Outcome, total: Cost | undefined, provisional: boolean): void {
-    const { draws, offer } = this;
-    const end = isByDraws(draws, outcome, offer.model) ? withDraws(outcome, draws, offer.costing.countsUsd) : outcome;
-    this.books.settled(this, end, total, provisional);
+    this.books.settled(this, withDraws(this.draws, outcome, this.offer), total, provisional);
   }
 }
 

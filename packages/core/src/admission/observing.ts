@@ -1,5 +1,4 @@
 /** What an answer to an admission said of headroom, as the store is told of it. */
-
 import { oneOfNames, type TollgateError, wrongValue } from '../errors.js';
 import { whomOf } from '../meters/bills.js';
 import type { HeadroomTerms, MeteredLayer, Plan } from '../meters/charges.js';

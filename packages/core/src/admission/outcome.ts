@@ -1,5 +1,4 @@
 /** What came of an admission, and what that makes of its charges. */
-
 import { type TollgateError, wrongValue } from '../errors.js';
 import { costIn } from '../meters/charges.js';
 import type { Ending, Meter } from '../meters/meter.js';

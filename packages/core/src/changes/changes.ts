@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import type { CheckedConfig } from '../config/validate.js';
 import type { TollgateChange, TollgateConfig } from '../config.js';
 import { showThrown, warn, warnOnce } from '../errors.js';
+import type { Emitter } from '../events.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { Learned } from '../money/learned.js';
 import type { Whom } from '../request.js';
@@ -20,7 +21,12 @@ export interface Changes {
   /** The configuration with all that has been changed in it. */
   config(): TollgateConfig;
   update(change: TollgateChange): void;
-  giveBudgetRoom(budget: string, whom: Whom, room: number | 'all used'): Promise<BudgetState>;
+  giveBudgetRoom(
+    by: 'topUp' | 'resetBudget',
+    budget: string,
+    whom: Whom,
+    room: number | 'all used',
+  ): Promise<BudgetState>;
   /** Begins to follow what is told, also what was told before and still holds. */
   follow(): void;
   close(): void;
@@ -30,6 +36,7 @@ export interface Changes {
 interface Site {
   readonly gate: string;
   readonly clock: Clock;
+  readonly emitter: Emitter;
   readonly shared: Shared | undefined;
   /** It is made after this. */
   ledger(): Ledger;
@@ -46,7 +53,7 @@ export function createChanges(
   config: TollgateConfig,
   checked: CheckedConfig,
   learned: Learned,
-  { gate, clock, shared, ledger, updated, given }: Site,
+  { gate, clock, emitter, shared, ledger, updated, given }: Site,
 ): Changes {
   const self = randomBytes(9).toString('base64url');
   const first = { source: config, checked };
@@ -116,14 +123,18 @@ export function createChanges(
       if (id !== undefined) tellOthers(change, id);
       updated(change, true);
     },
-    async giveBudgetRoom(budget, whom, room) {
+    async giveBudgetRoom(by, budget, whom, room) {
       // Told first: what can't be told of is not given here alone. It may be heard before that is confirmed, or though it failed.
       const give = async (grant: Omit<Given, 'id'>, ttlMs: number) => {
         const given: Given = { id: newId(), ...grant };
         await tell({ given }, ttlMs);
         applyRoom(terms.plan, given);
       };
-      return giveRoom(terms.plan, ledger(), budget, whom, room, clock.now(), give);
+      const state = await giveRoom(terms.plan, ledger(), budget, whom, room, clock.now(), give);
+      given();
+      const amount = room === 'all used' ? undefined : room;
+      emitter.emit('budget.credited', { gate, by, whom, amount, budget: state });
+      return state;
     },
     follow() {
       unfollow = shared?.listen(gate, hear);

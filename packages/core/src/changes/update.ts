@@ -1,5 +1,4 @@
 /** Changes to a running gate's configuration, as a configuration that is then checked like any other. */
-
 import type { Budget, Limit } from '../config/layers.js';
 import { type CheckedConfig, validate } from '../config/validate.js';
 import { DEFAULT_TIERS, type TollgateChange, type TollgateConfig } from '../config.js';

@@ -1,5 +1,4 @@
 /** Who shows which API key: asked once for each request, as it enters a gate. */
-
 import type { Tollgate } from '../gate.js';
 import type { ApiKey } from '../keys/key.js';
 import { maySend } from '../keys/scopes.js';

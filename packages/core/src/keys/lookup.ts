@@ -1,5 +1,4 @@
 /** Where keys are found by their ids, and how long what was found is taken for true. */
-
 import type { Clock } from '../clock.js';
 import { TollgateError } from '../errors.js';
 import { createBreaker } from '../ledger/breaker.js';

@@ -40,11 +40,27 @@ export function maySend({ routes }: KeyScopes, method: string, url: string): boo
   if (routes === undefined) return true;
   const [path] = url.split(/[?#]/, 1);
   if (AMBIGUOUS.test(path)) return false;
-  return routes.some((route) => {
-    const [verb, pattern] = route.split(' ', 2);
-    const isVerb = verb === '*' || verb === (method === 'HEAD' ? 'GET' : method);
-    return isVerb && pattern !== undefined && patternOf(pattern).test(path);
+  const asked = method === 'HEAD' ? 'GET' : method;
+  return readRoutes(routes).some(({ verb, path: pattern }) => (verb === '*' || verb === asked) && pattern.test(path));
+}
+
+interface Route {
+  readonly verb: string;
+  readonly path: RegExp;
+}
+
+/** By the scopes of keys, which are asked of again and again. */
+const read = new WeakMap<readonly string[], readonly Route[]>();
+
+function readRoutes(routes: readonly string[]): readonly Route[] {
+  const known = read.get(routes);
+  if (known !== undefined) return known;
+  const found = routes.map((route) => {
+    const [verb, path = ''] = route.split(' ', 2);
+    return { verb, path: patternOf(path) };
   });
+  read.set(routes, found);
+  return found;
 }
 
 function patternOf(pattern: string): RegExp {

@@ -1,5 +1,4 @@
 /** From a request's tier, permits and what is known of its tokens to what it costs. */
-
 import type { Tier } from '../config/validate.js';
 import { type ErrorCode, oneOfNames, show, type TollgateError, warnOnce, wrongValue } from '../errors.js';
 import type { BodyEstimate } from '../money/body.js';

@@ -1,5 +1,4 @@
 /** On what terms requests are admitted, as the configuration has it now: what serves them, and what that is charged. */
-
 import type { GateAdmission } from '../admission/gate-admission.js';
 import type { DrawEstimate } from '../admission.js';
 import type { CheckedConfig } from '../config/validate.js';

@@ -2,7 +2,6 @@
  * What is known of keys and providers by how calls ended: which key is out of service, which provider cools. It is this
  * process's own knowledge; what a key has left is in meters, which all processes share.
  */
-
 import { warn } from '@tollgate/core/options';
 import type { UpstreamEmitter } from '../events.js';
 import type { KeyOptions } from '../keys/key.js';

@@ -2,7 +2,6 @@
  * What an instance has spent of budgets of late, call by call. Redis answers before its replica knows, so a failover loses
  * what was answered last. Which calls Redis still knows of tells what that was: it is spent again, neither more nor less.
  */
-
 import { recordName } from './keys.js';
 import type { RedisEntry } from './operation.js';
 
