@@ -1,12 +1,11 @@
 /** From the dollars that a request was charged as it came to those that it did cost, however it ended. */
 import { once } from 'node:events';
-import { Readable } from 'node:stream';
 import { type Admission, budget } from '@tollgate/core';
-import { deferred, quiet, sendAndStay } from '../../helpers/http-server.js';
+import { quiet, sendAndStay } from '../../helpers/http-server.js';
 import { parseList } from '../../helpers/http-structured-fields.js';
 import { recordWarnings } from '../../helpers/http-warnings.js';
 import type { Annotation, Answer, Call } from './harness.js';
-import { as, type BenchSpec, type Open, ok } from './workbench.js';
+import { as, type BenchSpec, type Open, ok, streamingHandler } from './workbench.js';
 
 const prices = {
   opus: { input: '$10/M', output: '$10/M' },
@@ -99,16 +98,11 @@ export function budgetEndingContract(open: Open): void {
   });
 
   test('a client that leaves a stream keeps the estimate, until the handler says what was used', async () => {
-    const started = deferred<Admission>();
-    const { server, used, gate } = await openFor(({ admission }) => {
-      started.resolve(admission as Admission);
-      const body = new Readable({ read() {} });
-      body.push('first');
-      return { body };
-    });
+    const { started, handler } = streamingHandler();
+    const { server, used, gate } = await openFor(handler);
     const over = new Promise((resolve) => gate.on('settled', resolve));
     const client = sendAndStay(server, '/', as(ann));
-    const admission = await started.promise;
+    const admission = await started;
     await once(client, 'data');
     client.destroy();
     expect(await over).toMatchObject({ outcome: 'failed', provisional: true, actual: { usd: ESTIMATED } });

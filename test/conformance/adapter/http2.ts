@@ -12,13 +12,12 @@ import {
   type Http2ServerResponse,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { type Admission, createTollgate, slidingWindow, type TollgateEvents } from '@tollgate/core';
+import { createTollgate, slidingWindow, type TollgateEvents } from '@tollgate/core';
 import { manualClock } from '@tollgate/core/testing';
 import { deferred, quiet } from '../../helpers/http-server.js';
 import type { AppSpec, Harness } from './harness.js';
-import { as, subjectOf } from './workbench.js';
+import { as, streamingHandler, subjectOf } from './workbench.js';
 
 const ann = { user: 'ann' };
 const toll = { tier: 'large' } as const;
@@ -120,24 +119,19 @@ export function http2Contract(name: string, harness: Harness): void {
     });
 
     test('who leaves in the middle of a stream: its signal aborts, the estimate stands, as failed', async () => {
-      const started = deferred<Admission>();
+      const { started, handler } = streamingHandler();
       const { ask, used, settlements, gate } = await open({
         queue: { concurrency: 1 },
         routes: [
           {
             path: '/',
             toll,
-            handler: ({ admission }) => {
-              started.resolve(admission as Admission);
-              const body = new Readable({ read() {} });
-              body.push('first');
-              return { body };
-            },
+            handler,
           },
         ],
       });
       const stream = ask('/');
-      const { signal } = await started.promise;
+      const { signal } = await started;
       await once(stream, 'data');
       const over = new Promise((resolve) => gate.on('settled', resolve));
       stream.close(constants.NGHTTP2_CANCEL);

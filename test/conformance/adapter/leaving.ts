@@ -1,10 +1,9 @@
 /** A client that hangs up: before it is admitted it costs nothing; after that its work is told to stop. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import { type Admission, memoryStore, type Store, slidingWindow } from '@tollgate/core';
 import { deferred, quiet, sendAndStay } from '../../helpers/http-server.js';
-import { as, byHeader, type Open, subjectOf } from './workbench.js';
+import { as, byHeader, type Open, streamingHandler, subjectOf } from './workbench.js';
 
 const limits = [slidingWindow({ name: 'user', by: 'user', limit: 100, window: '1m' })];
 const ann = { user: 'ann' };
@@ -108,7 +107,7 @@ export function leavingContract(open: Open): void {
   );
 
   async function streaming(options = {}) {
-    const started = deferred<Admission>();
+    const { started, handler } = streamingHandler();
     const bench = await open({
       limits,
       options,
@@ -116,17 +115,12 @@ export function leavingContract(open: Open): void {
         {
           path: '/',
           toll,
-          handler: ({ admission }) => {
-            started.resolve(admission as Admission);
-            const body = new Readable({ read() {} });
-            body.push('first');
-            return { body };
-          },
+          handler,
         },
       ],
     });
     const client = sendAndStay(bench.server, '/', as(ann));
-    const admission = await started.promise;
+    const admission = await started;
     await once(client, 'data');
     return { ...bench, client, admission };
   }

@@ -1,6 +1,8 @@
 /** The bench that the contract's tests stand on: an app with a gate and a clock, and a client for it. */
 import type { IncomingMessage, Server } from 'node:http';
+import { Readable } from 'node:stream';
 import {
+  type Admission,
   createTollgate,
   type RequestFacts,
   type Subject,
@@ -9,8 +11,8 @@ import {
   type TollgateEvents,
 } from '@tollgate/core';
 import { type ManualClock, manualClock } from '@tollgate/core/testing';
-import { closeServers, listen, type Reply, type SendOptions, send } from '../../helpers/http-server.js';
-import type { Annotation, AppSpec, Harness } from './harness.js';
+import { closeServers, deferred, listen, type Reply, type SendOptions, send } from '../../helpers/http-server.js';
+import type { Annotation, AppSpec, Harness, Route } from './harness.js';
 
 /** A gate's configuration, and the app that it stands in. */
 export interface BenchSpec extends Omit<TollgateConfig, 'clock'>, Partial<Omit<AppSpec, 'gate' | 'onError'>> {}
@@ -82,3 +84,17 @@ export function problemOf(reply: Reply): Record<string, unknown> {
 }
 
 export const ok = () => ({ body: 'ok' });
+
+/** A handler that begins to stream, and does not end. `started` resolves to the admission that it has. */
+export function streamingHandler(): { readonly started: Promise<Admission>; readonly handler: Route['handler'] } {
+  const started = deferred<Admission>();
+  return {
+    started: started.promise,
+    handler({ admission }) {
+      started.resolve(admission as Admission);
+      const body = new Readable({ read() {} });
+      body.push('first');
+      return { body };
+    },
+  };
+}
