@@ -102,7 +102,7 @@ describe('text', () => {
   test.each([[''], [{}], [[]], [null], [undefined], [true], [42], [7n], [Symbol('x')], [() => 'x'], [new Date(0)]])(
     '%p has none',
     (body) => {
-      expect(estimateOf(body)).toEqual({ inputTokens: 0, maxOutputTokens: undefined });
+      expect(estimateOf(body)).toEqual({ inputTokens: 0, maxOutputTokens: undefined, choices: 1 });
     },
   );
 
@@ -110,6 +110,7 @@ describe('text', () => {
     expect(estimateOf({ temperature: 0.7, stream: true, max_tokens: 50, messages: [], metadata: {} })).toEqual({
       inputTokens: 0,
       maxOutputTokens: 50,
+      choices: 1,
     });
   });
 });
@@ -317,13 +318,13 @@ describe('the declared maximum', () => {
     [{ value: 500 }],
     [500n],
     [true],
+    [0],
   ])('%p is none', (value) => {
     expect(maxOf({ max_tokens: value })).toBeUndefined();
     expect(maxOf({ max_tokens: value, max_output_tokens: 9 })).toBe(9);
   });
 
   test.each([
-    [0, 0],
     [0.5, 1],
     [1e300, MAX_TOKENS],
     [Number.MAX_VALUE, MAX_TOKENS],
@@ -349,6 +350,8 @@ describe('the declared maximum', () => {
     expect(maxOf({ messages: [{ content: [{ type: 'tool_use', input: { max_tokens: 9000 } }] }] })).toBeUndefined();
     expect(maxOf({ tools: [{ input_schema: { properties: { max_tokens: { type: 'integer' } } } }] })).toBeUndefined();
     expect(maxOf({ user: { profile: { max_tokens: 5 } } })).toBeUndefined();
+    expect(maxOf({ prompt: HELLO, metadata: { max_tokens: 1 } })).toBeUndefined();
+    expect(maxOf({ prompt: HELLO, config: { max_tokens: 1 } })).toBe(1);
     expect(maxOf('{"max_tokens":5}')).toBeUndefined();
   });
 });

@@ -263,3 +263,34 @@ describe('estimate against actual', () => {
     );
   });
 });
+
+describe('a body that asks for several answers', () => {
+  const MANY = { ...BODY, n: 4 };
+  const UNBOUND = { messages: BODY.messages, n: 4 };
+
+  test('is taken to be answered so many times, by whatever is known of an answer', async () => {
+    const { estimated, learn } = estimating();
+    expect((await estimated({}, UNBOUND)).outputTokens).toBe(4 * 30);
+    expect((await estimated({}, MANY)).outputTokens).toBe(4 * 200);
+    expect((await estimated({ tier: 'bare' }, UNBOUND)).outputTokens).toBe(4 * 4096);
+    await learn(30, 10, 15);
+    expect((await estimated({}, UNBOUND)).outputTokens).toBe(4 * 15);
+    expect((await estimated({}, MANY)).outputTokens).toBe(4 * 15);
+  });
+
+  test('at most, where a budget reserves that', async () => {
+    const { estimated, learn } = estimating({ reserve: 'worst' });
+    await learn(30, 10, 15);
+    expect((await estimated({}, UNBOUND)).charged).toBe(usd(estimateOf(UNBOUND).inputTokens, 4 * 30));
+  });
+
+  test('changes nothing of what the answers of others are taken for', async () => {
+    const { gate, estimated, learn } = estimating();
+    await learn(10, 10, 15);
+    for (let i = 0; i < 15; i++) {
+      const decision = await gate.admit(REQUEST, { body: UNBOUND });
+      if (decision.admitted) await decision.admission.settle({ usage: { inputTokens: 10, outputTokens: 60 } });
+    }
+    expect((await estimated({}, BODY)).outputTokens).toBe(15);
+  });
+});

@@ -299,3 +299,12 @@ describe('listeners', () => {
     expect(listener).not.toHaveBeenCalled();
   });
 });
+
+test.each([
+  ['refuse', () => {}, "'refused'"],
+  ['toString', () => {}, "'refused'"],
+  ['refused', undefined, 'a function'],
+])('listening for %p by %p is an error at once', (event, listener, expected) => {
+  const { gate } = gateOf(limits);
+  expect(() => gate.on(event as 'refused', listener as () => void)).toThrow(expected);
+});

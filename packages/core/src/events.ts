@@ -2,7 +2,7 @@
 import type { Outcome } from './admission/outcome.js';
 import type { BudgetState } from './budget-state.js';
 import type { TollgateChange } from './config.js';
-import { showThrown, warn } from './errors.js';
+import { oneOfNames, showThrown, warn, wrongValue } from './errors.js';
 import type { Refusal } from './http/problem.js';
 import type { ApiKey } from './keys/key.js';
 import type { KeyFault } from './keys/verification.js';
@@ -139,7 +139,11 @@ export interface TollgateEvents {
 export type EventName = keyof TollgateEvents;
 
 export interface Emitter {
-  /** Calls `listener` at each such event. Returns what ends that, safe to call twice. */
+  /**
+   * Calls `listener` at each such event. Returns what ends that, safe to call twice.
+   *
+   * @throws TollgateError `TOLLGATE_CONFIG_INVALID` for an event that there is not
+   */
   on<E extends EventName>(event: E, listener: (event: TollgateEvents[E]) => unknown): () => void;
   /** True where anyone listens: an event that nobody hears need not be put together. */
   readonly hears: Readonly<Record<EventName, boolean>>;
@@ -169,6 +173,10 @@ export function createEmitter(): Emitter {
   return {
     hears,
     on(event, listener) {
+      if (!Object.hasOwn(hears, event))
+        throw wrongValue('TOLLGATE_CONFIG_INVALID', 'on: event', event, oneOfNames(Object.keys(hears)));
+      if (typeof listener !== 'function')
+        throw wrongValue('TOLLGATE_CONFIG_INVALID', 'on: listener', listener, 'a function');
       // A function of its own for each registration, so that the same listener can be added twice and ended once.
       const own = (payload: never) => listener(payload);
       const added = listeners.get(event) ?? new Set();

@@ -54,9 +54,13 @@ function growth() {
  * @param needs.store that processes share: a `redisStore(…)`
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` without one
  */
-function scale({ store }: { readonly store: Store }) {
+function scale(needs: { readonly store: Store }) {
   const base = growth();
-  return { ...base, queue: { ...base.queue, shedding: true }, store: checkShared(store) } satisfies TollgateConfig;
+  return {
+    ...base,
+    queue: { ...base.queue, shedding: true },
+    store: checkShared(needs?.store),
+  } satisfies TollgateConfig;
 }
 
 function checkShared(store: unknown): Store {

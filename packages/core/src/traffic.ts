@@ -62,5 +62,6 @@ function bigintsAsText(_name: string, value: unknown): unknown {
 
 /** Stands for the body of a recorded request: a gate finds in it the tokens that it found in the body itself. */
 export function recordedBody(estimate: BodyEstimate): object {
-  return estimatedBody({ inputTokens: estimate.inputTokens, maxOutputTokens: estimate.maxOutputTokens });
+  const { inputTokens, maxOutputTokens, choices = 1 } = estimate;
+  return estimatedBody({ inputTokens, maxOutputTokens, choices });
 }

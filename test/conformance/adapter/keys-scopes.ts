@@ -122,6 +122,7 @@ export function keyScopesContract(open: Open): void {
         ['GET', '/v1//plain', 403],
         ['GET', '/v1/../free', 403],
         ['GET', '/v1/%2e%2E/free', 403],
+        ['GET', '/v1/..%2Ffree', 403],
         ['GET', '/v1/.', 403],
         ['GET', '/v1/..\\free', 403],
         ['GET', '//plain', 403],

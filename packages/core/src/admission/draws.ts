@@ -130,6 +130,7 @@ export function lackOf(held: Cost, taken: Cost, { cost, ...call }: Quote, counts
     cost: { requests: 0, permits: 0, inputTokens, outputTokens, usd, worstUsd },
     tokens: { inputTokens, outputTokens },
     mostOutputTokens: outputTokens,
+    choices: 1,
     isUsdGiven: call.isUsdGiven,
   };
 }

@@ -37,7 +37,7 @@ export function createBooks(site: Site): Books {
     if (line !== undefined || terms().plan.hasAdaptive) ledger.ended(receipt, endingOf(end));
     // Extensions come on top of what is learned, and draws are learned from by themselves.
     if (usage && actual && model !== undefined && !provisional && !hasBeenExtended && !hasDrawn) {
-      learned.learn(offer.request.feature, model, offer.quote.tokens, usage);
+      learned.learn(offer.request.feature, model, offer.quote.tokens, usage, offer.quote.choices);
     }
     decisions.settled(admission, end, actual, provisional);
   }
@@ -53,7 +53,7 @@ export function createBooks(site: Site): Books {
     idPrefix,
     extend: amendments.extend,
     draw: amendments.draw,
-    learn: ({ feature }, { quote }, model, usage) => learned.learn(feature, model, quote.tokens, usage),
+    learn: ({ feature }, { quote }, model, usage) => learned.learn(feature, model, quote.tokens, usage, quote.choices),
     defer: deferrals.defer,
     layers: layersIn(ledger),
     atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),

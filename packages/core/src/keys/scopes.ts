@@ -28,7 +28,7 @@ export function isRouteScope(value: unknown): value is string {
 }
 
 /** Routers, and what stands behind them, take such paths for others. */
-const AMBIGUOUS = /\\|\/\/|%5c|\/(?:\.|%2e){1,2}(?:\/|$)/i;
+const AMBIGUOUS = /\\|\/\/|%5c|(?:\/|%2f)(?:\.|%2e){1,2}(?:\/|%2f|$)/i;
 
 /**
  * Whether a key may ask for a path at all: by what the client asks for, which is known wherever the gate stands, and is the

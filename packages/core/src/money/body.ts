@@ -10,6 +10,8 @@ export interface BodyEstimate {
   readonly inputTokens: number;
   /** The most that the body allows the answer, a whole number from 0 to {@link MAX_TOKENS}; `undefined` where it sets no bound. */
   readonly maxOutputTokens: number | undefined;
+  /** How many answers it asks for (OpenAI's `n`), from 1 to {@link MAX_CHOICES}. */
+  readonly choices: number;
 }
 
 /** Characters that are weighed one by one; each further one counts {@link MOST_PER_CHARACTER}. */
@@ -40,6 +42,11 @@ const MAX_TOKENS_NAMES = new Set([
   ...['max_tokens', 'max_completion_tokens', 'max_output_tokens', 'max_new_tokens', 'max_tokens_to_sample'],
   ...['maxTokens', 'maxCompletionTokens', 'maxOutputTokens', 'maxNewTokens', 'maxTokensToSample', 'num_predict'],
 ]);
+/** Members of the body in which providers read such as these, too. */
+const OPTIONS_NAMES = new Set([
+  ...['generationConfig', 'generation_config', 'inferenceConfig', 'textGenerationConfig'],
+  ...['options', 'parameters', 'config'],
+]);
 const CHOICES_NAMES = new Set(['n', 'best_of', 'candidateCount', 'candidate_count']);
 
 /** An object or list that is being walked. */
@@ -65,8 +72,8 @@ interface Tally {
 
 /**
  * Estimates a body, parsed or raw: a string, and the bytes of a Buffer, count as text. Declared maxima of the answer
- * are found in the body and in the objects directly in it; the largest holds, times the number of answers asked for.
- * (A thinking budget is part of them.) A number in a list is a token: prompts may be given so.
+ * are found in the body and where providers have them in it; the largest holds, times the number of answers asked for. One of
+ * none bounds nothing. (A thinking budget is part of them.) A number in a list is a token: prompts may be given so.
  *
  * Never throws, runs nothing of the body's but getters, and does a bounded amount of work once the members of an object
  * are listed. What holds itself counts once, a stream nothing.
@@ -81,6 +88,7 @@ export function estimateOf(body: unknown): BodyEstimate {
   return {
     inputTokens: wholeTokens(tally.content > 0 ? tally.content + tally.framing : 0),
     maxOutputTokens: tally.maxOutput === undefined ? undefined : wholeTokens(tally.maxOutput * tally.choices),
+    choices: tally.choices,
   };
 }
 
@@ -130,7 +138,7 @@ function addMembers(tally: Tally, body: unknown): void {
     const value = read(frame.object, key ?? index);
     if (key !== undefined) tally.framing += weigh(tally, key) + 1;
     if (typeof value === 'string') addString(tally, frame, key, value);
-    else if (typeof value === 'number') addNumber(tally, frames.length, key, value);
+    else if (typeof value === 'number') addNumber(tally, key, value, isOption(frame, frames.length));
     else if (ArrayBuffer.isView(value)) tally.content += PICTURE_TOKENS;
     else if (enter(frames, open, value, key ?? frame.name) && key === 'tools' && frames.length === 2) {
       tally.framing += TOOLS_TOKENS;
@@ -165,11 +173,16 @@ function read(object: object, key: string | number): unknown {
   }
 }
 
-function addNumber(tally: Tally, depth: number, key: string | undefined, value: number): void {
+/** What stands here may say how the model is to answer; anywhere else nobody reads it so, and clients may put anything there. */
+function isOption({ name }: Frame, depth: number): boolean {
+  return depth === 1 || (depth === 2 && OPTIONS_NAMES.has(name));
+}
+
+function addNumber(tally: Tally, key: string | undefined, value: number, isOption: boolean): void {
   if (key === undefined) tally.content++;
-  else if (depth > 2 || !Number.isFinite(value)) return;
+  else if (!isOption || !Number.isFinite(value)) return;
   else if (MAX_TOKENS_NAMES.has(key)) {
-    if (value >= 0) tally.maxOutput = Math.max(tally.maxOutput ?? 0, value);
+    if (value > 0) tally.maxOutput = Math.max(tally.maxOutput ?? 0, value);
   } else if (CHOICES_NAMES.has(key)) {
     tally.choices = Math.max(tally.choices, Math.min(Math.ceil(value), MAX_CHOICES));
   }

@@ -49,12 +49,18 @@ export interface Likely {
 }
 
 export interface Learned {
-  /** Takes in what a request was estimated to use, if it was, and what it did use. Counts are from 0 to 2⁵³ − 1. */
+  /**
+   * Takes in what a request was estimated to use, if it was, and what it did use. Counts are from 0 to 2⁵³ − 1.
+   *
+   * @param choices how many answers those are of: what is learned is learned of one, lest who asks for many change what others'
+   *   are taken for
+   */
   learn(
     feature: string | undefined,
     model: string | undefined,
     estimated: TokenCounts | undefined,
     actual: TokenCounts,
+    choices?: number,
   ): void;
   /** What a request will use at most, 95 times in 100; `undefined` until enough were seen. */
   likely(feature: string | undefined, model: string | undefined): Likely | undefined;
@@ -129,7 +135,7 @@ export function createLearned(): Learned {
   }
 
   return {
-    learn(feature, model, estimated, actual) {
+    learn(feature, model, estimated, actual, choices = 1) {
       if (isLong(feature) || isLong(model)) return;
       if (actual.inputTokens === undefined && actual.outputTokens === undefined) return;
       const pair = pairOf(feature, model);
@@ -137,7 +143,7 @@ export function createLearned(): Learned {
       pair.learnedAt = ++learnings;
       pair.likely = null;
       observe(pair.input, estimated?.inputTokens, actual.inputTokens);
-      observe(pair.output, estimated?.outputTokens, actual.outputTokens);
+      observe(pair.output, ofEach(estimated?.outputTokens, choices), ofEach(actual.outputTokens, choices));
     },
 
     likely(feature, model) {
@@ -148,6 +154,10 @@ export function createLearned(): Learned {
 
     states: () => all().map(stateOf),
   };
+}
+
+function ofEach(tokens: number | undefined, choices: number): number | undefined {
+  return tokens === undefined ? undefined : tokens / choices;
 }
 
 function isDroppedBefore(a: Pair, b: Pair): boolean {

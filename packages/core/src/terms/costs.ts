@@ -24,6 +24,8 @@ export interface Quote {
   readonly tokens: TokenCounts;
   /** How long the answer may be, which is what the cost is at most; as it is expected where dollars were given. */
   readonly mostOutputTokens: number;
+  /** How many answers are asked for, which the tokens of are together. */
+  readonly choices: number;
   /** Its dollars were given, and are no price of tokens. */
   readonly isUsdGiven: boolean;
 }
@@ -73,10 +75,14 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
     const read = body?.inputTokens || undefined;
     const { inputTokens: least = 0, outputTokens: fallback } = named?.tokens ?? {};
     const inputTokens = estimate?.inputTokens ?? read ?? likely?.inputTokens ?? least;
-    const told = estimate?.outputTokens ?? likelyOutput(likely, body) ?? fallback;
+    // What is known of answers holds for each that is asked for.
+    const choices = body?.choices ?? 1;
+    const usual = fallback === undefined ? undefined : fallback * choices;
+    const told = estimate?.outputTokens ?? likelyOutput(likely, body) ?? usual;
     // Who gives an estimate without an answer expects none, as of embeddings.
-    const outputTokens = told ?? (usd === undefined && estimate === undefined ? assumedOutput(costing, model) : 0);
-    const longest = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, fallback ?? 0);
+    const outputTokens =
+      told ?? (usd === undefined && estimate === undefined ? assumedOutput(costing, model) * choices : 0);
+    const longest = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, usual ?? 0);
     const most = usd === undefined ? longest : outputTokens;
     const tokens = countsOf(inputTokens, outputTokens, estimate, estimate);
     const expected = usdOf(costing, model, tokens, usd, now);
@@ -91,6 +97,7 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
       },
       tokens,
       mostOutputTokens: most,
+      choices,
       isUsdGiven: usd !== undefined,
     };
   };
@@ -101,7 +108,7 @@ function likelyOutput(likely: Likely | undefined, body: BodyEstimate | undefined
   const declared = body?.maxOutputTokens;
   return likely?.outputTokens === undefined
     ? declared
-    : Math.min(likely.outputTokens, declared ?? Number.POSITIVE_INFINITY);
+    : Math.min(likely.outputTokens * (body?.choices ?? 1), declared ?? Number.POSITIVE_INFINITY);
 }
 
 function assumedOutput({ countsUsd, warned }: Costing, model: string | undefined): number {
@@ -124,7 +131,7 @@ export function quoteMore({ costing, model, at }: Omit<Priced, 'quote'>, estimat
   const tokens = countsOf(inputTokens, outputTokens, counts, counts);
   const dollars = usdOf(costing, model, tokens, usd, at);
   const cost = { requests: 0, permits: 0, inputTokens, outputTokens, usd: dollars, worstUsd: dollars };
-  return { cost, tokens, mostOutputTokens: outputTokens, isUsdGiven: usd !== undefined };
+  return { cost, tokens, mostOutputTokens: outputTokens, choices: 1, isUsdGiven: usd !== undefined };
 }
 
 /** A call of what is so priced, by a model of its own where it names one. @throws TollgateError for what is no estimate */
@@ -155,6 +162,7 @@ export function sumOf(a: Quote, b: Quote): Quote {
     cost: replaced(a.cost, NOTHING, b.cost),
     tokens: sumOfCounts(a.tokens, b.tokens),
     mostOutputTokens: a.mostOutputTokens + b.mostOutputTokens,
+    choices: a.choices,
     isUsdGiven: a.isUsdGiven || b.isUsdGiven,
   };
 }
@@ -177,6 +185,7 @@ function tierQuote({ permits, ...tokens }: Tier): Quote {
     cost: { requests: 1, permits, inputTokens, outputTokens, usd: 0, worstUsd: 0 },
     tokens,
     mostOutputTokens: outputTokens,
+    choices: 1,
     isUsdGiven: false,
   };
 }
