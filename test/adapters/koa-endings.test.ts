@@ -92,7 +92,7 @@ describe.each(KOA)('%s', (_, Koa) => {
     test('may throw, as any middleware may', async () => {
       const refuse = ({ reason }: Refusal, ctx: Context) => ctx.throw(402, reason);
       const { server, errors } = await open(build, { refuse });
-      expect((await send(server, '/here')).status).toBe(500);
+      expect((await send(server, '/here')).status).toBe(402);
       expect(errors).toMatchObject([{ status: 402, message: 'too-costly' }]);
     });
 

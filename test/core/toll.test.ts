@@ -34,7 +34,7 @@ test.each([undefined, {}, { outputTokens: 0 }, { inputTokens: 6, cachedInputToke
 );
 
 test('what a function will give is not known before', () => {
-  expect(makeToll('small', { estimate: () => ({ outputTokens: -1 }) }).isOpen).toBe(true);
+  expect(makeToll('small', { estimate: () => ({ outputTokens: -1 }) }).open).toEqual(['estimate']);
 });
 
 test.each(['', 5, null, () => 'small'])('a default tier of %p is told of by its own name', (defaultTier) => {

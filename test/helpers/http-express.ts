@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { apiKeyOf, type TollgateOptions, type TollHandler, toll, tollgate } from '@tollgate/express';
 import express5, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import express4 from 'express4';
-import type { Annotation, Answer, Harness, Step } from '../conformance/adapter/harness.js';
+import { type Annotation, type Answer, bearsStatus, type Harness, type Step } from '../conformance/adapter/harness.js';
 import { benchOf, type GateBench, identify, makeGate } from './http-gate.js';
 import { listen } from './http-server.js';
 
@@ -51,7 +51,7 @@ export function expressHarness(createApp: typeof express5): Harness {
 export function errorHandler(onError: (error: unknown) => void): ErrorRequestHandler {
   return (error, _req, res, next) => {
     onError(error);
-    if (res.headersSent) next(error);
+    if (res.headersSent || bearsStatus(error)) next(error);
     else res.status(500).type('text').send('app error');
   };
 }

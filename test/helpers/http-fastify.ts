@@ -9,7 +9,14 @@ import fastify, {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
-import type { Annotation, Answer, Asked, Harness, Step } from '../conformance/adapter/harness.js';
+import {
+  type Annotation,
+  type Answer,
+  type Asked,
+  bearsStatus,
+  type Harness,
+  type Step,
+} from '../conformance/adapter/harness.js';
 import { COUNTS, type GateBench, identify, makeGate, usedByAnn } from './http-gate.js';
 
 // `inject` requires a module that Jest can't, for cookies that no test sends.
@@ -36,6 +43,7 @@ export const fastifyHarness: Harness = async (spec) => {
   }
   app.setErrorHandler((error, _request, reply) => {
     onError(error);
+    if (bearsStatus(error)) throw error;
     reply.code(500).type('text/plain').send('app error');
   });
   app.addHook('onRequest', async (_request, reply) => void reply.headers(earlierHeaders));

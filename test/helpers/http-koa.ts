@@ -6,7 +6,14 @@ import type { ConductOptions, Fact, TierName, TollOptions } from '@tollgate/core
 import { apiKeyOf, type TollgateOptions, type TollMiddleware, toll, tollgate } from '@tollgate/koa';
 import koa3, { type Context, type Middleware } from 'koa';
 import koa2 from 'koa2';
-import type { Annotation, Answer, Asked, Harness, Step } from '../conformance/adapter/harness.js';
+import {
+  type Annotation,
+  type Answer,
+  type Asked,
+  bearsStatus,
+  type Harness,
+  type Step,
+} from '../conformance/adapter/harness.js';
 import { benchOf, type GateBench, identify, makeGate } from './http-gate.js';
 import { listen } from './http-server.js';
 
@@ -55,6 +62,7 @@ export function errorHandler(onError: (error: unknown) => void): Middleware {
       await next();
     } catch (error) {
       onError(error);
+      if (bearsStatus(error)) throw error;
       ctx.status = 500;
       ctx.body = 'app error';
     }

@@ -49,14 +49,14 @@ export class TollgateError extends Error {
   readonly help: string;
   readonly #problems: readonly Problem[];
 
-  constructor(code: ErrorCode, message: string, problems: readonly Problem[] = []) {
-    super(message);
+  constructor(code: ErrorCode, message: string, problems: readonly Problem[] = [], options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
     this.help = helpOf(code);
     this.#problems = problems;
   }
 
-  /** Every problem of a configuration, or of a key that is to be made; empty for other codes. */
+  /** Every problem of a configuration, or of a key that is to be made; the one of a wrong value; empty where none is wrong. */
   get problems(): readonly Problem[] {
     return this.#problems;
   }
@@ -80,8 +80,14 @@ export function problemsError(code: ErrorCode, what: string, problems: readonly 
 }
 
 /** A wrong value as an error that names the field it stands in, and says what would be right there. */
-export function wrongValue(code: ErrorCode, field: string, value: unknown, expected: string): TollgateError {
-  return new TollgateError(code, `${wrong(field, value, expected)}.`);
+export function wrongValue(
+  code: ErrorCode,
+  field: string,
+  value: unknown,
+  expected: string,
+  options?: ErrorOptions,
+): TollgateError {
+  return new TollgateError(code, `${wrong(field, value, expected)}.`, [{ path: field, value, expected }], options);
 }
 
 function wrong(field: string, value: unknown, expected: string): string {

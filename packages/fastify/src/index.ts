@@ -108,8 +108,8 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
   }
 
   /** To be paid when the body has been read: a fact may ask for it, or the tokens are estimated from it. */
-  function isLate({ isOpen, leavesTokens }: Toll<FastifyRequest>): boolean {
-    return isOpen || (leavesTokens && gate.countsTokens);
+  function isLate({ open, leavesTokens }: Toll<FastifyRequest>): boolean {
+    return open.length > 0 || (leavesTokens && gate.countsTokens);
   }
 
   function payLate(request: FastifyRequest, reply: FastifyReply): May<Passage> {

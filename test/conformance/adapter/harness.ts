@@ -67,8 +67,15 @@ export interface AppSpec {
   /** The server speaks HTTP/2, which some frameworks have to be told. */
   readonly http2?: boolean;
   readonly routes: readonly Route[];
-  /** To be called by the app's error handler, which then answers 500 with the body `app error`. */
+  /**
+   * To be called by the app's error handler, which then answers 500 with the body `app error`, or leaves to the framework what
+   * bears a status of its own ({@link bearsStatus}).
+   */
   readonly onError: (error: unknown) => void;
+}
+
+export function bearsStatus(error: unknown): boolean {
+  return typeof (error as { status?: unknown } | undefined)?.status === 'number';
 }
 
 export type Harness = (app: AppSpec) => May<RequestListener>;

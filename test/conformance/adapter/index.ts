@@ -5,6 +5,7 @@
 import { annotationContract } from './annotations.js';
 import { behaviourContract } from './behaviours.js';
 import { budgetContract } from './budgets.js';
+import { choiceContract } from './choices.js';
 import { currentAdmissionContract } from './current-admission.js';
 import { endingContract } from './endings.js';
 import { extendingContract } from './extending.js';
@@ -29,6 +30,7 @@ export function adapterContract(name: string, harness: Harness): void {
   describe(name, () => {
     const open = workbench(harness);
     describe('annotations', () => annotationContract(open));
+    describe('what clients choose', () => choiceContract(open));
     describe('identity', () => identityContract(open));
     describe('API keys', () => keyContract(open));
     describe('scopes of API keys', () => keyScopesContract(open));

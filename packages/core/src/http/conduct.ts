@@ -13,6 +13,7 @@ import { A_SUBJECT } from '../subject.js';
 import type { Adapter } from './adapter.js';
 import { addressKey } from './address.js';
 import { createAuthentication } from './authentication.js';
+import { clientErrorOf } from './client-error.js';
 import { type ConductOptions, checkOptions } from './conduct-options.js';
 import { finisher } from './ending.js';
 import { type Conduct, type Exchange, enterGate, exchangeOf, type Passage } from './exchange.js';
@@ -106,7 +107,7 @@ export function createConduct<R extends object, S, F>(
         layers: headers !== false,
       });
     } catch (error) {
-      return refuseIfClosed(response, exchange, error);
+      return refuseIfClosed(response, exchange, clientErrorOf(toll, facts, error));
     }
     if (!isPromise(decision)) return keep(response, exchange, decision);
     if (leaving !== undefined) abortOnClose(adapter, response, decision, leaving);

@@ -28,7 +28,10 @@ export type FeatureName = Registered['feature'];
 /** The models of the registered gate; any where none is, or where its prices are a table of its own. */
 export type ModelName = Registered['model'];
 
-/** A value, or a function of the request that gives it. */
+/**
+ * A value, or a function of the request that gives it. What a function gives may be the client's choice: where it is wrong, that
+ * is an error that bears the status 400. What it throws is the app's own.
+ */
 export type Fact<R, T> = T | ((request: R) => May<T>);
 
 export interface TollOptions<R> {
@@ -78,14 +81,14 @@ export type TollFacts = Required<
 export interface Toll<R> {
   /** Exempt: nothing is charged, and what was charged on the way here is given back. */
   readonly free: boolean;
-  /** Some fact is a function of the request. */
-  readonly isOpen: boolean;
+  /** The facts that are functions of the request. */
+  readonly open: readonly (keyof TollFacts)[];
   /** How many tokens it takes is left, in whole or in part, to what the body says. */
   readonly leavesTokens: boolean;
   facts(request: R): May<TollFacts>;
 }
 
-export const FREE: Toll<unknown> = { free: true, isOpen: false, leavesTokens: false, facts: () => factsOf({}) };
+export const FREE: Toll<unknown> = { free: true, open: [], leavesTokens: false, facts: () => factsOf({}) };
 
 const optional = (expected: string, accepts: (value: unknown) => boolean) =>
   field(
@@ -120,13 +123,13 @@ export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {
   const given: Record<string, unknown> = { ...options, tier };
   const wrongEstimate = isRecord(given.estimate) ? problemOf('estimate', given.estimate) : undefined;
   check(schema, given, wrongEstimate ? [wrongEstimate] : []);
-  const open = Object.keys(given).filter((name) => typeof given[name] === 'function');
+  const open = Object.keys(given).filter((name): name is keyof TollFacts => typeof given[name] === 'function');
   const fixed = factsOf(given);
   const leavesTokens = !isComplete(fixed.estimate);
-  if (open.length === 0) return { free: false, isOpen: false, leavesTokens, facts: () => fixed };
+  if (open.length === 0) return { free: false, open, leavesTokens, facts: () => fixed };
   return {
     free: false,
-    isOpen: true,
+    open,
     leavesTokens,
     async facts(request) {
       const found = await Promise.all(open.map((name) => (given[name] as (request: R) => unknown)(request)));

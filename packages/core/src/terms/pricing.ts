@@ -1,5 +1,5 @@
 /** What tokens come to in dollars, and dollars as they are given. */
-import { type ErrorCode, show, TollgateError, warnOnce, wrongValue } from '../errors.js';
+import { type ErrorCode, show, type TollgateError, warnOnce, wrongValue } from '../errors.js';
 import { parseMoney } from '../money/nano-dollars.js';
 import type { PriceTable } from '../money/prices.js';
 import type { TokenCounts } from '../request.js';
@@ -14,8 +14,8 @@ export interface Pricing {
   readonly warned: Set<string>;
 }
 
-const PRICE_IT = "Add it to prices, or a 'default'.";
-const NAME_IT = "Name it on the toll, or give that `usd` ('$0' where it costs none), or `prices` a 'default'.";
+const PRICE_IT = "Add it to prices, or a 'default'";
+const NAME_IT = "Name it on the toll, or give that `usd` ('$0' where it costs none), or `prices` a 'default'";
 const NO_PRICES =
   'Budgets count dollars, and there are no prices: a request that says no `usd` counts as free of cost where it names no model ' +
   'and has no text, and is an error where it does. Give `prices`, with a `default` for what names no model, or each toll ' +
@@ -50,18 +50,26 @@ export function priceOf(
     if (prices === undefined && !onTrial) warnOnce(warned, 'prices', 'TOLLGATE_NO_PRICES', NO_PRICES);
     return 0;
   }
-  const message =
-    price === undefined
-      ? `model: got ${show(model)}; expected one that has a price, since budgets count what it costs. ${model === undefined ? NAME_IT : PRICE_IT}`
-      : `prices.costOf(${show(model)}, …): got ${show(price)}; expected nano-dollars, ${A_COST}, or undefined.`;
-  if (!onTrial) throw new TollgateError('TOLLGATE_UNKNOWN_MODEL', message);
+  const error = price === undefined ? withoutPrice(model) : wrongPrice(model, price);
+  if (!onTrial) throw error;
   warnOnce(
     warned,
     'price',
     'TOLLGATE_SHADOW_FAILED',
-    `Budgets, all in shadow mode, counted a request as free: ${message}`,
+    `Budgets, all in shadow mode, counted a request as free: ${error.message}`,
   );
   return 0;
+}
+
+function withoutPrice(model: string | undefined): TollgateError {
+  const what = model === undefined ? NAME_IT : PRICE_IT;
+  const expected = `one that has a price, since budgets count what it costs. ${what}`;
+  return wrongValue('TOLLGATE_UNKNOWN_MODEL', 'model', model, expected);
+}
+
+function wrongPrice(model: string | undefined, price: unknown): TollgateError {
+  const field = `prices.costOf(${show(model)}, …)`;
+  return wrongValue('TOLLGATE_UNKNOWN_MODEL', field, price, `nano-dollars, ${A_COST}, or undefined`);
 }
 
 /** @throws TollgateError with `code` for what is no amount of money */
