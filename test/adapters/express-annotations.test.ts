@@ -22,6 +22,16 @@ describe.each(EXPRESS)('%s', (_, express) => {
     expect(Object.isFrozen(toll('small').toll)).toBe(true);
   });
 
+  test.each([
+    ['tollgate', tollgate, 'called with a gate, tollgate(gate).'],
+    ['toll', toll, "called with a tier, toll('small')."],
+  ])('%s itself, used as a middleware, is told of in one sentence', async (name, factory, right) => {
+    const { server, errors } = await open((app) => app.use(factory as unknown as RequestHandler));
+    expect((await send(server, '/')).status).toBe(500);
+    const message = `'${name}' itself is no middleware, and was called with a request: use what it returns when it is ${right}`;
+    expect(errors).toMatchObject([{ code: 'TOLLGATE_CONFIG_INVALID', message }]);
+  });
+
   test('on the app, a path, a router and a route: the last one holds, charged once', async () => {
     const { cost } = await open((app) => {
       const router = express.Router();

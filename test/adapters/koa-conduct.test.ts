@@ -19,6 +19,16 @@ describe.each(KOA)('%s', (_, Koa) => {
 
   const open = (build: (router: Router, app: koa3) => void, options = {}) => openKoa(Koa, build, options);
 
+  test.each([
+    ['tollgate', tollgate, 'called with a gate, tollgate(gate).'],
+    ['toll', toll, "called with a tier, toll('small')."],
+  ])('%s itself, used as a middleware, is told of in one sentence', async (name, factory, right) => {
+    const { server, errors } = await open((_router, app) => app.use(factory as unknown as Middleware));
+    expect((await send(server, '/')).status).toBe(500);
+    const message = `'${name}' itself is no middleware, and was called with a request: use what it returns when it is ${right}`;
+    expect(errors).toMatchObject([{ code: 'TOLLGATE_CONFIG_INVALID', message }]);
+  });
+
   describe('the context', () => {
     test('has the admission, which is the current one, below the toll and after what is below', async () => {
       const seen: unknown[] = [];

@@ -9,6 +9,7 @@ import { check, isRecord, optionalFunction } from '../schema.js';
 import type { ResponseEnd } from './adapter.js';
 import type { HeaderStyle } from './rate-limit-headers.js';
 import type { TierName } from './toll.js';
+import { assertCalled } from './uncalled.js';
 
 /** Options that all adapters share. `F` is how the app answers refusals in a framework. */
 export interface ConductOptions<R, F = never> {
@@ -67,6 +68,7 @@ const schema = z.strictObject(FIELDS, { error: `an object with any of ${Object.k
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem, a default tier that the gate lacks included */
 export function checkOptions(gate: Tollgate, options: unknown): void {
+  assertCalled(gate, 'tollgate', 'gate', 'tollgate(gate)');
   const problems: Problem[] = [];
   const isGate = isRecord(gate) && typeof gate.decide === 'function';
   if (!isGate) problems.push({ path: 'gate', value: gate, expected: 'what createTollgate({ … }) returned' });

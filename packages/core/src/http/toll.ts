@@ -7,6 +7,7 @@ import type { AdmitRequest, May, Priority, TokenCounts } from '../request.js';
 import { check, field, isRecord } from '../schema.js';
 import { isComplete, problemOf } from '../terms/token-counts.js';
 import { A_COST, type Duration, isCost, parseWait } from '../units.js';
+import { assertCalled } from './uncalled.js';
 
 /**
  * Filled in by the app, so that wrong names on its routes are compile errors:
@@ -120,6 +121,7 @@ const schema = z.strictObject({
 
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem */
 export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {}): Toll<R> {
+  assertCalled(tier, 'toll', 'tier', "toll('small')");
   const given: Record<string, unknown> = { ...options, tier };
   const wrongEstimate = isRecord(given.estimate) ? problemOf('estimate', given.estimate) : undefined;
   check(schema, given, wrongEstimate ? [wrongEstimate] : []);
