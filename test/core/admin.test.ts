@@ -150,7 +150,7 @@ describe('gates', () => {
     expect(budgets).toMatchObject([{ remaining: 7e9 }]);
     expect(await ask('POST', `${at}/top-up`, { whom: {}, amount: '$2' })).toMatchObject({
       status: 422,
-      json: { detail: expect.stringContaining('key') },
+      json: { errors: [{ field: 'key' }] },
     });
     expect(await ask('POST', `${at}/top-up`, { whom: { key: 'k' }, amount: 'much' })).toMatchObject({ status: 422 });
     expect(await ask('POST', '/admin/gates/api/budgets/__proto__/reset', { whom: {} })).toMatchObject({ status: 404 });

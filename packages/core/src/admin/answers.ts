@@ -70,7 +70,7 @@ export function errorAnswer(thrown: unknown): AdminAnswer {
   const status = thrown instanceof TollgateError ? STATUSES[thrown.code] : undefined;
   if (status === undefined) return failureAnswer(thrown);
   const { problems, message } = thrown as TollgateError;
-  return problems.length > 0 ? wrongAnswer(problems) : problemAnswer(status, message);
+  return status === 422 && problems.length > 0 ? wrongAnswer(problems) : problemAnswer(status, message);
 }
 
 /** Of what failed only the log is told. */
