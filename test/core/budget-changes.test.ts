@@ -246,7 +246,7 @@ describe('update', () => {
       ['budgets.team', hidden],
       ['budgets.company.limit', '10'],
       ['budgets.company.reserve', 'all'],
-      ['budgets.company.degradeAt', [2]],
+      ['budgets.company.degradeAt[0]', 2],
       ['prices.opus', '$5/M'],
     ]);
     expect(error.message).toContain(

@@ -47,13 +47,13 @@ test('all mistakes are told of at once, each with its path, the value and what w
 "Tollgate's configuration has 18 problems:
   limits[0].unit: got 'usd'; expected 'permits' or 'requests' or 'tokens' or 'inputTokens' or 'outputTokens'
   budgets[0].limit: got '5$'; expected an amount from '$0' to '$9007199' such as '$500' or '$0.25' (more can't be counted to the nano-dollar); a map of such by plan; or a function of the subject
-  budgets[0].alertAt: got a list; expected a list of shares above 0 and up to 1, ascending, such as [0.5, 0.8, 1]
+  budgets[0].alertAt[1]: got 0.5; expected a share above 0 and up to 1, above those before it
   budgets[1].limit.pro: got 5; expected an amount from '$0' to '$9007199' such as '$500' or '$0.25' (more can't be counted to the nano-dollar)
   budgets[1].per: got 'year'; expected 'hour' or 'day' or 'week' or 'month'
   budgets[1].reserve: got 'none'; expected 'likely' or 'worst'
   budgets[2].limit: got '$9007200'; expected an amount from '$0' to '$9007199' such as '$500' or '$0.25' (more can't be counted to the nano-dollar); a map of such by plan; or a function of the subject
   budgets[2].timeZone: got 'Europe/Atlantis'; expected a time zone such as 'UTC' or 'Europe/Berlin'
-  budgets[2].degradeAt: got a list; expected a list of shares above 0 and up to 1, ascending, such as [0.8, 0.95]
+  budgets[2].degradeAt[0]: got 80; expected a share above 0 and up to 1, above those before it
   budgets[3]: got an object; expected what budget({ … }) returns
   ladders[1][1]: got 'opus'; expected a list of at least one model, from the best to the cheapest, each in one ladder only
   ladders[2]: got a list; expected a list of at least one model, from the best to the cheapest, each in one ladder only
@@ -109,7 +109,8 @@ describe('the value', () => {
     typeof value === 'string' && value !== '' && ['budgets[0].by', 'ladders[0][1]'].includes(path);
   /** What is in a list or a map is wrong there, and told of there. */
   const isWithin = (path: string, value: unknown) => {
-    if (Array.isArray(value)) return ['ladders', 'ladders[0]', 'prices.m'].includes(path);
+    const lists = ['ladders', 'ladders[0]', 'prices.m', 'budgets[0].by', 'budgets[0].degradeAt', 'budgets[0].alertAt'];
+    if (Array.isArray(value)) return lists.includes(path);
     return typeof value === 'object' && value !== null && ['budgets[0].limit', 'prices', 'prices.m'].includes(path);
   };
 
@@ -211,27 +212,30 @@ describe('shares', () => {
   });
 
   test.each(['degradeAt', 'alertAt'])('of %s are ascending, above 0 and up to 1', (field) => {
-    const wrong = [
-      [0],
-      [-0.5],
-      [1.01],
-      [80],
-      [0.8, 0.5],
-      [0.8, 0.8],
-      ['0.8'],
-      [Number.NaN],
-      [0.5, undefined, 0.8],
-      0.8,
+    // Each with the places of what is wrong.
+    const wrong: [readonly unknown[], number[]][] = [
+      [[0], [0]],
+      [[-0.5], [0]],
+      [[1.01, 1], [0]],
+      [[80], [0]],
+      [[0.8, 0.5], [1]],
+      [[0.8, 0.8], [1]],
+      [['0.8', 0.9], [0]],
+      [[Number.NaN], [0]],
+      [
+        [0.5, undefined, 0.8, 0.7],
+        [1, 3],
+      ],
     ];
-    for (const shares of wrong) {
-      expect(problemsOf(withBudget({ [field]: shares }))).toEqual([
-        {
-          path: `budgets[0].${field}`,
-          value: shares,
-          expected: expect.stringContaining('above 0 and up to 1, ascending'),
-        },
-      ]);
+    const expected = 'a share above 0 and up to 1, above those before it';
+    for (const [shares, places] of wrong) {
+      expect(problemsOf(withBudget({ [field]: shares }))).toEqual(
+        places.map((i) => ({ path: `budgets[0].${field}[${i}]`, value: shares[i], expected })),
+      );
     }
+    expect(problemsOf(withBudget({ [field]: 0.8 }))).toEqual([
+      { path: `budgets[0].${field}`, value: 0.8, expected: expect.stringContaining('above 0 and up to 1, ascending') },
+    ]);
   });
 });
 

@@ -42,7 +42,7 @@ test('eleven mistakes are told of at once, each with its path, the value and wha
   name: got 'my api'; expected a name of 1 to 64 letters, digits, '-', '_', '.' or ':', beginning with a letter or digit
   tiers.large: got -5; expected the permits it costs, a finite number from 0 to 2^53 - 1, or { permits, inputTokens?, outputTokens? } with such numbers
   limits[0].limit: got 'lots'; expected a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity; a map of such by plan; or a function of the subject
-  limits[1].by: got a list; expected a dimension such as 'user', or a list of different ones such as ['user', 'feature']
+  limits[1].by[1]: got 'user'; expected a dimension such as 'user', each once
   limits[1].window: got '1 minute'; expected a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'
   limits[2].capacity.pro: got '5x'; expected a number from 0 to 2^53 - 1 such as 100 or '200k', or Infinity
   limits[4]: got an object; expected what slidingWindow({ … }), tokenBucket({ … }), concurrency({ … }), headroom({ … }) or flexible(…) returns
@@ -115,7 +115,7 @@ describe('the value', () => {
         // A wrong kind is told of as a wrong limit, and of lists each member.
         const at = path === 'limits[0].kind' ? 'limits[0]' : path;
         const paths = error.problems.map((problem) => problem.path);
-        const isList = Array.isArray(value) && (path === 'limits' || path === 'features');
+        const isList = Array.isArray(value) && ['limits', 'features', 'limits[0].by'].includes(path);
         const isPlans = typeof value === 'object' && value !== null && /\.(limit|capacity|refill)$/.test(path);
         const isTiers = path === 'tiers' && typeof value === 'object' && value !== null;
         if (isList || isPlans || isTiers) expect(paths.every((one) => one.startsWith(at))).toBe(true);

@@ -35,7 +35,7 @@ describe('redisStore', () => {
     ['shardBy', { shardBy: ['tenant'] as unknown as 'tenant' }],
     ['shared', { shared: ['global'] }],
     ['shared', { shardBy: 'tenant' as const, shared: 'global' as unknown as string[] }],
-    ['shared', { shardBy: 'tenant' as const, shared: [7 as unknown as string] }],
+    ['shared[1]', { shardBy: 'tenant' as const, shared: ['global', 7 as unknown as string] }],
   ])('refuses what is no %s: %p', (field, options) => {
     expect(() => redisStore(client, options)).toThrow(
       expect.objectContaining({

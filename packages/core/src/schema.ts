@@ -52,6 +52,36 @@ export function readMap<T>(
   return map;
 }
 
+/** Reads a list, each element by itself; `parse` gets those too that were right before it. */
+export function readList<T>(
+  value: readonly unknown[],
+  expected: string,
+  parse: (one: unknown, before: readonly T[]) => T | undefined,
+  context: z.core.$RefinementCtx,
+): readonly T[] {
+  const right: T[] = [];
+  for (const [i, one] of value.entries()) {
+    const parsed = parse(one, right);
+    if (parsed === undefined) context.addIssue({ code: 'custom', message: expected, path: [i] });
+    else right.push(parsed);
+  }
+  return right;
+}
+
+/** A field that has to be a list, where it is given. */
+export function optionalList<T>(
+  list: string,
+  one: string,
+  parse: (one: unknown, before: readonly T[]) => T | undefined,
+) {
+  return reading((value, context): readonly T[] | undefined => {
+    if (value === undefined) return undefined;
+    if (Array.isArray(value)) return readList(value, one, parse, context);
+    context.addIssue({ code: 'custom', message: list });
+    return z.NEVER;
+  });
+}
+
 /** A field with one of a few words; the first unless given. */
 export function oneOf<const T extends string>(words: readonly T[], remark = '') {
   return field(listed(words) + remark, (value = words[0]) => words.find((word) => word === value));

@@ -3,7 +3,18 @@ import { z } from 'zod';
 import type { Layer } from '../meters/charges.js';
 import { byFunction, byPlan, type PerSubject } from '../meters/per-subject.js';
 import type { Dimension, Subject } from '../request.js';
-import { A_NAME, field, isRecord, oneOf, optionalField, type Parse, parseName, reading, readMap } from '../schema.js';
+import {
+  A_NAME,
+  field,
+  isRecord,
+  oneOf,
+  optionalField,
+  type Parse,
+  parseName,
+  reading,
+  readList,
+  readMap,
+} from '../schema.js';
 import { parseDuration } from '../units.js';
 
 export const LONGEST_WINDOW = 366 * 86_400_000;
@@ -41,11 +52,19 @@ export function readPerSubject<T>(
   return z.NEVER;
 }
 
+const BY = "a dimension such as 'user', or a list of different ones such as ['user', 'feature']";
+
 const WHEN_FULL = ['refuse', 'wait'] as const;
 
 export const layerFields = {
   name: field(A_NAME, parseName),
-  by: field("a dimension such as 'user', or a list of different ones such as ['user', 'feature']", parseDimensions),
+  by: reading((value = [], context): readonly Dimension[] => {
+    if (Array.isArray(value)) return readList(value, "a dimension such as 'user', each once", parseDimension, context);
+    const dimension = parseDimension(value, []);
+    if (dimension !== undefined) return [dimension];
+    context.addIssue({ code: 'custom', message: BY });
+    return z.NEVER;
+  }),
   mode: oneOf(['enforce', 'shadow']),
   whenFull: optionalField("'refuse' or 'wait'", (value) => WHEN_FULL.find((word) => word === value)),
 };
@@ -60,10 +79,9 @@ export const limitFields = {
 
 export const windowField = field("a duration from 10ms to 366d such as '30s', '1m', '6h' or '1d'", parseWindow);
 
-function parseDimensions(value: unknown = []): readonly Dimension[] | undefined {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const valid = list.every((one) => typeof one === 'string' && one !== '') && new Set(list).size === list.length;
-  return valid ? (list as readonly Dimension[]) : undefined;
+function parseDimension(value: unknown, before: readonly Dimension[]): Dimension | undefined {
+  const isOne = typeof value === 'string' && value !== '' && !before.includes(value as Dimension);
+  return isOne ? (value as Dimension) : undefined;
 }
 
 function parseWindow(value: unknown): number | undefined {

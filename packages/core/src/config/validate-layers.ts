@@ -8,7 +8,7 @@ import type { PerSubject } from '../meters/per-subject.js';
 import { calendarRule, isTimeZone } from '../meters/periods.js';
 import { windowRule } from '../meters/window.js';
 import { parseMoney } from '../money/nano-dollars.js';
-import { field, givenOneOf, oneOf, reading } from '../schema.js';
+import { field, givenOneOf, oneOf, optionalList, reading } from '../schema.js';
 import { parseCount, parseRate, parseWhole } from '../units.js';
 import {
   A_COUNT,
@@ -27,6 +27,7 @@ const A_RATE = "a rate above 0 such as '100/h', '10/s' or '200k/m'";
 const AN_AMOUNT =
   "an amount from '$0' to '$9007199' such as '$500' or '$0.25' (more can't be counted to the nano-dollar)";
 const SHARES = 'a list of shares above 0 and up to 1, ascending';
+const A_SHARE = 'a share above 0 and up to 1, above those before it';
 
 export const slidingWindow = z
   .strictObject({
@@ -103,11 +104,23 @@ export const budget = z
       isTimeZone(value) ? value : undefined,
     ),
     reserve: oneOf(['likely', 'worst']),
-    degradeAt: field(`${SHARES}, such as [0.8, 0.95]`, parseShares),
-    alertAt: field(`${SHARES}, such as [0.5, 0.8, 1]`, parseShares),
+    degradeAt: optionalList(`${SHARES}, such as [0.8, 0.95]`, A_SHARE, parseShare),
+    alertAt: optionalList(`${SHARES}, such as [0.5, 0.8, 1]`, A_SHARE, parseShare),
   })
   .transform(
-    ({ name, by, mode, onStoreError, whenFull, limit, per, timeZone, reserve, degradeAt, alertAt }): ReadLayer => {
+    ({
+      name,
+      by,
+      mode,
+      onStoreError,
+      whenFull,
+      limit,
+      per,
+      timeZone,
+      reserve,
+      degradeAt = [],
+      alertAt = [],
+    }): ReadLayer => {
       const rule = calendarRule(per, timeZone);
       return {
         name,
@@ -137,9 +150,6 @@ function parseRefill(value: unknown): Rule | undefined {
   return perMs === undefined ? undefined : { kind: 'bucket', perMs };
 }
 
-function parseShares(value: unknown = []): readonly number[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const shares: readonly unknown[] = [...value];
-  const isRight = shares.every((one, i) => typeof one === 'number' && one > Number(shares[i - 1] ?? 0) && one <= 1);
-  return isRight ? (shares as readonly number[]) : undefined;
+function parseShare(value: unknown, before: readonly number[]): number | undefined {
+  return typeof value === 'number' && value > (before.at(-1) ?? 0) && value <= 1 ? value : undefined;
 }

@@ -5,7 +5,7 @@ import { type Problem, problemsError } from '../errors.js';
 import type { Limiter } from '../meters/outside.js';
 import { parseMoney } from '../money/nano-dollars.js';
 import type { Subject } from '../request.js';
-import { A_NAME, check, field, isRecord, optionalField, parseName, reading } from '../schema.js';
+import { A_NAME, check, field, isRecord, optionalField, optionalList, parseName, reading } from '../schema.js';
 import type { Records, Store } from '../store/store.js';
 import { parseCount, parseDuration, parseRate, parseWait } from '../units.js';
 import type { KeyLimit, KeyLimits } from './key-options.js';
@@ -14,9 +14,9 @@ import { isRouteScope } from './scopes.js';
 
 const A_DURATION = "a duration such as '90d'";
 const A_WAIT = "a duration such as '5m', or 0";
-const A_SCOPE = "a list of texts such as ['chat', 'search-*']";
-const A_ROUTE =
-  "a list of methods and paths such as ['POST /chat', 'GET /chats/:id', '* /v1/*']; what is named otherwise is a feature";
+const NAMES = "a list of texts such as ['chat', 'search-*']";
+const ROUTES = "a list of methods and paths such as ['POST /chat', 'GET /chats/:id', '* /v1/*']";
+const A_ROUTE = "a method and a path such as 'POST /chat' or '* /v1/*'; what is named otherwise is a feature";
 
 /** Every kind of limit, by what its values are. */
 const KINDS = {
@@ -100,7 +100,7 @@ export function keyReader({ environment, maxExpiry, limits }: KeyRules) {
     subject: reading((value, context) => (value === undefined ? undefined : readSubject(value, context))),
     scopes: z
       .strictObject(
-        { routes: scope(A_ROUTE, isRouteScope), features: scope(), models: scope() },
+        { routes: optionalList(ROUTES, A_ROUTE, parseRoute), features: names, models: names },
         { error: "an object such as { features: ['chat'] }" },
       )
       .optional(),
@@ -134,12 +134,14 @@ export function keyReader({ environment, maxExpiry, limits }: KeyRules) {
 
 const AN_OBJECT = { error: 'an object' };
 
-function scope(expected = A_SCOPE, isOne = isText) {
-  return optionalField(expected, (value) => (Array.isArray(value) && value.every(isOne) ? [...value] : undefined));
+const names = optionalList(NAMES, "a text such as 'chat' or 'search-*'", parseText);
+
+function parseRoute(value: unknown): string | undefined {
+  return isRouteScope(value) ? value : undefined;
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
+function parseText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /** What it holds beside the key itself, which the ring says, and the address, which differs each time. */

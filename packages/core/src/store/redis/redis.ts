@@ -237,9 +237,13 @@ function check({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger 
   if (shardBy !== undefined && (typeof shardBy !== 'string' || shardBy === '')) {
     wrong('shardBy', shardBy, "a dimension, such as 'tenant'");
   }
-  if (shared !== undefined && !(Array.isArray(shared) && shared.every((name) => typeof name === 'string'))) {
+  if (shared !== undefined && !Array.isArray(shared)) {
     wrong('shared', shared, "a list of names of limits and budgets, such as ['global']");
-  } else if (shared !== undefined && shardBy === undefined) {
+  }
+  for (const [i, name] of Array.isArray(shared) ? shared.entries() : []) {
+    if (typeof name !== 'string') wrong(`shared[${i}]`, name, "a limit's or budget's name");
+  }
+  if (shared !== undefined && shardBy === undefined) {
     wrong('shared', shared, 'to be given with shardBy alone: without it all limits are in one shard');
   }
   if (typeof spendLedger !== 'boolean') wrong('spendLedger', spendLedger, 'true or false');
