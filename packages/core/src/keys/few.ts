@@ -5,35 +5,33 @@ import { type ApiKey, isLive } from './key.js';
 
 const FEWEST = 2;
 
-/** A look reads all keys, so there is one at most in this time. */
-const LOOK_MS = 60_000;
+/** From a change to the look at what it led to: a look reads all keys, and a key is seldom the only one that is made or revoked. */
+const LOOK_AFTER_MS = 60_000;
 
-/** Has all keys looked at after a change: at once, or with others of the same minute when it is over. */
+/** Has all keys looked at after changes: once for all of the same minute, when it is over or nothing more will be changed. */
 export function watchFew(look: () => Promise<unknown>, clock: Clock) {
-  let lookedAt = Number.NEGATIVE_INFINITY;
   let cancel: (() => void) | undefined;
 
   /** What has been done is not undone for it. */
   async function lookNow(): Promise<void> {
     cancel = undefined;
-    lookedAt = clock.now();
     await look().catch(() => {});
   }
 
   return {
-    async changed(): Promise<void> {
-      const waitMs = lookedAt + LOOK_MS - clock.now();
-      if (waitMs <= 0) await lookNow();
-      else cancel ??= clock.after(waitMs, lookNow);
+    changed(): void {
+      cancel ??= clock.after(LOOK_AFTER_MS, lookNow);
     },
-    close(): void {
-      cancel?.();
+    async close(): Promise<void> {
+      if (cancel === undefined) return;
+      cancel();
+      await lookNow();
     },
   };
 }
 
 /**
- * Warns of each service with too few live keys in an environment, once until it has enough.
+ * Warns of each service with too few live keys in an environment, once until it is seen with enough.
  *
  * @param warned those that have been warned of
  */

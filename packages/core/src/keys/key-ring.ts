@@ -137,7 +137,7 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
       const createdAt = clock.now();
       const expiresAt = createdAt + expiresIn;
       const issued = await issue({ service, environment, subject, scopes, limits, createdAt, expiresAt });
-      await few.changed();
+      few.changed();
       return issued;
     },
     async rotate(id, options = {}) {
@@ -172,7 +172,7 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
     },
     async revoke(id) {
       const key = await revoke(id);
-      await few.changed();
+      few.changed();
       return key;
     },
     async update(id, options) {
@@ -201,7 +201,7 @@ export function keyRing<const L extends KeyLimits = Record<never, never>>(option
       return ({ limits: own = {} }) => (Object.hasOwn(own, name) ? own[name] : otherwise) as LimitLike<L[typeof name]>;
     },
     async close() {
-      few.close();
+      await few.close();
       lookup.close();
       await uses.close();
     },
