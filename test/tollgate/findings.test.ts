@@ -12,7 +12,9 @@ const found = async (config: TollgateConfig) =>
 test('nothing in one without surprises', async () => {
   const spend = budget({ name: 'spend', by: 'user', limit: '$5', per: 'day', degradeAt: [0.8], alertAt: [1] });
   const tiers = { small: { permits: 1, inputTokens: 1000, outputTokens: 500 } };
-  expect(await found({ limits: [user], budgets: [spend], ladders: [['opus', 'haiku']], prices, tiers })).toEqual([]);
+  const second = slidingWindow({ name: 'burst', by: 'user', limit: 60, window: '1s' });
+  const limits = [user, second];
+  expect(await found({ limits, budgets: [spend], ladders: [['opus', 'haiku']], prices, tiers })).toEqual([]);
 });
 
 test.each<[surprise: string, config: TollgateConfig, finding: RegExp]>([
@@ -64,6 +66,11 @@ test.each<[surprise: string, config: TollgateConfig, finding: RegExp]>([
     },
     /^limits\[0\]\.refill: .* of plan 'pro' waits 1,680 h /,
   ],
+  ...([60, '999ms'] as const).map((window): [string, TollgateConfig, RegExp] => [
+    `a window below a second, written as ${window}`,
+    { limits: [user, slidingWindow({ name: 'burst', by: 'user', limit: 30, window })] },
+    /^limits\[1\]\.window: It is (60|999) ms .*whole seconds/,
+  ]),
   [
     'refills by plans without a default',
     { limits: [tokenBucket({ name: 'user', by: 'user', capacity: 50, refill: { free: '100/h' } })] },

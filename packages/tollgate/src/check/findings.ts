@@ -22,6 +22,7 @@ interface Place {
 /** Dimensions by which somebody is counted apart from others. */
 const WHO = new Set(['user', 'tenant', 'key', 'ip']);
 
+const SECOND_MS = 1000;
 const DAY_MS = 86_400_000;
 /** How long most proxies and browsers wait for an answer to begin. */
 const PATIENCE_MS = 60_000;
@@ -41,6 +42,7 @@ export async function findings(config: TollgateConfig): Promise<readonly Finding
       ...(await costly(gate, config)),
       ...places.flatMap(unknownPlans),
       ...places.flatMap(slowBucket),
+      ...places.flatMap(shortWindow),
       ...places.flatMap(openBudget),
       ...unpricedBudgets(config),
       ...degradingNothing(config),
@@ -97,6 +99,13 @@ function slowBucket({ path, layer }: Place): Finding[] {
     const text = `Whoever has used it up${whose} waits ${duration(fullMs)} until it is full again.`;
     return [{ path: `${path}.refill`, text }];
   });
+}
+
+function shortWindow({ path, layer }: Place): Finding[] {
+  const ms = 'window' in layer ? parseDuration(layer.window) : undefined;
+  if (ms === undefined || ms >= SECOND_MS) return [];
+  const text = `It is ${duration(ms)} (a bare number is milliseconds). Clients are told whole seconds, so whoever is refused comes back later than there is room.`;
+  return [{ path: `${path}.window`, text }];
 }
 
 function openBudget({ path, layer }: Place): Finding[] {
