@@ -1,16 +1,10 @@
 /** What a gate decides: an admission to be settled, or a refusal. */
 import type { Drawn } from './admission/draws.js';
-import type { Observation } from './admission/observing.js';
 import type { Outcome } from './admission/outcome.js';
 import type { Refusal } from './http/problem.js';
 import type { LayerState } from './meters/layer-state.js';
-import type { AdmitRequest, Cost, Estimate, May } from './request.js';
+import type { AdmitRequest, Cost, DrawEstimate, Estimate, May } from './request.js';
 import type { Duration } from './units.js';
-
-/** What one call is expected to take, and the model to be called where that is not the admission's. */
-export interface DrawEstimate extends Estimate {
-  model?: string | undefined;
-}
 
 export interface DrawOptions {
   /**
@@ -99,16 +93,25 @@ export interface Admission {
   conclude(outcome?: Outcome): May<void>;
 }
 
+/** What was said of one limit that is `headroom`. What is left out isn't known; any other field is an error. */
+export interface Observation {
+  /** The name of the limit. */
+  layer: string;
+  /** What is allowed in a window, which counts where it is below the limit's own. That one, unless given. */
+  limit?: number | undefined;
+  /** What was left of it. */
+  remaining?: number | undefined;
+  /**
+   * Milliseconds for which nothing is to pass from now on, such as those of `Retry-After`. It never ends an earlier one that
+   * lasts longer, but for 0: that ends any.
+   */
+  shutMs?: number | undefined;
+}
+
 export interface HandOverOptions {
   /** Until then it can be settled, and stays charged as estimated after that: from 1 s to 30 days, `'1d'` unless given. */
   within?: Duration | undefined;
 }
-
-/**
- * Asked before an admission is settled that others may settle, too: true where it is this one's to settle. Fails as the store
- * does; asked again, it says the same.
- */
-export type Claim = () => Promise<boolean>;
 
 export type Decision =
   | {

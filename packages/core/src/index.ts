@@ -1,7 +1,6 @@
 export type { Draw, Drawn } from './admission/draws.js';
-export type { Observation } from './admission/observing.js';
 export type { Outcome } from './admission/outcome.js';
-export type { Admission, Decision, DrawEstimate, DrawOptions, HandOverOptions } from './admission.js';
+export type { Admission, Decision, DrawOptions, HandOverOptions, Observation } from './admission.js';
 export type { BudgetState } from './budget-state.js';
 export { type Clock, steadyClock, systemClock } from './clock.js';
 export {
@@ -54,6 +53,7 @@ export type {
   AdmitRequest,
   Cost,
   Dimension,
+  DrawEstimate,
   Estimate,
   May,
   Priority,

@@ -69,6 +69,11 @@ export interface Estimate extends TokenCounts {
   usd?: Money | undefined;
 }
 
+/** What one call is expected to take, and the model to be called where that is not the admission's. */
+export interface DrawEstimate extends Estimate {
+  model?: string | undefined;
+}
+
 /** What a request costs, in each unit. */
 export interface Cost {
   readonly requests: number;

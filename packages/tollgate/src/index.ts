@@ -1,4 +1,5 @@
-export { type Finding, findings } from './check/findings.js';
+export type { Finding } from './check/finding.js';
+export { findings } from './check/findings.js';
 export {
   type AccessLogEntry,
   type AccessLogMapping,

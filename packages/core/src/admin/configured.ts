@@ -1,6 +1,6 @@
 /** Limits and budgets as they are configured, as far as that can be told: no functions, and nothing of what a limiter holds. */
 import { z } from 'zod';
-import type { AdminGate } from './gates.js';
+import type { Tollgate } from '../gate.js';
 import { limit } from './schemas.js';
 
 const amount = limit.nullable().describe('null: without end');
@@ -45,7 +45,7 @@ export const configuredBudget = z
   })
   .describe('A budget as it is configured now. What was left out is left out here');
 
-type Layer = AdminGate['limits' | 'budgets'][number];
+type Layer = Tollgate['limits' | 'budgets'][number];
 
 /** A limiter of somebody else's is not looked at: it may hold whatever its store needs. */
 export function configuredOf(layer: Layer): Readonly<Record<string, unknown>> {

@@ -2,13 +2,13 @@
  * Changes to open admissions: into what another toll asks for, or by more work under the same one. They never wait: who
  * has begun would hold what others wait for. What doesn't fit at once is refused, whatever its `whenFull`.
  */
-import type { Decision, DrawEstimate, DrawOptions } from '../admission.js';
+import type { Decision, DrawOptions } from '../admission.js';
 import type { Clock } from '../clock.js';
 import { type Decisions, isRefusal } from '../decisions.js';
 import { isFitting } from '../insight.js';
 import { type Ledger, NOTHING_OF_THE_LOAD, tryPeekAll } from '../ledger/ledger.js';
 import { moneyFrom } from '../money/nano-dollars.js';
-import type { AdmitRequest, Estimate, May } from '../request.js';
+import type { AdmitRequest, DrawEstimate, Estimate, May } from '../request.js';
 import type { NotTaken, Receipt, Taken } from '../store/store.js';
 import { callOf, type Priced, type Quote, quoteMore, sumOf } from '../terms/costs.js';
 import { callBy, moreOf, type Offer, type Terms } from '../terms/terms.js';
@@ -88,7 +88,7 @@ export function createAmendments({ terms, ledger, clock, charge, decisions }: De
   }
 
   function moreFor(admission: GateAdmission, quote: Quote): Offer {
-    return moreOf(terms(), admission, quote, clock.now());
+    return moreOf(terms(), admission.offer, quote, clock.now());
   }
 
   async function extendBy(admission: GateAdmission, more: Offer, estimate: Estimate): Promise<Decision> {
@@ -105,7 +105,8 @@ export function createAmendments({ terms, ledger, clock, charge, decisions }: De
 
   async function draw(admission: GateAdmission, estimate: DrawEstimate, { body }: DrawOptions = {}): Promise<Drawn> {
     admission.assertOpen();
-    const call = body === undefined ? callOf(admission.offer, estimate) : callBy(terms(), admission, estimate, body);
+    const call =
+      body === undefined ? callOf(admission.offer, estimate) : callBy(terms(), admission.offer, estimate, body);
     return lackingFor(admission, call) === undefined
       ? { admitted: true, draw: admission.beginDraw(call).draw }
       : inTurn(admission, () => drawMore(admission, call));

@@ -1,13 +1,12 @@
-import type { Decision, DrawEstimate, DrawOptions, HandOverOptions } from '../admission.js';
+import type { Decision, DrawOptions, HandOverOptions, Observation } from '../admission.js';
 import type { Contest } from '../ledger/unsettled.js';
 import type { LayerState } from '../meters/layer-state.js';
-import type { AdmitRequest, Cost, Estimate, May, TokenCounts } from '../request.js';
+import type { AdmitRequest, Cost, DrawEstimate, Estimate, May, TokenCounts } from '../request.js';
 import type { Alternative, Receipt } from '../store/store.js';
 import type { Priced } from '../terms/costs.js';
 import type { Deferral } from './deferrals.js';
 import type { Drawn } from './draws.js';
 import type { GateAdmission } from './gate-admission.js';
-import type { Observation } from './observing.js';
 import type { Outcome } from './outcome.js';
 
 /** What an admission needs of its gate. */

@@ -1,8 +1,17 @@
 /** An admission, as its gate has it: what is booked for it, and whether that still stands. */
-import type { Admission, Claim, Decision, DrawEstimate, DrawOptions, HandOverOptions } from '../admission.js';
+import type { Admission, Decision, DrawOptions, HandOverOptions, Observation } from '../admission.js';
 import type { TollgateError } from '../errors.js';
+import type { Claim } from '../ledger/unsettled.js';
 import type { LayerState } from '../meters/layer-state.js';
-import { type AdmitRequest, type Cost, type Estimate, isPromise, type May, NOTHING } from '../request.js';
+import {
+  type AdmitRequest,
+  type Cost,
+  type DrawEstimate,
+  type Estimate,
+  isPromise,
+  type May,
+  NOTHING,
+} from '../request.js';
 import type { Receipt } from '../store/store.js';
 import type { Priced } from '../terms/costs.js';
 import type { Offer } from '../terms/terms.js';
@@ -11,7 +20,6 @@ import { type Deferral, once } from './deferrals.js';
 import { createDraws, type Drawn, type DrawnTotal, type Draws, isByDraws, totalOf, withDraws } from './draws.js';
 import { leaseOver, tooLate } from './faults.js';
 import { type Leaving, leaving } from './leaving.js';
-import type { Observation } from './observing.js';
 import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
 
 /** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */

@@ -1,4 +1,5 @@
 /** What a gate does for the admissions that it has made, whatever becomes of them. */
+import type { Observation } from '../admission.js';
 import type { Clock } from '../clock.js';
 import type { Decisions } from '../decisions.js';
 import { layersIn } from '../insight.js';
@@ -12,7 +13,7 @@ import type { Books } from './books.js';
 import type { Deferrals } from './deferrals.js';
 import type { GateAdmission } from './gate-admission.js';
 import { atLeaseEnd } from './lease.js';
-import { type Observation, seenOf } from './observing.js';
+import { seenOf } from './observing.js';
 import { endingOf, type Outcome } from './outcome.js';
 
 interface Site {
@@ -43,7 +44,7 @@ export function createBooks(site: Site): Books {
   }
 
   function observe(admission: GateAdmission, readings: readonly Observation[]): May<void> {
-    const seen = seenOf(terms().plan, admission, readings);
+    const seen = seenOf(terms().plan, admission.offer, admission.receipt, readings);
     return then(ledger.observe(seen), (hasRoom) => {
       if (hasRoom) line?.found(seen);
     });

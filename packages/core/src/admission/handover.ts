@@ -3,10 +3,11 @@
  * the one that has made it included, it claims it, and one alone can.
  */
 import { randomBytes } from 'node:crypto';
-import type { Claim, HandOverOptions } from '../admission.js';
+import type { HandOverOptions } from '../admission.js';
 import type { Clock } from '../clock.js';
 import { TollgateError, warn, wrongValue } from '../errors.js';
 import { type Ledger, NOTHING_OF_THE_LOAD } from '../ledger/ledger.js';
+import type { Claim } from '../ledger/unsettled.js';
 import type { Bill, Scope } from '../meters/meter.js';
 import type { AdmitRequest, Subject } from '../request.js';
 import type { Entry, Receipt, Records, Store } from '../store/store.js';

@@ -1,26 +1,12 @@
 /** What an answer to an admission said of headroom, as the store is told of it. */
+import type { Observation } from '../admission.js';
 import { oneOfNames, type TollgateError, wrongValue } from '../errors.js';
 import { whomOf } from '../meters/bills.js';
 import type { HeadroomTerms, MeteredLayer, Plan } from '../meters/charges.js';
 import { isRecord } from '../schema.js';
-import type { Seen } from '../store/store.js';
+import type { Receipt, Seen } from '../store/store.js';
+import type { Offer } from '../terms/terms.js';
 import { A_COST, isCost } from '../units.js';
-import type { GateAdmission } from './gate-admission.js';
-
-/** What was said of one limit that is `headroom`. What is left out isn't known; any other field is an error. */
-export interface Observation {
-  /** The name of the limit. */
-  layer: string;
-  /** What is allowed in a window, which counts where it is below the limit's own. That one, unless given. */
-  limit?: number | undefined;
-  /** What was left of it. */
-  remaining?: number | undefined;
-  /**
-   * Milliseconds for which nothing is to pass from now on, such as those of `Retry-After`. It never ends an earlier one that
-   * lasts longer, but for 0: that ends any.
-   */
-  shutMs?: number | undefined;
-}
 
 const FIELDS = ['layer', 'limit', 'remaining', 'shutMs'];
 
@@ -29,7 +15,7 @@ interface HeadroomLayer extends MeteredLayer {
 }
 
 /** @throws TollgateError `TOLLGATE_OBSERVATION_INVALID` for what is none */
-export function seenOf(plan: Plan, { receipt, offer }: GateAdmission, readings: readonly Observation[]): Seen[] {
+export function seenOf(plan: Plan, offer: Offer, receipt: Receipt, readings: readonly Observation[]): Seen[] {
   if (!Array.isArray(readings)) throw wrong('readings', readings, "a list such as [{ layer: 'rpm', remaining: 12 }]");
   const whom = () => whomOf(offer.request.subject, offer.request, offer.model);
   const layers = [...plan.layerOf.values()].filter(isHeadroom);

@@ -1,5 +1,4 @@
 /** Settlings that the store has failed: kept, and asked again in their order until it answers, so that nothing is dropped. */
-import type { Claim } from '../admission.js';
 import type { Clock } from '../clock.js';
 import { isPromise, type May } from '../request.js';
 import type { Receipt } from '../store/store.js';
@@ -10,6 +9,12 @@ export interface Settling {
   readonly goesOn: boolean;
   readonly contest?: Contest | undefined;
 }
+
+/**
+ * Asked before an admission is settled that others may settle, too: true where it is this one's to settle. Fails as the store
+ * does; asked again, it says the same.
+ */
+export type Claim = () => Promise<boolean>;
 
 /** Of what others may settle too. */
 export interface Contest {

@@ -1,6 +1,4 @@
 /** On what terms requests are admitted, as the configuration has it now: what serves them, and what that is charged. */
-import type { GateAdmission } from '../admission/gate-admission.js';
-import type { DrawEstimate } from '../admission.js';
 import type { CheckedConfig } from '../config/validate.js';
 import type { QueueTerms } from '../line/queue-options.js';
 import type { Rung } from '../meters/asked.js';
@@ -9,7 +7,7 @@ import { makePlan, type Plan } from '../meters/charges.js';
 import type { Bill, Who } from '../meters/meter.js';
 import { type BodyEstimate, estimateOf } from '../money/body.js';
 import type { Learned } from '../money/learned.js';
-import type { AdmitRequest, Cost, Subject } from '../request.js';
+import type { AdmitRequest, Cost, DrawEstimate, Subject } from '../request.js';
 import type { Alternative } from '../store/store.js';
 import {
   type Costing,
@@ -115,7 +113,7 @@ export function renewed({ plan }: Terms, offers: readonly Offer[], now: number):
 }
 
 /** More of what an admission has: by the same model, which may use budgets as a whole. */
-export function moreOf({ plan }: Terms, { offer }: GateAdmission, quote: Quote, now: number): Offer {
+export function moreOf({ plan }: Terms, offer: Offer, quote: Quote, now: number): Offer {
   const { request, model } = offer;
   const rung = { model, index: 0, last: true };
   const subject = request.subject ?? NO_SUBJECT;
@@ -124,7 +122,7 @@ export function moreOf({ plan }: Terms, { offer }: GateAdmission, quote: Quote, 
 }
 
 /** A call under an admission, by what is sent and what was learned of such calls, at the prices that hold now. */
-export function callBy(terms: Terms, { offer }: GateAdmission, estimate: DrawEstimate, body: unknown): Priced {
+export function callBy(terms: Terms, offer: Offer, estimate: DrawEstimate, body: unknown): Priced {
   const { model = offer.model, usd, ...counts } = checkedEstimate(estimate);
   checkModelName(model);
   const { feature, tier: own } = offer.request;

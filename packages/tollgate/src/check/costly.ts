@@ -8,14 +8,8 @@ import {
   type TollgateConfig,
 } from '@tollgate/core';
 import { count } from '../output.js';
-import type { Finding } from './findings.js';
+import { type Finding, SOMEONE, SOMETHING } from './finding.js';
 import { amountsOf, plansOf } from './plans.js';
-
-/** A subject with every dimension. */
-export const SOMEONE = { user: 'someone', tenant: 'someone', key: 'someone', ip: '192.0.2.1' };
-
-/** The other dimensions of a request. */
-export const SOMETHING = { feature: 'any', route: 'any' };
 
 /** Each tier, of each plan, by the first model of the first ladder, as a client would meet it. */
 export async function costly(gate: Tollgate, config: TollgateConfig): Promise<Finding[]> {

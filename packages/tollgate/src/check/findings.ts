@@ -3,15 +3,9 @@ import { createTollgate, memoryStore, type Tollgate, type TollgateConfig } from 
 import { parseCount, parseDuration, parseRate } from '@tollgate/core/options';
 import { manualClock } from '@tollgate/core/testing';
 import { duration } from '../output.js';
-import { costly, SOMEONE, SOMETHING } from './costly.js';
+import { costly } from './costly.js';
+import { type Finding, SOMEONE, SOMETHING } from './finding.js';
 import { amountFor, amountsOf, isByPlan, type Layer, plansOf } from './plans.js';
-
-export interface Finding {
-  /** Where, such as `limits[0]`. */
-  readonly path: string;
-  /** What will happen, and what to do if that isn't meant. */
-  readonly text: string;
-}
 
 /** A layer of the configuration, and where it stands. */
 interface Place {
