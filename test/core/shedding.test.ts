@@ -363,12 +363,6 @@ describe('pressures', () => {
     expect(of(60, 40, { ...none, batch: 1, background: 1 })).toEqual([0.5, 0.5, 0, 0]);
   });
 
-  it('counts what an upstream has used up', () => {
-    expect(pressures({ ...rest, headroom: 0.25 })).toEqual(alike(0.75));
-    expect(pressures({ ...rest, headroom: 3 })).toEqual(alike(0));
-    expect(pressures({ ...rest, headroom: -0.5 })).toEqual(alike(1.5));
-  });
-
   it('is never less for a lower level, nor less than 0, whatever the signals', () => {
     const any = fc.oneof(fc.double(), fc.nat(100), fc.constantFrom(0, -1, Number.NaN, Number.POSITIVE_INFINITY));
     const each = fc.record({ interactive: any, standard: any, batch: any, background: any });
@@ -379,7 +373,6 @@ describe('pressures', () => {
         expectedWaitMs: each,
         patienceMs: each,
         slots: fc.record({ inUse: any, limit: any }),
-        headroom: any,
       },
       { requiredKeys: ['ahead', 'maxDepth', 'expectedWaitMs', 'patienceMs'] },
     );
@@ -408,7 +401,6 @@ describe('a service', () => {
     /** Requests that arrive in each tick, by priority. */
     readonly arrivals: Readonly<Partial<Record<Priority, number>>>;
     readonly limit?: number;
-    readonly headroom?: number;
   }
 
   /** Runs the loads and tells, at each arrival and at the end of each tick, how things stand. */
@@ -418,7 +410,7 @@ describe('a service', () => {
     let refused: readonly Priority[] = [];
     let [state, at] = [NOT_SHEDDING, START];
 
-    function read({ limit = SLOTS, headroom = 1 }: Load) {
+    function read({ limit = SLOTS }: Load) {
       const ahead = { interactive: 0, standard: 0, batch: 0, background: 0 };
       const expectedWaitMs = { interactive: 0, standard: 0, batch: 0, background: 0 };
       let depth = 0;
@@ -428,7 +420,7 @@ describe('a service', () => {
         expectedWaitMs[priority] = (Math.max(0, running.length + depth + 1 - limit) * SERVICE) / limit;
       }
       const slots = { inUse: running.length, limit };
-      const signals = { ahead, maxDepth: DEPTH, expectedWaitMs, patienceMs, slots, headroom };
+      const signals = { ahead, maxDepth: DEPTH, expectedWaitMs, patienceMs, slots };
       state = step(state, pressures(signals), clock(at), options);
       return { at, state, running: running.length, refused, full: depth >= DEPTH };
     }
@@ -458,7 +450,6 @@ describe('a service', () => {
     ticks: fc.integer({ min: 1, max: 60 }),
     arrivals: fc.record({ interactive: upTo(2), standard: upTo(2), batch: upTo(3), background: upTo(3) }),
     limit: fc.constantFrom(4, 4, 4, 2, 1),
-    headroom: fc.constantFrom(1, 1, 1, 0.25, 0.15, 0.08, 0.01, 0),
   });
 
   it('never drops a priority before those below it, nor begins with a cheaper rung before it drops batch', async () => {

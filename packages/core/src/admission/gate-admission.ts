@@ -15,11 +15,11 @@ import {
 import type { Receipt } from '../store/store.js';
 import type { Priced } from '../terms/costs.js';
 import type { Offer } from '../terms/terms.js';
+import { type Abortable, abortable } from './abortable.js';
 import type { Books } from './books.js';
 import { type Deferral, once } from './deferrals.js';
 import { createDraws, type Drawn, type DrawnTotal, type Draws, isByDraws, totalOf, withDraws } from './draws.js';
 import { leaseOver, tooLate } from './faults.js';
-import { type Leaving, leaving } from './leaving.js';
 import { actualCosts, checkOutcome, type Outcome } from './outcome.js';
 
 /** `provisional`: settled by the adapter as the response closed, and the handler may still know better. */
@@ -45,7 +45,7 @@ export class GateAdmission implements Admission {
   private draws: Draws | undefined;
   /** The end that waits for open draws. */
   private ending: Deferral | undefined;
-  private leaving: Leaving | undefined;
+  private abortable: Abortable | undefined;
   /** Ends the watch over leases. */
   private unwatch: (() => void) | undefined;
 
@@ -71,7 +71,7 @@ export class GateAdmission implements Admission {
     this.state = 'open';
     this.draws = undefined;
     this.ending = undefined;
-    this.leaving = undefined;
+    this.abortable = undefined;
     this.unwatch = undefined;
   }
 
@@ -103,13 +103,13 @@ export class GateAdmission implements Admission {
 
   /** Made when it is first asked for: most handlers never do, and it costs more than the decision. */
   get signal(): AbortSignal {
-    this.leaving ??= leaving(this.caller);
+    this.abortable ??= abortable(this.caller);
     if (this.isOpen)
       this.unwatch ??= this.books.atLeaseEnd(
         () => this.receipt,
         () => this.abort(leaseOver(this.id)),
       );
-    return this.leaving.signal;
+    return this.abortable.signal;
   }
 
   layers(): May<readonly LayerState[]> {
@@ -117,8 +117,8 @@ export class GateAdmission implements Admission {
   }
 
   abort(reason?: unknown): void {
-    this.leaving ??= leaving(this.caller);
-    this.leaving.abort(reason);
+    this.abortable ??= abortable(this.caller);
+    this.abortable.abort(reason);
   }
 
   keepOpen(): void {

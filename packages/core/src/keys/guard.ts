@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.js';
 import { showThrown, warn } from '../errors.js';
 import { inTime } from '../in-time.js';
-import type { Limiter } from '../meters/outside.js';
+import { hasRefused, type Limiter } from '../meters/outside.js';
 
 export interface Guard {
   /** For how many milliseconds somebody is locked out; `undefined`: they aren't. */
@@ -22,7 +22,7 @@ export function createGuard(limiter: Limiter, clock: Clock): Guard {
       hasFailed = false;
       return result;
     } catch (thrown) {
-      if (isRefusal(thrown)) throw thrown;
+      if (hasRefused(thrown)) throw thrown;
       if (!hasFailed)
         warn('TOLLGATE_GUARD_FAILED', `Bad API keys can't be counted, so nobody is locked out: ${showThrown(thrown)}`);
       hasFailed = true;
@@ -44,9 +44,4 @@ export function createGuard(limiter: Limiter, clock: Clock): Guard {
       }
     },
   };
-}
-
-/** What limiters reject with says when there is room again; an error doesn't. */
-function isRefusal(thrown: unknown): boolean {
-  return typeof (thrown as { msBeforeNext?: unknown } | undefined)?.msBeforeNext === 'number';
 }

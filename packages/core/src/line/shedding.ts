@@ -10,7 +10,7 @@
  * | 4 | `standard` |
  *
  * `interactive` is never dropped and always begins with its best alternative. The last level leaves it the end of the
- * line and of an upstream's headroom, which `standard` would use up on any rung.
+ * line, which `standard` would use up on any rung.
  *
  * The level is raised at once when the pressure reaches a level's `raiseAt`. It is lowered by one after the pressure has
  * been below its `lowerAt` for `holdMs` without a break, all of it at that level. A pressure counts from its reading until
@@ -109,8 +109,6 @@ export interface OverloadSignals {
   readonly patienceMs: Readonly<Record<Priority, number>>;
   /** Slots in use, and the limit on them, above 0. */
   readonly slots?: { readonly inUse: number; readonly limit: number } | undefined;
-  /** The share of an upstream's limits that is left, from 0 to 1; of several that serve the same, the greatest. */
-  readonly headroom?: number | undefined;
 }
 
 /**
@@ -127,9 +125,9 @@ export function pressures(signals: OverloadSignals): PerLevel {
 }
 
 function pressure(signals: OverloadSignals, level: number): number {
-  const { ahead, maxDepth, expectedWaitMs, patienceMs, slots, headroom = 1 } = signals;
+  const { ahead, maxDepth, expectedWaitMs, patienceMs, slots } = signals;
   let depth = 0;
-  let greatest = positive(1 - headroom);
+  let greatest = 0;
   for (const priority of PRIORITIES) {
     if (DROPPED_FROM[priority] < level) continue;
     depth = Math.max(depth, positive(ahead[priority]));

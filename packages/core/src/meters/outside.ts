@@ -44,3 +44,8 @@ interface Standing {
   readonly consumedPoints?: number;
   readonly msBeforeNext?: number;
 }
+
+/** What a limiter rejects with where it has refused, and not failed, says when there is room again. */
+export function hasRefused(thrown: unknown): thrown is Standing & { readonly msBeforeNext: number } {
+  return typeof (thrown as Standing | undefined)?.msBeforeNext === 'number';
+}

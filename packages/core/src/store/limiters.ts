@@ -1,6 +1,6 @@
 /** What a limiter that counts outside of stores is asked, and what is made of its answers and failures. */
 import { type Charge, type Key, keyIn, type Usage, type Who } from '../meters/meter.js';
-import { ASK_AGAIN_MS, EDGE_MS, type Outside } from '../meters/outside.js';
+import { ASK_AGAIN_MS, EDGE_MS, hasRefused, type Outside } from '../meters/outside.js';
 import type { Entry } from './store.js';
 
 export interface OutsideCharge extends Charge {
@@ -33,7 +33,7 @@ export async function consume(charge: OutsideCharge, who: Who, now: number, tell
     const usage = { charge, key, used, waitMs: 0, refillMs: leftMs };
     return { entry: entryOf(charge, who, now + leftMs - EDGE_MS), usage };
   } catch (thrown) {
-    if (!isRefusal(thrown)) return failed(charge, key, thrown, tell);
+    if (!hasRefused(thrown)) return failed(charge, key, thrown, tell);
     const { consumedPoints = 0, msBeforeNext } = thrown;
     const leftMs = leftOf(meter.outside, msBeforeNext);
     // What is refused has been counted, but by a black list or a block that it keeps, which say that nothing is consumed.
@@ -101,9 +101,4 @@ function leftOf({ isEndless }: Outside, msBeforeNext = 0): number {
 /** The name of a key: where there is one value, that itself, as it is in use without us. */
 function nameOf(key: Key): string {
   return key.length === 1 ? (key[0] ?? '') : JSON.stringify(key);
-}
-
-/** What limiters reject with says when there is room again; an error doesn't. */
-function isRefusal(thrown: unknown): thrown is { consumedPoints?: number; msBeforeNext: number } {
-  return typeof (thrown as { msBeforeNext?: unknown } | undefined)?.msBeforeNext === 'number';
 }
