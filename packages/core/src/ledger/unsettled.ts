@@ -1,7 +1,7 @@
 /** Settlings that the store has failed: kept, and asked again in their order until it answers, so that nothing is dropped. */
 import type { Clock } from '../clock.js';
-import { isPromise, type May } from '../request.js';
-import type { Receipt } from '../store/store.js';
+import type { May } from '../request.js';
+import type { Entry, Receipt } from '../store/store.js';
 
 export interface Settling {
   readonly receipt: Receipt;
@@ -33,6 +33,9 @@ export interface Unsettled {
 
 const RETRY_MS = 1000;
 
+/** So many are asked for at once where the store answers: what comes meanwhile must not come faster than they go. */
+const MOST_AT_ONCE = 100;
+
 /** The oldest are given up where there are more: what they are of stays as it is charged. */
 const MOST_KEPT = 10_000;
 
@@ -45,7 +48,7 @@ export function createUnsettled(
   settle: (settling: Settling) => May<void>,
   gaveUp: () => void,
 ): Unsettled {
-  const kept: Settling[] = [];
+  let kept: Settling[] = [];
   /** What is under way. */
   let asking: Promise<void> | undefined;
   let isClosed = false;
@@ -60,18 +63,16 @@ export function createUnsettled(
     return asking;
   }
 
+  /** One, and where the store answers that, many at once. */
   async function askAll(): Promise<boolean> {
-    try {
-      while (kept.length > 0) {
-        const [next] = kept;
-        const settling = settle(next);
-        if (isPromise(settling)) await settling;
-        if (kept[0] === next) kept.shift();
-      }
-      return true;
-    } catch {
-      return false;
+    for (let most = 1; kept.length > 0; most = MOST_AT_ONCE) {
+      const some = firstApart(kept, most);
+      const results = await Promise.allSettled(some.map(async (settling) => settle(settling)));
+      const settled = new Set(some.filter((_, i) => results[i].status === 'fulfilled'));
+      kept = kept.filter((settling) => !settled.has(settling));
+      if (settled.size < some.length) return false;
     }
+    return true;
   }
 
   function wait(): void {
@@ -100,4 +101,16 @@ export function createUnsettled(
       if (kept.length > 0) gaveUp();
     },
   };
+}
+
+/** The first, up to one that has an entry in common with another: those of one admission are settled in turn. */
+function firstApart(settlings: readonly Settling[], most: number): readonly Settling[] {
+  const entries = new Set<Entry>();
+  const some: Settling[] = [];
+  for (const settling of settlings) {
+    if (some.length === most || settling.receipt.some((entry) => entries.has(entry))) break;
+    for (const entry of settling.receipt) entries.add(entry);
+    some.push(settling);
+  }
+  return some;
 }
