@@ -340,6 +340,19 @@ describeWithRedis('a store in Redis', () => {
     expect((await store.peek(way.who, way.bills, START)).map(({ used }) => used)).toEqual([0, 0, 0]);
   });
 
+  it('settles an admission that was extended very often', async () => {
+    const store = redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000 });
+    const way = alternativeOf([charge(meters.window, WINDOW, ['ann'], 1, 10_000)]);
+    const all = await Promise.all(Array.from({ length: 1_700 }, () => take(store, way)));
+    const receipt = all.flatMap(({ receipt }) => receipt);
+    await store.settle(
+      receipt,
+      receipt.map((_, i) => (i < 100 ? 1 : 0)),
+      START,
+    );
+    expect(await used(store, [charge(meters.window, WINDOW, ['ann'], 0)])).toEqual([100]);
+  });
+
   it("counts by Redis's time, whatever the gate's is, and budgets by the gate's periods", async () => {
     const store = redisStore(client, { prefix, timeoutMs: 60_000 });
     const day: Rule = { kind: 'calendar', period: 3, startsAt: 0, resetsAt: 1_000 };

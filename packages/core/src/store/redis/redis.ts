@@ -53,8 +53,8 @@ const LONGEST_TIMEOUT_MS = 600_000;
 /** Before what has to be settled, and could not be, is once more. */
 const AGAIN_MS = 1_000;
 
-/** Of what is spent again, in one step. */
-const MOST_AGAIN = 100;
+/** Entries of one step: Lua can't take many more numbers out of a text at once. */
+const MOST_ENTRIES = 500;
 
 /**
  * A store in Redis 7.0 or newer, or Valkey. Its steps fail with `TOLLGATE_STORE_FAILED` or `TOLLGATE_STORE_TIMEOUT`, and
@@ -107,10 +107,21 @@ function openStore(
     goesOn: boolean,
     isFirst = false,
   ): Promise<void> {
+    if (entries.length > MOST_ENTRIES) return settleInSteps(entries, actual, now, goesOn, isFirst);
     return new Promise((resolve, reject) => {
       const at = performance.now();
       begin({ kind: 'settle', entries, actual, goesOn, now, at, givenUp: false, resolve, reject }, isFirst);
     });
+  }
+
+  /** As of an agent's admission that was extended a thousand times. */
+  async function settleInSteps(entries: Receipt, actual: readonly number[], ...how: [number, boolean, boolean]) {
+    const steps: Promise<void>[] = [];
+    for (let i = 0; i < entries.length; i += MOST_ENTRIES) {
+      const to = i + MOST_ENTRIES;
+      steps.push(settle(entries.slice(i, to), actual.slice(i, to), ...how));
+    }
+    await Promise.all(steps);
   }
 
   function begin(operation: Settle, isFirst = false): void {
@@ -148,12 +159,9 @@ function openStore(
       'TOLLGATE_SPEND_LOST',
       'Redis has lost what it had answered, as in a failover. What was spent is spent again.',
     );
-    for (let i = 0; i < spends.length; i += MOST_AGAIN) {
-      const some = spends.slice(i, i + MOST_AGAIN);
-      const entries = some.map(({ entry, amount }) => ({ ...entry, cost: Math.max(0, -amount), settling: undefined }));
-      const actual = some.map(({ amount }) => Math.max(0, amount));
-      settleForSure(entries, actual, latest, true);
-    }
+    const entries = spends.map(({ entry, amount }) => ({ ...entry, cost: Math.max(0, -amount), settling: undefined }));
+    const actual = spends.map(({ amount }) => Math.max(0, amount));
+    settleForSure(entries, actual, latest, true);
   }
 
   /** Until it is done. */
