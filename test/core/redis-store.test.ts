@@ -353,6 +353,25 @@ describeWithRedis('a store in Redis', () => {
     expect(await used(store, [charge(meters.window, WINDOW, ['ann'], 0)])).toEqual([100]);
   });
 
+  it('closes, though what it asks while nothing else is asked is never answered', async () => {
+    let unanswered = () => {};
+    let isSilent = false;
+    const falling: RedisClient = {
+      callBuffer(command, args) {
+        if (!isSilent) return client.callBuffer(command, args);
+        unanswered();
+        return new Promise(() => {});
+      },
+    };
+    const store = redisStore(falling, { prefix, spendLedger: true, timeoutMs: 100 });
+    await take(store, alternativeOf([charge(meters.budget, daily(START), ['ann'], 1, 100)]));
+    isSilent = true;
+    await new Promise<void>((resolve) => {
+      unanswered = resolve;
+    });
+    await store.close();
+  });
+
   it("counts by Redis's time, whatever the gate's is, and budgets by the gate's periods", async () => {
     const store = redisStore(client, { prefix, timeoutMs: 60_000 });
     const day: Rule = { kind: 'calendar', period: 3, startsAt: 0, resetsAt: 1_000 };

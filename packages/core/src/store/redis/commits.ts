@@ -89,6 +89,11 @@ export function createCommits(
     if (isFirst) queue.unshift(operation);
     else queue.push(operation);
     schedule();
+    watchOver();
+  }
+
+  /** For as long as something is awaited, submitted or not. */
+  function watchOver(): void {
     watch ??= setTimeout(giveUpLate, timeoutMs);
   }
 
@@ -113,6 +118,7 @@ export function createCommits(
     const witness = ledger?.newest();
     const batch = nextBatch(from, lane.number, witness?.number ?? 0, now);
     lane.batch = batch;
+    watchOver();
     const before = witness === undefined ? [] : [lanes[witness.lane].marker];
     call(BATCH, [lane.marker, `${head}/epoch`, ...before, ...batch.keys], batch.values).then(
       (reply) => finish(lane, batch, reply, witness?.lane),
@@ -190,9 +196,9 @@ export function createCommits(
 
   /** Tells those who have waited too long. */
   function giveUpLate(): void {
-    const latest = performance.now() - timeoutMs;
-    const late = queue.filter(({ at }) => at <= latest);
-    if (late.length > 0) queue = queue.filter(({ at }) => at > latest);
+    const inTime = performance.now() - timeoutMs;
+    const late = queue.filter(({ at }) => at <= inTime);
+    if (late.length > 0) queue = queue.filter(({ at }) => at > inTime);
     for (const operation of late) {
       giveUp(operation, tooLate(timeoutMs));
       known(operation);
@@ -202,12 +208,12 @@ export function createCommits(
       const { batch } = lane;
       if (batch === undefined) continue;
       for (const operation of batch.operations) {
-        if (operation.at > latest) oldest = Math.min(oldest, operation.at);
+        if (operation.at > inTime) oldest = Math.min(oldest, operation.at);
         else giveUp(operation, tooLate(timeoutMs));
       }
       if (batch.operations.some(({ givenUp }) => givenUp)) ask(lane, batch);
     }
-    watch = oldest === Number.POSITIVE_INFINITY ? undefined : setTimeout(giveUpLate, Math.ceil(oldest - latest));
+    watch = oldest === Number.POSITIVE_INFINITY ? undefined : setTimeout(giveUpLate, Math.ceil(oldest - inTime));
     tellIdle();
   }
 
