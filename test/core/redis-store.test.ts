@@ -1,4 +1,6 @@
 /** What belongs to the Redis store alone: its keys, its options, and records that gates of several configurations share. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type Alternative, createTollgate, type Rule, type Store, slidingWindow, type Taken } from '@tollgate/core';
 import { type RedisClient, redisStore } from '@tollgate/core/redis';
 import { manualClock } from '@tollgate/core/testing';
@@ -370,6 +372,49 @@ describeWithRedis('a store in Redis', () => {
       unanswered = resolve;
     });
     await store.close();
+  });
+
+  it('keeps nothing of attempts to settle that have failed while it is not known what became of the first', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const { receipt } = await take(open(), alternativeOf([charge(meters.window, WINDOW, ['ann'], 1)]));
+    const store = redisStore({ callBuffer: () => new Promise(() => {}) }, { prefix, timeoutMs: 20 });
+    const attempt = async () => {
+      const actual = [0];
+      await expect(store.settle(receipt, actual, START)).rejects.toMatchObject({ code: 'TOLLGATE_STORE_TIMEOUT' });
+      return new WeakRef(actual);
+    };
+    await attempt();
+    const attempts = await Promise.all(Array.from({ length: 10 }, attempt));
+    await new Promise(setImmediate);
+    collect();
+    expect(attempts.filter((attempt) => attempt.deref() !== undefined)).toEqual([]);
+  });
+
+  it('answers in time who settles what is being settled, though others are settled meanwhile', async () => {
+    const [mine, others] = await Promise.all(
+      ['ann', 'bob'].map((user) => take(open(), alternativeOf([charge(meters.window, WINDOW, [user], 1)]))),
+    );
+    let lost = '';
+    const losing: RedisClient = {
+      callBuffer(command, args) {
+        lost ||= String(args[2]);
+        return args[2] === lost ? new Promise(() => {}) : client.callBuffer(command, args);
+      },
+    };
+    const store = redisStore(losing, { prefix, timeoutMs: 50 });
+    const asked = [2, 3].map((actual) => store.settle(mine.receipt, [actual], START));
+    const failed = Promise.allSettled(asked);
+    let isAnswered = false;
+    void failed.then(() => {
+      isAnswered = true;
+    });
+    for (let i = 0; i < 200; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await Promise.resolve(store.settle(others.receipt, [i % 2], START)).catch(() => {});
+    }
+    expect(isAnswered).toBe(true);
+    expect(await failed).toMatchObject(asked.map(() => ({ reason: { code: 'TOLLGATE_STORE_TIMEOUT' } })));
   });
 
   it("counts by Redis's time, whatever the gate's is, and budgets by the gate's periods", async () => {

@@ -91,7 +91,7 @@ function openStore(
   const records = createRecords(client, head, within);
   const line = createLine(client, head, commits.instance, within);
   /** Settlings that wait for what becomes of another one of the same entries, each for as long as it has time. */
-  let held: { readonly operation: Settle; readonly timer: NodeJS.Timeout }[] = [];
+  const held = new Map<Settle, NodeJS.Timeout>();
   /** A gate's clock that is set back is ignored until it has caught up; Redis's own is the records' matter. */
   let latest = 0;
 
@@ -125,25 +125,26 @@ function openStore(
   }
 
   function begin(operation: Settle, isFirst = false): void {
-    const entries = operation.entries as readonly RedisEntry[];
-    if (entries.some(({ settling }) => settling !== undefined)) {
-      const timer = setTimeout(() => giveUp(operation, tooLate(timeoutMs)), timeoutMs);
-      held.push({ operation, timer });
+    if (hasToWait(operation)) {
+      const timer = setTimeout(() => {
+        held.delete(operation);
+        giveUp(operation, tooLate(timeoutMs));
+      }, timeoutMs);
+      held.set(operation, timer);
       return;
     }
-    for (const entry of entries) entry.settling = operation;
+    for (const entry of operation.entries as readonly RedisEntry[]) entry.settling = operation;
     commits.submit(operation, isFirst);
   }
 
   function known(operation: Operation): void {
     if (operation.kind !== 'settle') return;
     for (const entry of operation.entries as readonly RedisEntry[]) entry.settling = undefined;
-    if (held.length === 0) return;
-    const waiting = held;
-    held = [];
-    for (const { operation, timer } of waiting) {
+    for (const [waiting, timer] of held) {
+      if (hasToWait(waiting)) continue;
       clearTimeout(timer);
-      if (!operation.givenUp) begin(operation);
+      held.delete(waiting);
+      begin(waiting);
     }
   }
 
@@ -216,6 +217,11 @@ function openStore(
       return new Promise((resolve) => commits.whenIdle(resolve));
     },
   };
+}
+
+/** What becomes of another settling of the same entries isn't known yet. */
+function hasToWait({ entries }: Settle): boolean {
+  return (entries as readonly RedisEntry[]).some(({ settling }) => settling !== undefined);
 }
 
 interface Checked {
