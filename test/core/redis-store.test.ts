@@ -69,13 +69,23 @@ describe('redisStore', () => {
   it('tells of a failure without what was sent, which names callers', async () => {
     const error = Object.assign(new Error('READONLY'), { command: { name: 'evalsha', args: ['ann'] } });
     const store = redisStore({ callBuffer: () => Promise.reject(error) });
-    const asked = store.peek(['ann'], [], START);
-    await expect(asked).rejects.toMatchObject({
-      code: 'TOLLGATE_STORE_FAILED',
-      message: expect.stringContaining('READONLY'),
-    });
-    await expect(asked).rejects.not.toHaveProperty('command');
-    await expect(asked).rejects.not.toHaveProperty('cause');
+    const put = { collection: 'keys', name: 'ann', was: undefined, text: 'ann', ttlMs: 1_000 };
+    for (const ask of [
+      () => store.peek(['ann'], [], START),
+      () => store.records?.get('keys', 'ann', START),
+      () => store.records?.put(put, START),
+      () => store.records?.list('keys', START),
+      () => store.shared?.claim('ann', 1_000),
+      () => store.shared?.publish('api', 'ann', 0),
+    ]) {
+      const asked = ask();
+      await expect(asked).rejects.toMatchObject({
+        code: 'TOLLGATE_STORE_FAILED',
+        message: expect.stringContaining('READONLY'),
+      });
+      await expect(asked).rejects.not.toHaveProperty('command');
+      await expect(asked).rejects.not.toHaveProperty('cause');
+    }
   });
 });
 
@@ -232,6 +242,23 @@ describeWithRedis('a store in Redis', () => {
       });
       expect(await used(store, all(0), START + 100_100)).toEqual(many.map(() => 4));
     });
+  });
+
+  it('takes numbers for what they are where its client gives them as texts', async () => {
+    const texts = new Redis(url(), { stringNumbers: true });
+    const store = redisStore(texts, { prefix });
+    const put = { collection: 'keys', name: 'ann', was: undefined, text: 'ann', ttlMs: 1_000 };
+    expect(await store.records?.put(put, START)).toBe(true);
+    expect(await store.records?.put({ ...put, text: 'bob' }, START)).toBe(false);
+    let end: (() => void) | undefined;
+    const heard = new Promise((resolve) => {
+      end = store.shared?.listen('api', resolve);
+    });
+    await store.shared?.publish('api', 'ann', 0);
+    expect(await heard).toBe('ann');
+    expect(store.shared?.instances('api')).toBe(1);
+    end?.();
+    texts.disconnect();
   });
 
   it('tells of requests that go by a line how their limits stand then, whatever else is asked in that call', async () => {

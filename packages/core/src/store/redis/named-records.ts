@@ -26,7 +26,8 @@ export function createRecords(
     async put({ collection, name, was, text, ttlMs }) {
       const keys = [recordKey(collection, name), namesKey(collection)];
       const values = [name, text, String(Math.ceil(ttlMs)), ...(was === undefined ? [] : [was])];
-      return (await within(runScript(client, PUT, keys, values))) === 1;
+      // Clients may be set to give numbers as texts.
+      return Number(await within(runScript(client, PUT, keys, values))) === 1;
     },
     async list(collection) {
       const names = (await within(client.callBuffer('zrange', [namesKey(collection), 0, -1]))) as Buffer[];

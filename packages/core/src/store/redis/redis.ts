@@ -5,7 +5,7 @@ import type { Dimension } from '../../request.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
 import { createCommits } from './commits.js';
-import { giveUp, tooLate } from './faults.js';
+import { failed, giveUp, tooLate } from './faults.js';
 import { createLine } from './line.js';
 import { createRecords } from './named-records.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
@@ -174,7 +174,7 @@ function openStore(
   function within<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(tooLate(timeoutMs)), timeoutMs);
-      promise.then(resolve, reject).finally(() => clearTimeout(timer));
+      promise.then(resolve, (error) => reject(failed(error))).finally(() => clearTimeout(timer));
     });
   }
 

@@ -48,9 +48,10 @@ export function createShared(
     async function ask(): Promise<readonly StreamEntry[]> {
       const keys = [`${head}/listening/${gate}`, toldKey(gate)];
       const reply = await within(runScript(client, SHARED, keys, [member, readTo, String(GONE_MS)]));
-      const [count, now, entries] = reply as [number, number, readonly StreamEntry[]];
-      since ??= now - (performance.now() - begun);
-      if (!hasEnded) known.set(gate, count);
+      // Clients may be set to give numbers as texts.
+      const [count, now, entries] = reply as [number | string, number | string, readonly StreamEntry[]];
+      since ??= Number(now) - (performance.now() - begun);
+      if (!hasEnded) known.set(gate, Number(count));
       return entries;
     }
 
