@@ -138,6 +138,24 @@ describeWithRedis('G6 order over instances, on Redis', () => {
     await Promise.all([early.close(), late.close()]);
   });
 
+  it('goes by what is told where clients put a prefix of their own before all keys', async () => {
+    const prefix = `order ${process.pid} ${count++}`;
+    const queue = { concurrency: 1, lease: '1d', maxWait: '1d' } as const;
+    const apps = clients.slice(0, 2).map((client) => client.duplicate({ keyPrefix: 'app/' }));
+    const [one, other] = apps.map((client) => {
+      const store = redisStore(client, { prefix, timeoutMs: 10_000 });
+      return createTollgate({ limits: [], queue, clock: manualClock(START), store });
+    });
+    const first = await one.admit({ permits: 1 });
+    const second = other.admit({ permits: 1 });
+    await new Promise((resolve) => other.on('queued', resolve));
+    await settled();
+    if (first.admitted) await first.admission.settle();
+    expect(await second).toMatchObject({ admitted: true });
+    await Promise.all([one.close(), other.close()]);
+    for (const client of apps) client.disconnect();
+  });
+
   it('has who finds room that is for another tell that one', async () => {
     const prefix = `order ${process.pid} ${count++}`;
     const limits = [slidingWindow({ name: 'window', limit: 1, window: '10s', whenFull: 'wait' })];

@@ -87,7 +87,7 @@ export function createLine(
     while (isOpen()) {
       try {
         const woken = await connection.callBuffer('bzpopmin', [`${waiting}/${instance}`, BLOCK_S]);
-        if (woken !== null && isOpen()) look(String((woken as Buffer[])[1]));
+        if (woken !== null && isOpen()) look(head + String((woken as Buffer[])[1]));
       } catch {
         if (isOpen()) await new Promise((resolve) => void setTimeout(resolve, PAUSE_MS).unref());
       }

@@ -1,15 +1,19 @@
 -- Who waits, in all instances: for each meter at a key a sorted set of instances, by the score of the first that waits there;
 -- and `waiting`, of instances by the time from which they are dead, if they are not heard of again, by Redis's clock. Where
 -- an instance is to look whether there is room, and since when, stands in a set of its own, whose name goes on from that of
--- `waiting`: it takes from it by a blocking call. That key depends on who waits, so it can't be given to a script.
+-- `waiting`: it takes from it by a blocking call. That key depends on who waits, so it can't be given to a script. Of where
+-- it is to look it has what follows the head of all keys: clients may have put a prefix before that.
 local WAITERS_MS = 10000
 -- An instance that has been told of room for longer, and has not taken notice, holds up nobody.
 local PATIENCE_MS = 200
 
+-- `waiting` has the same head.
+local function withoutHead(waiting, waiters) return sub(waiters, #waiting - #'/waiting' + 1) end
+
 local function isThere(waiting, instance, waiters, now)
   local ends = redis.call('ZSCORE', waiting, instance)
   if not ends or tonumber(ends) <= now then return false end
-  local since = redis.call('ZSCORE', waiting .. '/' .. instance, waiters)
+  local since = redis.call('ZSCORE', waiting .. '/' .. instance, withoutHead(waiting, waiters))
   return not since or tonumber(since) > now - PATIENCE_MS
 end
 
@@ -33,6 +37,6 @@ end
 -- Has an instance look at what waits there.
 local function wake(waiting, instance, waiters, now)
   local woken = waiting .. '/' .. instance
-  redis.call('ZADD', woken, 'NX', now, waiters)
+  redis.call('ZADD', woken, 'NX', now, withoutHead(waiting, waiters))
   redis.call('PEXPIRE', woken, WAITERS_MS)
 end
