@@ -3,7 +3,8 @@ import { type Admission, type Clock, createTollgate, type Priority, slidingWindo
 import { type RedisClient, redisStore } from '@tollgate/core/redis';
 import { manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import { Cluster as Cluster5 } from 'ioredis5';
 import { check } from '../helpers/oracle-log.js';
 import { describeWithRedis, useRedis } from '../helpers/redis-server.js';
 
@@ -154,6 +155,61 @@ describeWithRedis('G6 order over instances, on Redis', () => {
     expect(await second).toMatchObject({ admitted: true });
     await Promise.all([one.close(), other.close()]);
     for (const client of apps) client.disconnect();
+  });
+
+  it('goes by what is told though clients wait for an answer for a moment only', async () => {
+    const prefix = `order ${process.pid} ${count++}`;
+    const queue = { concurrency: 1, lease: '1d', maxWait: '1d' } as const;
+    let asked = 0;
+    let hasAskedAgain = () => {};
+    const askedAgain = new Promise<void>((resolve) => {
+      hasAskedAgain = resolve;
+    });
+    const hasty: RedisClient = {
+      callBuffer: (command, args) => clients[1].callBuffer(command, args),
+      duplicate(override) {
+        const connection = clients[1].duplicate({ commandTimeout: 1, ...(override as object) });
+        connection.on('error', () => {});
+        return {
+          on: () => {},
+          disconnect: () => connection.disconnect(),
+          callBuffer(command, args) {
+            const answer = connection.callBuffer(command, args);
+            // The first is told of the waiting itself.
+            if (++asked === 2) setTimeout(hasAskedAgain, 10);
+            return answer;
+          },
+        };
+      },
+    };
+    const [one, other] = [clients[0], hasty].map((client) => {
+      const store = redisStore(client, { prefix, timeoutMs: 10_000 });
+      return createTollgate({ limits: [], queue, clock: manualClock(START), store });
+    });
+    const first = await one.admit({ permits: 1 });
+    const second = other.admit({ permits: 1 });
+    await askedAgain;
+    if (first.admitted) await first.admission.settle();
+    expect(await second).toMatchObject({ admitted: true });
+    await Promise.all([one.close(), other.close()]);
+  });
+
+  it('waits to be told by a connection that is in all else as the client is, in a cluster too', () => {
+    const redisOptions = { commandTimeout: 1, password: 'secret' };
+    const one = new Redis({ ...redisOptions, lazyConnect: true });
+    for (const Any of [Cluster, Cluster5]) {
+      const many = new Any([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true, redisOptions }) as Cluster;
+      for (const client of [one, many]) {
+        const duplicate = jest.spyOn(client, 'duplicate');
+        redisStore(client).line?.onRoom(() => {})();
+        const { options } = duplicate.mock.results[0].value;
+        expect('redisOptions' in options ? options.redisOptions : options).toMatchObject({
+          commandTimeout: undefined,
+          password: 'secret',
+        });
+        duplicate.mockRestore();
+      }
+    }
   });
 
   it('has who finds room that is for another tell that one', async () => {

@@ -111,7 +111,7 @@ export function createLine(
     onRoom(listener) {
       listeners.add(listener);
       if (blocking === undefined) {
-        blocking = client.duplicate?.();
+        blocking = blockingOf(client);
         // Who made the client hears of that one's.
         blocking?.on('error', () => {});
         if (blocking) void listen(blocking);
@@ -125,4 +125,12 @@ export function createLine(
     },
     told: tell,
   };
+}
+
+/** Its calls are to take as long as they do: one that was given up would be answered all the same, and that be lost. */
+function blockingOf(client: RedisClient): BlockingClient | undefined {
+  const patient = { commandTimeout: undefined };
+  if (!client.isCluster) return client.duplicate?.(patient);
+  const { redisOptions } = client.options as { redisOptions?: object };
+  return client.duplicate?.([], { redisOptions: { ...redisOptions, ...patient } });
 }

@@ -41,8 +41,10 @@ export const PUT = scriptOf(put);
 /** What is used of a client: ioredis 5 and 6 have it, also for Sentinel and Cluster. */
 export interface RedisClient {
   callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
-  /** For gates with a queue: a connection that may block. */
-  duplicate?(): BlockingClient;
+  /** For gates with a queue: a connection that may block. What a `Redis` is to do otherwise comes first, of a `Cluster` second. */
+  duplicate?(first?: unknown, second?: unknown): BlockingClient;
+  readonly isCluster?: boolean;
+  readonly options?: object;
   listenerCount?(event: 'error'): number;
   on?(event: 'error', listener: () => void): unknown;
 }
