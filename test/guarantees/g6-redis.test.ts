@@ -139,6 +139,25 @@ describeWithRedis('G6 order over instances, on Redis', () => {
     await Promise.all([early.close(), late.close()]);
   });
 
+  it('forgets the instances that have died, though others go on waiting where they did', async () => {
+    const prefix = `order ${process.pid} ${count++}`;
+    const queue = { concurrency: 1, lease: '1d', maxWait: '1d' } as const;
+    const store = redisStore(clients[0], { prefix, timeoutMs: 10_000 });
+    const gate = createTollgate({ limits: [], queue, clock: manualClock(START), store });
+    const first = await gate.admit({ permits: 1 });
+    const second = gate.admit({ permits: 1 });
+    await new Promise((resolve) => gate.on('queued', resolve));
+    await settled();
+    const [waiters] = await clients[0].keys(`{${prefix}}/waiters/*`);
+    for (let i = 0; i < 9; i++) await clients[0].zadd(waiters, i, `dead ${i}`);
+    expect(await clients[0].zcard(waiters)).toBe(10);
+    if (first.admitted) await first.admission.settle();
+    expect(await second).toMatchObject({ admitted: true });
+    await settled();
+    expect(await clients[0].zcard(waiters)).toBe(0);
+    await gate.close();
+  });
+
   it('goes by what is told where clients put a prefix of their own before all keys', async () => {
     const prefix = `order ${process.pid} ${count++}`;
     const queue = { concurrency: 1, lease: '1d', maxWait: '1d' } as const;

@@ -10,22 +10,31 @@ local PATIENCE_MS = 200
 -- `waiting` has the same head.
 local function withoutHead(waiting, waiters) return sub(waiters, #waiting - #'/waiting' + 1) end
 
-local function isThere(waiting, instance, waiters, now)
+local function isDead(waiting, instance, now)
   local ends = redis.call('ZSCORE', waiting, instance)
-  if not ends or tonumber(ends) <= now then return false end
+  return not ends or tonumber(ends) <= now
+end
+
+local function takesNotice(waiting, instance, waiters, now)
   local since = redis.call('ZSCORE', waiting .. '/' .. instance, withoutHead(waiting, waiters))
   return not since or tonumber(since) > now - PATIENCE_MS
 end
 
--- The first of the instances but for `self` that is there, and its score; nil where nobody waits in others.
+-- The first of the instances but for `self` that is there, and its score; nil where nobody waits in others. Those that are
+-- dead are forgotten: as long as others wait there, nothing else would forget them. One that lives after all says so again.
 local function firstElsewhere(waiters, waiting, self, now)
   local from = 0
   repeat
     local heads = redis.call('ZRANGE', waiters, from, from + 3, 'WITHSCORES')
     for i = 1, #heads, 2 do
-      if heads[i] ~= self and isThere(waiting, heads[i], waiters, now) then return heads[i], tonumber(heads[i + 1]) end
+      local instance = heads[i]
+      if instance ~= self and isDead(waiting, instance, now) then
+        redis.call('ZREM', waiters, instance)
+      else
+        if instance ~= self and takesNotice(waiting, instance, waiters, now) then return instance, tonumber(heads[i + 1]) end
+        from = from + 1
+      end
     end
-    from = from + 4
   until #heads == 0
 end
 
