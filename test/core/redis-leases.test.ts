@@ -1,5 +1,5 @@
 /** Leases of windows over a store whose clock is another, and that answers late: what is admitted keeps to the limit. */
-import type { Charge } from '@tollgate/core';
+import type { Charge, Store, Taken, TakeRequest } from '@tollgate/core';
 import fc from 'fast-check';
 import {
   add,
@@ -11,7 +11,9 @@ import {
   putBack,
   spend,
 } from '../../packages/core/src/store/redis/lease.js';
+import { createLeases } from '../../packages/core/src/store/redis/leases.js';
 import type { RedisEntry } from '../../packages/core/src/store/redis/operation.js';
+import { charge, makeMeters, START } from '../conformance/store/charges.js';
 import { check, sumBetween } from '../helpers/oracle-log.js';
 
 const WINDOW = { kind: 'window', ms: 1_000, parts: 10, partMs: 100 } as const;
@@ -130,5 +132,36 @@ describe('a lease', () => {
     expect(aheads).toEqual([0, 6, 18, 42, 90, 100]);
     learnRoom(lease, 15);
     expect(ahead(lease)).toBe(0);
+  });
+});
+
+describe('leases', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  it('are used for all that a request is charged or for nothing, though one ends in that moment', async () => {
+    let time = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => time++ / 100);
+    const meters = ['a', 'b'].map((id) => ({ ...makeMeters().window, id }));
+    const charges = meters.map((meter) => charge(meter, WINDOW, ['ann'], 1, 10_000).charge);
+    const store = {
+      take({ alternatives: [{ who, bills }] }: TakeRequest): Taken {
+        const [charge] = bills[0].charges;
+        const entry: RedisEntry = { ...entryOf(0, charge.cost, 0), charge, who };
+        const usage = { charge, key: [], used: charge.cost, waitMs: 0, refillMs: 0 };
+        return { taken: 0, receipt: [entry], shadowRefused: [], usages: [usage] };
+      },
+      settle() {},
+    } as unknown as Store;
+    const leases = createLeases(() => store, false);
+    const who = [undefined, 'ann'];
+    for (let i = 0; i < 3; i++) for (const charge of charges) await leases.acquire(charge, who, START);
+    const taken: number[] = [];
+    for (let i = 0; i < 30_000; i++) {
+      const entries = leases.takeLeased(charges, who, START);
+      taken.push(entries === undefined ? 0 : entries.filter(Boolean).length);
+      for (const entry of entries ?? []) if (entry) leases.absorb(entry, 0, START);
+    }
+    expect(new Set(taken)).toEqual(new Set([2, 0]));
+    await leases.close();
   });
 });

@@ -112,15 +112,14 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
     return asking;
   }
 
-  function spent(holding: Holding, charge: Charge, who: Who, now: number): SharedEntry | undefined {
-    const { lease, usage } = holding;
-    if (!spend(lease, charge.cost, timeOf(now))) return undefined;
+  function spent({ lease, usage }: Holding, charge: Charge, who: Who, time: number): SharedEntry | undefined {
+    if (!spend(lease, charge.cost, time)) return undefined;
     return entryOf(lease.block as RedisEntry, charge, who, usage);
   }
 
   async function acquireLater(holding: Holding, charge: Charge, who: Who, now: number): Promise<SharedEntry | Usage> {
     await holding.asking?.catch(() => {});
-    return spent(holding, charge, who, now) ?? take(holding, charge, [charge.cost], who, now);
+    return spent(holding, charge, who, timeOf(now)) ?? take(holding, charge, [charge.cost], who, now);
   }
 
   /** Until it is done, though nobody waits for more than the first attempt. */
@@ -169,7 +168,7 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       holding.usedAt = performance.now();
       // What runs outlasts any lease of its slot.
       if (isBrief(charge)) return take(holding, charge, [charge.cost], who, now);
-      const entry = spent(holding, charge, who, now);
+      const entry = spent(holding, charge, who, timeOf(now));
       if (entry !== undefined) return entry;
       if (holding.asking !== undefined) return acquireLater(holding, charge, who, now);
       if (ahead(holding.lease) > charge.cost) return ask(holding, charge, who, now);
@@ -178,8 +177,11 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
     takeLeased(charges, who, now) {
       cutOff();
       const own = charges.map((charge) => holdings.get(nameOf(charge, who)));
-      const hasAll = charges.every(({ cost }, i) => own[i] !== undefined && hasEnough(own[i].lease, cost, timeOf(now)));
-      return hasAll ? charges.map((charge, i) => spent(own[i] as Holding, charge, who, now) as SharedEntry) : undefined;
+      const time = timeOf(now);
+      const hasAll = charges.every(({ cost }, i) => own[i] !== undefined && hasEnough(own[i].lease, cost, time));
+      return hasAll
+        ? charges.map((charge, i) => spent(own[i] as Holding, charge, who, time) as SharedEntry)
+        : undefined;
     },
     cutOff,
     absorb,
