@@ -56,12 +56,20 @@ test('it is forgotten after five minutes, and the oldest where there is too much
   ledger.note(0, 1, [spend('a', 1)]);
   now = 299_999;
   ledger.note(1, 1, [spend('a', 2)]);
-  ledger.forget();
   expect([ledger.last(0), ledger.last(1), ledger.newest()]).toEqual([1, 1, expect.objectContaining({ lane: 1 })]);
   now = 300_000;
-  ledger.forget();
   expect([ledger.last(0), ledger.last(1)]).toEqual([0, 1]);
   for (let i = 1; i <= 100_010; i++) ledger.note(2, i, [spend('a', 1)]);
   ledger.forget();
   expect(told(ledger.takeSince(2, 0))).toEqual({ a1: 100_000 });
+});
+
+test('it is forgotten as well where the machine has slept, and with it the clock of the process', () => {
+  const ledger = createSpendLedger();
+  ledger.note(0, 1, [spend('a', 1)]);
+  expect(ledger.newest()).toMatchObject({ lane: 0, number: 1 });
+  const wall = Date.now;
+  jest.spyOn(Date, 'now').mockImplementation(() => wall() + 301_000);
+  expect(ledger.newest()).toBeUndefined();
+  jest.restoreAllMocks();
 });

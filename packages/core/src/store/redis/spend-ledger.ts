@@ -20,7 +20,7 @@ export interface SpendLedger {
   newest(): { readonly lane: number; readonly number: number } | undefined;
   /** The number of the last one of a lane; 0: none is. */
   last(lane: number): number;
-  /** Forgets what is of no use any more, or too much. */
+  /** Lets go of what is too old, or too much. */
   forget(): void;
   /** Takes out what was noted of a lane behind a call. */
   takeSince(lane: number, number: number): readonly Spend[];
@@ -39,17 +39,19 @@ interface Call {
   readonly spends: readonly Spend[];
 }
 
-/** @param time milliseconds of a clock that is never set back */
-export function createSpendLedger(time: () => number = () => performance.now()): SpendLedger {
+/** @param time milliseconds of a clock that may jump, but not stand still */
+export function createSpendLedger(time: () => number = sinceStart): SpendLedger {
   /** In the order of their answers. */
   let calls: Call[] = [];
   let kept = 0;
 
+  function isKept({ at }: Call): boolean {
+    return at > time() - KEPT_MS;
+  }
+
   function forget(): void {
-    const oldest = time() - KEPT_MS;
     let count = 0;
-    while (count < calls.length && (kept > MOST_KEPT || calls[count].at <= oldest))
-      kept -= calls[count++].spends.length;
+    while (count < calls.length && (kept > MOST_KEPT || !isKept(calls[count]))) kept -= calls[count++].spends.length;
     if (count > 0) calls = calls.slice(count);
   }
 
@@ -61,10 +63,12 @@ export function createSpendLedger(time: () => number = () => performance.now()):
       kept += sums.length;
     },
     newest() {
-      return calls.at(-1);
+      const call = calls.at(-1);
+      return call && isKept(call) ? call : undefined;
     },
-    last: (lane) => calls.findLast((call) => call.lane === lane)?.number ?? 0,
+    last: (lane) => calls.findLast((call) => call.lane === lane && isKept(call))?.number ?? 0,
     takeSince(lane, number) {
+      forget();
       const isLost = (call: Call) => call.lane === lane && call.number > number;
       const lost = calls.filter(isLost).flatMap(({ spends }) => spends);
       calls = calls.filter((call) => !isLost(call));
@@ -73,6 +77,11 @@ export function createSpendLedger(time: () => number = () => performance.now()):
     },
     forget,
   };
+}
+
+/** While a machine sleeps, the process's own clock stands still, and Redis's may not. */
+function sinceStart(): number {
+  return Math.max(performance.now(), Date.now() - performance.timeOrigin);
 }
 
 /** What a take has spent. */
