@@ -90,3 +90,15 @@ test('those of one admission are settled in turn, whichever fails', async () => 
   expect(await answer()).toEqual([4, 5]);
   expect(unsettled.isEmpty).toBe(true);
 });
+
+test('that there are too many is told once for each time, and the oldest are given up', async () => {
+  const { unsettled, gaveUp, answer, nextSecond } = kept();
+  for (const times of [1, 2]) {
+    for (let i = 0; i < 10_050; i++) unsettled.add(settling([entryOf(`${i}`)], i));
+    expect(gaveUp).toHaveBeenCalledTimes(times);
+    await nextSecond();
+    const settled: number[] = [];
+    while (!unsettled.isEmpty) settled.push(...(await answer()));
+    expect(settled).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 50));
+  }
+});

@@ -41,7 +41,7 @@ const MOST_KEPT = 10_000;
 
 /**
  * @param settle throws or rejects where the store fails
- * @param gaveUp told where there are too many, or nobody asks any more
+ * @param gaveUp told where there are too many, or nobody asks any more: once, until all are settled
  */
 export function createUnsettled(
   clock: Clock,
@@ -52,12 +52,14 @@ export function createUnsettled(
   /** What is under way. */
   let asking: Promise<void> | undefined;
   let isClosed = false;
+  let hasGivenUp = false;
   let cancel = () => {};
 
   /** Waits for its next turn when it is over, and not before: a turn that comes while it is under way is none. */
   function askAgain(): Promise<void> {
     asking ??= askAll().then((isDone) => {
       asking = undefined;
+      if (isDone) hasGivenUp = false;
       if (!isDone && !isClosed) wait();
     });
     return asking;
@@ -75,6 +77,11 @@ export function createUnsettled(
     return true;
   }
 
+  function giveUp(): void {
+    if (!hasGivenUp) gaveUp();
+    hasGivenUp = true;
+  }
+
   function wait(): void {
     cancel();
     cancel = clock.after(RETRY_MS, askAgain);
@@ -85,11 +92,11 @@ export function createUnsettled(
       return kept.length === 0;
     },
     add(settling) {
-      if (isClosed) return gaveUp();
+      if (isClosed) return giveUp();
       if (kept.length === 0) wait();
       if (kept.length === MOST_KEPT) {
         kept.shift();
-        gaveUp();
+        giveUp();
       }
       kept.push(settling);
     },
@@ -98,7 +105,7 @@ export function createUnsettled(
       cancel();
       await asking;
       if (kept.length > 0) await askAgain();
-      if (kept.length > 0) gaveUp();
+      if (kept.length > 0) giveUp();
     },
   };
 }
