@@ -1,7 +1,6 @@
 /** Keeps meters in Redis, for any number of processes: each step is atomic there, over all its records. */
-import { configError, type Problem, warn } from '../../errors.js';
+import { warn } from '../../errors.js';
 import type { Usage } from '../../meters/meter.js';
-import type { Dimension } from '../../request.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
 import { createCommits } from './commits.js';
@@ -9,46 +8,15 @@ import { failed, giveUp, tooLate } from './faults.js';
 import { createLine } from './line.js';
 import { createRecords } from './named-records.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
+import { checkOptions, type RedisStoreOptions } from './options.js';
 import type { RedisClient } from './scripts.js';
 import { shardedStore } from './shards.js';
 import { createShared } from './shared.js';
 import { createSpendLedger, type Spend } from './spend-ledger.js';
 import { turnOf } from './waitings.js';
 
+export type { RedisStoreOptions } from './options.js';
 export type { RedisClient } from './scripts.js';
-
-export interface RedisStoreOptions {
-  /**
-   * What all keys begin with, in braces: `'tollgate'` unless given. Gates of one name, or of none, that share a prefix share
-   * their usage. Without braces, for they make a hash tag: all keys of a store are in one slot of a cluster, unless it is
-   * sharded.
-   */
-  prefix?: string;
-  /**
-   * Milliseconds, a whole number from 1 to 600,000, in which Redis has to answer: 1,000 unless given. What takes longer
-   * fails, and is not charged.
-   */
-  timeoutMs?: number;
-  /** Whose time counts: Redis's, unless given, which is one for all processes; or that of each gate's `clock`. */
-  clock?: 'redis' | 'gate';
-  /**
-   * Spreads the store over a cluster: each value of this dimension, such as each tenant, has its records in one of 64 slots,
-   * and what counts by it is charged there, all or nothing. All in one slot unless given.
-   */
-  shardBy?: Dimension;
-  /**
-   * Of a store that is sharded, the names of the limits and budgets that don't count by `shardBy`, and so are shared by all
-   * shards: a process leases a part of what they have left, to use without asking for each request.
-   */
-  shared?: readonly string[];
-  /**
-   * Keeps a ledger of what this process has spent of budgets in the last five minutes, and spends again what a failover or a
-   * restart of Redis loses of that. `false` unless given.
-   */
-  spendLedger?: boolean;
-}
-
-const LONGEST_TIMEOUT_MS = 600_000;
 
 /** Before what has to be settled, and could not be, is once more. */
 const AGAIN_MS = 1_000;
@@ -66,7 +34,7 @@ const MOST_ENTRIES = 500;
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
   const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis', shardBy, shared, spendLedger = false } = options;
-  check({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger });
+  checkOptions({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger });
   // The steps that fail tell of an outage; without a listener ioredis prints one at each attempt to connect.
   if (client.listenerCount?.('error') === 0) client.on?.('error', () => {});
   const isTimeGiven = clock === 'gate';
@@ -222,44 +190,4 @@ function openStore(
 /** What becomes of another settling of the same entries isn't known yet. */
 function hasToWait({ entries }: Settle): boolean {
   return (entries as readonly RedisEntry[]).some(({ settling }) => settling !== undefined);
-}
-
-interface Checked {
-  readonly client: unknown;
-  readonly prefix: unknown;
-  readonly timeoutMs: unknown;
-  readonly clock: unknown;
-  readonly shardBy: unknown;
-  readonly shared: unknown;
-  readonly spendLedger: unknown;
-}
-
-function check({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger }: Checked): void {
-  const problems: Problem[] = [];
-  const wrong = (field: string, value: unknown, expected: string) =>
-    problems.push({ path: `redisStore.${field}`, value, expected });
-  if (typeof (client as Partial<RedisClient> | undefined)?.callBuffer !== 'function') {
-    wrong('client', client, "ioredis's Redis or Cluster, such as new Redis('redis://localhost:6379')");
-  }
-  if (typeof prefix !== 'string' || !/^[^{}]{1,100}$/u.test(prefix)) {
-    wrong('prefix', prefix, 'a text of 1 to 100 characters without { and }, which delimit it within keys');
-  }
-  if (!Number.isInteger(timeoutMs) || (timeoutMs as number) < 1 || (timeoutMs as number) > LONGEST_TIMEOUT_MS) {
-    wrong('timeoutMs', timeoutMs, `a whole number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`);
-  }
-  if (clock !== 'redis' && clock !== 'gate') wrong('clock', clock, "'redis' or 'gate'");
-  if (shardBy !== undefined && (typeof shardBy !== 'string' || shardBy === '')) {
-    wrong('shardBy', shardBy, "a dimension, such as 'tenant'");
-  }
-  if (shared !== undefined && !Array.isArray(shared)) {
-    wrong('shared', shared, "a list of names of limits and budgets, such as ['global']");
-  }
-  for (const [i, name] of Array.isArray(shared) ? shared.entries() : []) {
-    if (typeof name !== 'string') wrong(`shared[${i}]`, name, "a limit's or budget's name");
-  }
-  if (shared !== undefined && shardBy === undefined) {
-    wrong('shared', shared, 'to be given with shardBy alone: without it all limits are in one shard');
-  }
-  if (typeof spendLedger !== 'boolean') wrong('spendLedger', spendLedger, 'true or false');
-  if (problems.length > 0) throw configError(problems);
 }
