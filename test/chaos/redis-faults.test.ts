@@ -118,7 +118,7 @@ describeWithOwnRedis('a store whose Redis fails', () => {
       expect(await codeOf(take(store, 5))).toBe('TOLLGATE_STORE_TIMEOUT');
       const isCancelled = async () => {
         const lanes = await admin.keys('*/lane/*');
-        return (await Promise.all(lanes.map((lane) => admin.strlen(lane)))).includes(8);
+        return (await Promise.all(lanes.map((lane) => admin.strlen(lane)))).includes(24);
       };
       await until(isCancelled);
       proxy.deliver();

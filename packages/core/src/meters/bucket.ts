@@ -22,7 +22,7 @@ export interface BucketRule {
 export const GENERATION_MS = 15 * 60_000;
 
 /** The place of a cost that is no longer held; not to be taken for a window's `NO_ROOM`. */
-const RELEASED = -1;
+export const RELEASED = -1;
 
 /** Doubles in a row. */
 export const WIDTH = 5;

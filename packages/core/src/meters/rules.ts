@@ -101,6 +101,11 @@ export function settle(
   }
 }
 
+/** Where what was booked at a place stands once it is settled for good. */
+export function settledPlace({ kind }: Rule, place: number): number {
+  return kind === 'bucket' ? bucket.RELEASED : place;
+}
+
 /** Corrects a row by what was said of it. Returns true where that has left more room. */
 export const observe = headroom.observe;
 

@@ -1,7 +1,7 @@
 /** Tells those who wait what came of a batch. */
 import type { NotTaken, Receipt, Taken } from '../store.js';
 import type { Batch } from './batch.js';
-import type { RedisEntry, Take } from './operation.js';
+import type { Operation, RedisEntry, Settle, Take } from './operation.js';
 import { readingOf } from './reply.js';
 import { changesOf, type Spend, spendsOf } from './spend-ledger.js';
 
@@ -16,34 +16,55 @@ export function createAnswers(giveBack: (receipt: Receipt, now: number) => void,
     return hasLedger && 'receipt' in result ? spendsOf(result.receipt as readonly RedisEntry[]) : NOTHING;
   }
 
+  /** @param before the costs of its entries, where what was spent is wanted */
+  function settled(settle: Settle, before: readonly number[] | undefined): readonly Spend[] {
+    settle.resolve();
+    return before === undefined ? NOTHING : changesOf(settle.entries as readonly RedisEntry[], before);
+  }
+
   /** Returns what was spent. */
-  return ({ steps }: Batch, reply: Buffer): readonly Spend[] => {
+  return ({ steps: { run, first, others } }: Batch, reply: Buffer): readonly Spend[] => {
     const reading = readingOf(reply);
     const spends: Spend[] = [];
-    for (const step of steps) {
-      switch (step.kind) {
-        case 'take':
-          spends.push(...taken(step, reading.take(step)));
-          break;
-        case 'run':
-          for (const [i, result] of reading.run(step).entries()) spends.push(...taken(step.takes[i], result));
-          break;
-        case 'settle': {
-          const before = hasLedger ? step.entries.map(({ cost }) => cost) : undefined;
-          reading.settle(step);
-          if (before !== undefined) spends.push(...changesOf(step.entries as readonly RedisEntry[], before));
-          step.resolve();
-          break;
+
+    function tellAll(operations: readonly Operation[]): void {
+      for (const operation of operations) {
+        switch (operation.kind) {
+          case 'take':
+            spends.push(...taken(operation, reading.take(operation)));
+            break;
+          case 'settle': {
+            const before = hasLedger ? costsOf(operation) : undefined;
+            reading.settle(operation);
+            spends.push(...settled(operation, before));
+            break;
+          }
+          case 'observe':
+            operation.resolve(reading.observe());
+            break;
+          case 'peek':
+            operation.resolve(reading.peek(operation));
         }
-        case 'observe':
-          step.resolve(reading.observe());
-          break;
-        case 'peek':
-          step.resolve(reading.peek(step));
       }
     }
+
+    if (reading.areSettled) {
+      const before = hasLedger ? run.settles.map(costsOf) : NOTHING;
+      reading.settleAll(run);
+      for (let i = 0; i < run.settles.length; i++) spends.push(...settled(run.settles[i], before[i]));
+    } else tellAll(run.settles);
+    tellAll(first);
+    if (reading.areTaken) {
+      const results = reading.takeAll(run);
+      for (let i = 0; i < results.length; i++) spends.push(...taken(run.takes[i], results[i]));
+    } else tellAll(run.takes);
+    tellAll(others);
     return spends;
   };
 }
 
-const NOTHING: readonly Spend[] = [];
+const NOTHING: readonly never[] = [];
+
+function costsOf({ entries }: Settle): number[] {
+  return entries.map(({ cost }) => cost);
+}

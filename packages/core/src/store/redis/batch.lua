@@ -2,12 +2,14 @@
 -- known, so that an error leaves everything as it was.
 --
 -- KEYS  1: what the last batch of the sender's lane was, and what came of it. 2: the epoch; where `known` is above 0, the
---          same as 1 of the lane that it is of; the records, those of a layout together; then those of ARGV 5.
--- ARGV  1: `number, known, epoch, now, run from, run to, layouts`; each layout: `records, columns`, each column
---          `meter, width, kind, rule (2), limit`. Then what the run charges: for each column of each layout in order, for each
---          record `cost`, or -1 where it charges nothing. `now` is -1 where the time is Redis's; `known` a batch of the
---          sender's that was answered, or 0. The run are the takes at these bytes of ARGV 2, none of which has a choice; where
---          both are the same, there is none
+--          same as 1 of the lane that it is of; the records, those of a layout together; then those where instances wait.
+-- ARGV  1: `number, known, epoch, now, layouts, since, settled to, taken from, taken to`; each layout `records, columns,
+--          numbers`; then each column of each `kind, at, width, minute, rule (2), limit, sums, takes`: where in the records its
+--          row begins, and where its last minute stands. Behind it, what the run does there: sums of its settlings, each
+--          `record, place, cost, actual`; and unless `takes` is 0, for each record the `cost` of its takes, or -1 for none.
+--          `now` is -1 where the time is Redis's; `known` a batch of the sender's that was answered, or 0. The run are the
+--          settlings at the first bytes of ARGV 2, of what was charged in the epoch `since`, and the takes at those bytes,
+--          none of which has a choice
 --       2: the operations, each `kind, bytes of the rest, option, count, …`:
 --            take    option: alternatives; count: charges of the first; each `cell, cost, room`. Then of each further
 --                    alternative `count, …` likewise. The cell of a shadow charge is negative
@@ -17,10 +19,12 @@
 --            tell    as take
 --            turn    as take, with a score in front: of one that goes by a line
 --       3: the cells, each `record, column`: the record's number, and that of a column of its layout
---       4: the sender. 5: where instances wait for what these charge or give back: each `cell, key of the waiters`. The last
---          of all keys is `waiting`. Both are left out where there is no such
---       All are doubles. A cell is a meter at a key, by a rule.
--- Reply `now, epoch, 1` where the run was taken at once, else `0`; then for each operation, all doubles:
+--       4 …: of each layout its format, and its directory, as records.lua has them
+--       Then the sender, and where instances wait for what these charge or give back: each `cell, key of the waiters`. The
+--          last of all keys is `waiting`. Both are left out where there is no such
+--       Numbers are doubles. A cell is a meter at a key, by a rule.
+-- Reply `now, epoch`, and 1 where the run's settlings were done at once, plus 2 where its takes were; then for each operation,
+--       all doubles:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
 --                    alternatives. A take or turn that tells has the rows of what was taken behind that
@@ -29,7 +33,9 @@
 --            settle  for each entry `place, cost`, of a budget `used` too
 --            peek    the rows
 --            observe 1 where that left more room, or 0
---       A run that was taken at once is answered in their place: for each cost `place`, of a budget `used` too
+--       What of the run was done at once is answered in their place, column by column. Settlings: for each sum what is booked
+--          of it, the cost or the actual, of a budget `used` before and after that too. Takes: `place`, the same for all, and
+--          of a budget for each record that is charged `used` after all of them
 -- Or the number of the last batch of that lane, where that is before `known`: what was answered since is lost, and
 -- nothing is done.
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
@@ -40,18 +46,27 @@
 local NOT_CHARGED = -1
 local NOWHERE = -1
 
--- By cell: the number of its record, and its column.
+-- By cell: the key of its record, and its column.
 local recordOf, columnOf = {}, {}
 do
-  local layoutOf, at = {}, 1
-  for l = 1, layoutCount do
-    local layout = layouts[l]
-    for r = layout.before + 1, layout.before + layout.count do layoutOf[r] = layout.columns end
+  local layoutOf, first, at = {}, before, COLUMNS
+  for l = 1, layouts do
+    local layout, columns = LAYOUT + LAYOUT_NUMBERS * (l - 1), {}
+    local count = head[layout]
+    for c = 1, head[layout + 1] do
+      columns[c] = {
+        rule = RULES[head[at]], at = head[at + 1], width = head[at + 2], minute = head[at + 3],
+        first = head[at + 4], second = head[at + 5],
+      }
+      at = at + COLUMN_NUMBERS + SUM_NUMBERS * head[at + 7] + (head[at + 8] > 0 and count or 0)
+    end
+    for r = first + 1, first + count do layoutOf[r] = columns end
+    first = first + count
   end
+  local cells = unpackAll(ARGV[3])
   for cell = 1, #ARGV[3] / 16 do
-    local r, c
-    r, c, at = unpackNumbers('<dd', ARGV[3], at)
-    recordOf[cell], columnOf[cell] = r, layoutOf[r][c]
+    local r = before + cells[2 * cell - 1]
+    recordOf[cell], columnOf[cell] = r, layoutOf[r][cells[2 * cell]]
   end
 end
 
@@ -80,12 +95,6 @@ local function fits(charges, last)
     if cell > 0 and not (used(cell) <= charges[i + 2]) then return false end
   end
   return true
-end
-
--- A row has changed, and will mean the same as none at a time.
-local function note(r, record, minute, ends)
-  isBooked[r] = true
-  if ends > (record[minute] - 1) * MINUTE then record[minute], isLater[r] = minuteAfter(ends, now, record[minute]), true end
 end
 
 local function book(charges, last)
@@ -195,17 +204,18 @@ local function perform(from, to)
   end
 end
 
-begin()
-if isRun then
-  perform(1, runFrom)
-  length = takeAll()
-  if length then
-    reply[3] = 1
-    perform(runTo, #ARGV[2])
-  else
-    begin()
-  end
+-- Returns false where the batch has to begin anew.
+local function performAll()
+  begin()
+  if not settlesAtOnce() then return false end
+  if not areSettled then perform(1, settledTo) end
+  perform(settledTo, takenFrom)
+  if not takesAtOnce() then return false end
+  if not areTaken then perform(takenFrom, takenTo) end
+  perform(takenTo, #ARGV[2])
+  return true
 end
-if reply[3] == 0 then perform(1, #ARGV[2]) end
+
+repeat until performAll()
 wakeAll()
 return commit()

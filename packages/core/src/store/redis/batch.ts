@@ -12,14 +12,14 @@ import {
   type Settle,
   type Take,
 } from './operation.js';
-import { type Run, stepsOf } from './runs.js';
+import { type Run, type Steps, stepsOf } from './runs.js';
 import { createWaitings, isWaitedFor } from './waitings.js';
 import { bytesOf, createWords, push } from './words.js';
 
 export interface Batch {
   readonly operations: readonly Operation[];
-  /** The same, in the order in which they are done. */
-  readonly steps: readonly (Operation | Run)[];
+  /** The same, as they are done. */
+  readonly steps: Steps;
   /** But for those that say what was done before. */
   readonly keys: readonly string[];
   readonly values: readonly (string | Buffer)[];
@@ -88,30 +88,33 @@ export function createBatches(prefix: string, instance: string) {
     }
     const operations = queue.splice(0, count);
     const steps = stepsOf(operations);
-    let run: Run | undefined;
-    let [from, to] = [1, 1];
-    for (const step of steps) {
-      if (step.kind === 'run') {
-        run = step;
-        from = body.length * 8 + 1;
-        for (const take of step.takes) write(take, run);
-        to = body.length * 8 + 1;
-      } else write(step, undefined);
-    }
+    const { run, since, first, others } = steps;
+    const settledTo = writeAll(run.settles, run);
+    const takenFrom = writeAll(first);
+    const takenTo = writeAll(run.takes, run);
+    writeAll(others);
     const keys = cells.layOut();
     // A new epoch begins with it, should there be none: all data was lost.
     const epoch = Math.floor(Math.random() * 2 ** 53);
-    for (const value of [number, known, epoch, time ?? -1, from, to]) push(head, value);
-    cells.writeLayouts(head, operations[0].now);
-    if (run !== undefined) run.sums = cells.writeRun(head);
+    const layouts = cells.countLayouts();
+    for (const value of [number, known, epoch, time ?? -1, layouts, since, settledTo, takenFrom, takenTo]) {
+      push(head, value);
+    }
+    run.columns = cells.writeLayouts(head, operations[0].now);
     cells.writeCells(places);
     const waiting = waitings.next(keys, known > 0 ? 3 : 2);
     return {
       operations,
       steps,
       keys: [...keys, ...waiting.keys],
-      values: [bytesOf(head), bytesOf(body), bytesOf(places), ...waiting.values],
+      values: [bytesOf(head), bytesOf(body), bytesOf(places), ...cells.formats(), ...waiting.values],
     };
+  }
+
+  /** Returns where what comes behind them begins, in bytes from 1. @param run that they are of */
+  function writeAll(operations: readonly Operation[], run?: Run): number {
+    for (let i = 0; i < operations.length; i++) write(operations[i], run);
+    return body.length * 8 + 1;
   }
 
   /** @param run that it is of */
@@ -134,7 +137,7 @@ export function createBatches(prefix: string, instance: string) {
         if (operation.score !== undefined) push(body, operation.score);
         return writeTake(operation, run);
       case 'settle':
-        return writeSettle(operation);
+        return writeSettle(operation, run);
       case 'peek':
         return writePeek(operation);
       case 'observe':
@@ -176,24 +179,21 @@ export function createBatches(prefix: string, instance: string) {
     return countOf(bills);
   }
 
-  function writeSettle({ entries, actual }: Settle): number {
+  function writeSettle({ entries, actual }: Settle, run: Run | undefined): number {
     for (let i = 0; i < entries.length; i++) {
-      const { charge, who, place, cost, epoch } = entries[i] as RedisEntry;
-      const cell = cellOf(entries, i);
+      const { charge, who, place: at, cost, epoch } = entries[i] as RedisEntry;
+      const place = cells.placeOf(charge.meter.scope, who, beside(entries, i));
+      const column = cells.columnIn(place, charge, 0);
+      const cell = place.cells[column];
       if (actual[i] < cost && isWaitedFor(charge)) waitings.note(cell, charge.meter, who);
+      if (run !== undefined) run.sums.push(cells.addSettled(place, column, at, cost, actual[i]));
       push(body, cell);
-      push(body, place);
+      push(body, at);
       push(body, epoch);
       push(body, cost);
       push(body, actual[i]);
     }
     return entries.length;
-  }
-
-  function cellOf(entries: readonly Charged[], i: number): number {
-    const { charge, who } = entries[i];
-    const place = cells.placeOf(charge.meter.scope, who, beside(entries, i));
-    return place.cells[cells.columnIn(place, charge, 0)];
   }
 
   function writeSeen({ seen }: Observe): number {

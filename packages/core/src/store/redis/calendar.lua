@@ -31,15 +31,16 @@ end
 
 -- Puts `actual` in place of `cost`. Returns the place and what is booked.
 function calendar.settle(row, at, period, _, place, cost, actual)
-  reach(row, at, max(period, place))
+  if row[at] < period or row[at] < place then reach(row, at, period > place and period or place) end
   local age = row[at] - place
+  local i = at + 1 + age
   if actual < cost then
     if age > 1 then return place, cost end
-    local refund, left = giveBack(cost, actual, row[at + 1 + age])
-    row[at + 1 + age] = row[at + 1 + age] - refund
+    local refund, left = giveBack(cost, actual, row[i])
+    row[i] = row[i] - refund
     return place, left
   end
-  local i = age <= 1 and at + 1 + age or at + 1
+  if age > 1 then i = at + 1 end
   row[i] = row[i] + (actual - cost)
   return age > 1 and cost == 0 and row[at] or place, actual
 end

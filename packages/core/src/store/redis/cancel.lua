@@ -6,10 +6,12 @@
 -- answered is lost: nor will it do anything then.
 local number, known = tonumber(ARGV[1]), tonumber(ARGV[2])
 local marker = redis.call('GET', KEYS[1])
-local last = marker and struct.unpack('<d', marker) or 0
+local last, _, bytes = 0, 0, 0
+-- As cells.lua has it.
+if marker then last, _, bytes = struct.unpack('<ddd', marker) end
 if last > number then return false end
-if last == number then return #marker > 8 and string.sub(marker, 9) end
+if last == number then return bytes > 0 and string.sub(marker, 25, 24 + bytes) end
 if last < known then return struct.pack('<d', last) end
 -- For as long as batch.lua keeps what became of one.
-redis.call('SET', KEYS[1], struct.pack('<d', number), 'PX', 3600000)
+redis.call('SET', KEYS[1], struct.pack('<ddd', number, 0, 0), 'PX', 3600000)
 return false

@@ -1,93 +1,102 @@
--- The records that a batch is about, as KEYS and ARGV 1 of batch.lua say. Ends here where the batch has been done already,
--- or others before it were lost.
-local MARKER_MS = '3600000'
+-- The records that a batch is about, as KEYS and ARGV of batch.lua say. Ends here where the batch has been done already, or
+-- others before it were lost.
+
+-- What came of a batch is kept for so long at least: its number, when that is over, and the reply behind how long it is.
+local MARKER_MS = 3600000
+local MARKER = '<ddd'
+local MARKER_BYTES = 24
 local EPOCH_MS = '2592000000'
 
+-- That of headroom is filled in by headroom.lua: what is done at once has none.
+local headroom = {}
 local RULES = { window, bucket, calendar, slots, headroom }
 
-local values = redis.call('MGET', unpack(KEYS))
+local KEYS, ARGV = KEYS, ARGV
+local head = unpackAll(ARGV[1])
+local number, epoch, now, layouts, since = head[1], head[3], head[4], head[5], head[6]
+local settledTo, takenFrom, takenTo = head[7], head[8], head[9]
+-- Where in it a layout is, and where the columns begin.
+local LAYOUT, LAYOUT_NUMBERS = 10, 3
+local COLUMNS, COLUMN_NUMBERS, SUM_NUMBERS = LAYOUT + LAYOUT_NUMBERS * layouts, 9, 4
 
-local number, known, epoch, now, runFrom, runTo, layoutCount, costsAt = unpackNumbers('<ddddddd', ARGV[1])
-local last = values[1] and unpackNumbers('<d', values[1]) or 0
-if last > number then return false end
-if last == number then return #values[1] > 8 and sub(values[1], 9) end
+local values = redis.call('MGET', unpack(KEYS))
+local markerEnds = 0
+if values[1] then
+  local last, bytes
+  last, markerEnds, bytes = unpackNumbers(MARKER, values[1])
+  if last > number then return false end
+  if last == number then return bytes > 0 and sub(values[1], MARKER_BYTES + 1, MARKER_BYTES + bytes) end
+end
 -- How many keys are before those of records.
 local before = 2
-if known > 0 then
+if head[2] > 0 then
   before = 3
   local answered = values[3] and unpackNumbers('<d', values[3]) or 0
-  if answered < known then return packNumbers('<d', answered) end
+  if answered < head[2] then return packNumbers('<d', answered) end
 end
 if values[2] then epoch = unpackNumbers('<d', values[2]) end
 if now == -1 then now = milliseconds() end
 
--- Each with its records: those behind `before`, `count` of them.
-local layouts = {}
-do
-  local at, first, count, columns = costsAt, 0
-  for l = 1, layoutCount do
-    local layout = newLayout()
-    layout.before = first
-    layout.count, columns, at = unpackNumbers('<dd', ARGV[1], at)
-    for _ = 1, columns do
-      local column, meter, width, kind = {}
-      meter, width, kind, column.first, column.second, column.limit, at = unpackNumbers('<dddddd', ARGV[1], at)
-      column.rule = RULES[kind]
-      addColumn(layout, column, meter, width)
-    end
-    layOut(layout)
-    layouts[l] = layout
-    first = first + layout.count
-  end
-  costsAt = at
-end
-
 local reply, length
--- By number. What was booked is to be written; what is later or not as it is to be, as a whole.
+-- By key. What was booked is to be written; what is later or not as it is to be, as a whole.
 local records, isBooked, isLater
 
 -- What the batch begins from.
 local function begin()
+  local unpackNumbers, head, values, now, read, later = unpackNumbers, head, values, now, {}, {}
   reply, length = { now, epoch, 0 }, 3
-  records, isBooked, isLater = {}, {}, {}
-  for l = 1, layoutCount do
-    local layout = layouts[l]
-    local size, directory, fits = layout.size, layout.directory, layout.fits
-    local tail, format = layout.numbers + layout.sections + 1, layout.rows .. layout.rest
-    local records, isLater, values, before, unpackNumbers = records, isLater, values, before, unpackNumbers
-    for r = layout.before + 1, layout.before + layout.count do
-      local value, record = values[before + r]
-      if fits and value and #value == size then record = { unpackNumbers(format, value) } end
+  records, isBooked, isLater = read, {}, later
+  local r = before
+  for l = 1, layouts do
+    local at = LAYOUT + LAYOUT_NUMBERS * (l - 1)
+    local numbers, format, directory = head[at + 2], ARGV[2 + 2 * l], ARGV[3 + 2 * l]
+    local size, tail = sizeOf(numbers, directory)
+    for _ = 1, head[at] do
+      r = r + 1
+      local value, record = values[r]
+      if value and #value == size then record = { unpackNumbers(format, value) } end
       if record and record[tail] == directory then
-        records[r] = record
+        read[r] = record
       else
-        records[r], isLater[r] = rearranged(value, layout, now), true
+        read[r], later[r] = rearranged(value, numbers, directory, now), true
       end
     end
   end
+end
+
+-- A row has changed, and will mean the same as none at a time.
+local function note(r, record, minute, ends)
+  isBooked[r] = true
+  if ends > (record[minute] - 1) * MINUTE then record[minute], isLater[r] = minuteAfter(ends, now, record[minute]), true end
 end
 
 -- Writes what was booked, and what came of the batch, and returns that.
 local function commit()
   local KEYS, call, packNumbers, unpack = KEYS, redis.call, packNumbers, unpack
-  local records, isBooked, isLater, before, ttls = records, isBooked, isLater, before, {}
-  for l = 1, layoutCount do
-    local layout = layouts[l]
-    local rows, numbers = layout.rows, layout.numbers
-    for r = layout.before + 1, layout.before + layout.count do
-      if isLater[r] and isBooked[r] then
-        local value, minute = packRecord(records[r], layout)
-        ttls[minute] = ttls[minute] or string.format('%d', max(1, minute * MINUTE - now))
-        call('SET', KEYS[before + r], value, 'PX', ttls[minute])
-      elseif isBooked[r] then
-        call('SETRANGE', KEYS[before + r], '0', packNumbers(rows, unpack(records[r], 1, numbers)))
+  local head, records, isBooked, isLater, now, r = head, records, isBooked, isLater, now, before
+  for l = 1, layouts do
+    local at = LAYOUT + LAYOUT_NUMBERS * (l - 1)
+    local numbers, format, directory = head[at + 2], ARGV[2 + 2 * l], ARGV[3 + 2 * l]
+    local rows = sub(format, 1, numbers + 1)
+    for _ = 1, head[at] do
+      r = r + 1
+      if isBooked[r] then
+        if isLater[r] then
+          local value, minute = packRecord(records[r], numbers, directory)
+          call('SET', KEYS[r], value, 'PX', string.format('%d', max(1, minute * MINUTE - now)))
+        else
+          call('SETRANGE', KEYS[r], '0', packNumbers(rows, unpack(records[r], 1, numbers)))
+        end
       end
     end
   end
+  if not values[2] or number % 256 == 0 then call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS) end
   local packed = packAll(reply, length)
-  if not values[2] or number % 256 == 0 then
-    redis.call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS)
+  -- Its time goes by Redis's clock. What it had for a longer reply may stay behind this one.
+  if head[4] == -1 and markerEnds - now > MARKER_MS then
+    call('SETRANGE', KEYS[1], '0', packNumbers(MARKER, number, markerEnds, #packed) .. packed)
+  else
+    call('SET', KEYS[1], packNumbers(MARKER, number, now + 2 * MARKER_MS, #packed) .. packed, 'PX', 2 * MARKER_MS)
   end
-  redis.call('SET', KEYS[1], packNumbers('<d', number) .. packed, 'PX', MARKER_MS)
   return packed
 end

@@ -7,9 +7,18 @@ export type Counted = Pick<Charge, 'meter' | 'rule'>;
 
 const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4, headroom: 5 };
 
-/** What tells how a charge's meter is counted, but for which meter that is: width, kind, and the rule in two numbers. */
-export function columnOf({ rule }: Counted, now: number): readonly number[] {
-  return [width(rule), KINDS[rule.kind], ...numbersOf(rule, now)];
+/** What tells how a charge's meter is counted, but for which meter that is. */
+export interface Column {
+  readonly kind: number;
+  readonly width: number;
+  /** The rule in two numbers. */
+  readonly first: number;
+  readonly second: number;
+}
+
+export function columnOf({ rule }: Counted, now: number): Column {
+  const [first, second] = numbersOf(rule, now);
+  return { kind: KINDS[rule.kind], width: width(rule), first, second };
 }
 
 /** True for charges to the same meters by the same rules. */
@@ -34,7 +43,6 @@ function isSameRule(a: Rule, b: Rule): boolean {
   return true;
 }
 
-/** A rule in two numbers. */
 function numbersOf(rule: Rule, now: number): readonly [number, number] {
   switch (rule.kind) {
     case 'window':

@@ -1,7 +1,6 @@
 -- Headroom, as meters/headroom.ts, which says what it is for.
 --
 -- Its rule is `perMs`. A row is `used, at, own, shut until, rate`.
-local headroom = {}
 
 -- Where there is none to be named: of what was charged nothing, or in data that was lost.
 local NO_PLACE = -1

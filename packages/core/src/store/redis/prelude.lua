@@ -19,16 +19,9 @@ end
 -- More numbers at once than this, Lua can't pass to a function.
 local MOST_AT_ONCE = 4000
 
--- The format of so many doubles, by their number.
-local FORMATS = {}
-
+-- The format of so many doubles.
 local function doubles(count)
-  local format = FORMATS[count]
-  if not format then
-    format = '<' .. rep('d', count)
-    FORMATS[count] = format
-  end
-  return format
+  return '<' .. rep('d', count)
 end
 
 -- The first so many of a list of doubles as bytes.
@@ -40,4 +33,13 @@ local function packAll(numbers, length)
     packed[#packed + 1] = packNumbers(doubles(last - i + 1), unpack(numbers, i, last))
   end
   return concat(packed)
+end
+
+-- A list of doubles from bytes.
+local function unpackAll(packed)
+  local length = #packed / 8
+  if length <= MOST_AT_ONCE then return { unpackNumbers(doubles(length), packed) } end
+  local numbers = {}
+  for i = 1, length do numbers[i] = unpackNumbers('<d', packed, 8 * i - 7) end
+  return numbers
 end

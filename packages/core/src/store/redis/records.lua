@@ -5,63 +5,45 @@
 -- gates of any configuration have put there, in any order: each finds its own and keeps the others' until their last minute.
 -- Minutes are since 1970. A record lives as long as the last of its sections.
 --
--- A layout says which meters records are asked about, in order: `columns`, and how many `numbers` their rows and how many
--- `sections` they have. A column is a meter's, by a rule: `at` in a record is where its row begins, and `minute` where its
--- last minute stands, which is 0 while nothing was booked. As a list a record has the numbers of all rows, then all last
--- minutes; what others have put there is in `others`, each `{ row, minute, entry }`, with the row in bytes.
+-- A layout says which sections records are asked about: how many `numbers` their rows have, their `directory`, which is what
+-- is kept of their meters and widths, and the `format` of all of it. As a list a record has the numbers of all rows, then all
+-- last minutes, 0 while nothing was booked, and the directory; what others have put there is in `others`, each
+-- `{ row, minute, entry }`, with the row in bytes.
 
-local ENTRY = 'I5I2'
+local ENTRY = '<I5I2'
 local ENTRY_BYTES = 7
 local SECTION_BYTES = 11
 local MINUTE = 60000
 local LAST_MINUTE = 2 ^ 32 - 1
 local LONGEST_MORE = 30 * MINUTE
 
--- To be laid out once all columns are there.
-local function newLayout()
-  return { columns = {}, numbers = 0, sections = 0, directory = '' }
-end
-
--- Columns of one meter by several rules share its section.
-local function addColumn(layout, column, meter, width)
-  local columns = layout.columns
-  for c = 1, #columns do
-    if columns[c].meter == meter then column.at, column.section = columns[c].at, columns[c].section end
-  end
-  if not column.at then
-    layout.sections = layout.sections + 1
-    column.at, column.section = layout.numbers + 1, layout.sections
-    layout.numbers = layout.numbers + width
-    layout.directory = layout.directory .. packNumbers('<' .. ENTRY, meter, width)
-  end
-  column.meter, column.width = meter, width
-  columns[#columns + 1] = column
-end
-
-local function layOut(layout)
-  local columns, numbers, sections = layout.columns, layout.numbers, layout.sections
-  for c = 1, #columns do columns[c].minute = numbers + columns[c].section end
-  layout.rows = doubles(numbers)
-  layout.rest = rep('I4', sections) .. 'c' .. #layout.directory
-  layout.size = 8 * numbers + SECTION_BYTES * sections
-  layout.fits = numbers + sections < MOST_AT_ONCE
-end
-
--- Where the row of a meter begins in a record of a layout, and where its last minute stands; nil where it has none.
-local function findSection(layout, meter)
-  for _, column in ipairs(layout.columns) do
-    if column.meter == meter then return column.at, column.minute end
-  end
+-- How many bytes a record of a layout has, and where in its list the directory stands; no bytes where that can't be read at once.
+local function sizeOf(numbers, directory)
+  local sections = #directory / ENTRY_BYTES
+  local tail = numbers + sections + 1
+  return tail < MOST_AT_ONCE and 8 * numbers + SECTION_BYTES * sections, tail
 end
 
 -- What is kept as a record of a layout, from what is kept of any; `value` is false where nothing is.
-local function rearranged(value, layout, now)
+local function rearranged(value, numbers, directory, now)
+  -- Where the row of a meter begins, and where its last minute stands; nil where it has none.
+  local function find(meter)
+    local at = 1
+    for s = 1, #directory / ENTRY_BYTES do
+      local known, width = unpackNumbers(ENTRY, directory, ENTRY_BYTES * (s - 1) + 1)
+      if known == meter then return at, numbers + s end
+      at = at + width
+    end
+  end
+
   local record, others = {}, {}
-  for i = 1, layout.numbers + layout.sections do record[i] = 0 end
+  local own = numbers + #directory / ENTRY_BYTES
+  for i = 1, own do record[i] = 0 end
+  record[own + 1] = directory
   -- Its sections from the last one: they are all known once they make up the whole of it.
   local size, sections, entries = 0, 0, {}
   while value and size < #value do
-    local meter, width = unpackNumbers('<' .. ENTRY, value, #value - ENTRY_BYTES * (sections + 1) + 1)
+    local meter, width = unpackNumbers(ENTRY, value, #value - ENTRY_BYTES * (sections + 1) + 1)
     sections = sections + 1
     entries[sections] = { meter, width }
     size = size + SECTION_BYTES + 8 * width
@@ -70,12 +52,12 @@ local function rearranged(value, layout, now)
   for s = sections, 1, -1 do
     local meter, width = entries[s][1], entries[s][2]
     local minute = unpackNumbers('<I4', value, minutes + 4 * (sections - s) + 1)
-    local at, own = findSection(layout, meter)
+    local at, last = find(meter)
     if at then
       for i = 0, width - 1 do record[at + i] = unpackNumbers('<d', value, from + 8 * i) end
-      record[own] = minute
+      record[last] = minute
     elseif minute * MINUTE > now then
-      others[#others + 1] = { sub(value, from, from + 8 * width - 1), minute, packNumbers('<' .. ENTRY, meter, width) }
+      others[#others + 1] = { sub(value, from, from + 8 * width - 1), minute, packNumbers(ENTRY, meter, width) }
     end
     from = from + 8 * width
   end
@@ -91,14 +73,14 @@ local function minuteAfter(ends, now, before)
 end
 
 -- All of a record, and its last minute.
-local function packRecord(record, layout)
-  local numbers, sections, others = layout.numbers, layout.sections, record.others
+local function packRecord(record, numbers, directory)
+  local own, others = numbers + #directory / ENTRY_BYTES, record.others
   local last = 0
-  for i = numbers + 1, numbers + sections do last = max(last, record[i]) end
-  local minutes = packNumbers('<' .. rep('I4', sections), unpack(record, numbers + 1, numbers + sections))
+  for i = numbers + 1, own do last = max(last, record[i]) end
+  local minutes = packNumbers('<' .. rep('I4', own - numbers), unpack(record, numbers + 1, own))
   local rows = packAll(record, numbers)
-  if not others then return rows .. minutes .. layout.directory, last end
-  local parts = { rows, {}, minutes, {}, layout.directory, {} }
+  if not others then return rows .. minutes .. directory, last end
+  local parts = { rows, {}, minutes, {}, directory, {} }
   for o, other in ipairs(others) do
     last = max(last, other[2])
     parts[2][o], parts[4][o], parts[6][o] = other[1], packNumbers('<I4', other[2]), other[3]

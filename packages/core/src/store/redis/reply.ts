@@ -1,7 +1,9 @@
 /** What came of operations, as batch.lua answers it. */
+
 import { type Charge, keyIn, type Usage, type Who } from '../../meters/meter.js';
-import { usage, width } from '../../meters/rules.js';
-import type { Alternative, NotTaken, Taken } from '../store.js';
+import { settledPlace, usage, width } from '../../meters/rules.js';
+import type { Alternative, Entry, NotTaken, Taken } from '../store.js';
+import type { Sum } from './cells.js';
 import type { Operation, Peek, RedisEntry, Settle, Take } from './operation.js';
 import type { Run } from './runs.js';
 
@@ -11,8 +13,13 @@ const NO_USAGE: readonly Usage[] = [];
 
 /** Reads the reply to a batch, a step after the other, in their order. */
 export interface Reading {
+  /** Of the run, they were done at once. */
+  readonly areSettled: boolean;
+  readonly areTaken: boolean;
+  /** Brings the entries of all its settlings up to date. */
+  settleAll(run: Run): void;
+  takeAll(run: Run): readonly Taken[];
   take(operation: Take): Taken | NotTaken;
-  run(run: Run): readonly (Taken | NotTaken)[];
   peek(operation: Peek): readonly Usage[];
   /** Brings the entries up to date. */
   settle(operation: Settle): void;
@@ -22,7 +29,7 @@ export interface Reading {
 
 export function readingOf(reply: Buffer): Reading {
   const numbers = new Float64Array(reply.buffer.slice(reply.byteOffset, reply.byteOffset + reply.length));
-  const [now, epoch, isRunTaken] = numbers;
+  const [now, epoch, atOnce] = numbers;
   let at = 3;
 
   function take(operation: Take): Taken | NotTaken {
@@ -53,15 +60,45 @@ export function readingOf(reply: Buffer): Reading {
     return { taken, receipt, shadowRefused, usages };
   }
 
-  function run({ takes, cells, sums }: Run): readonly (Taken | NotTaken)[] {
-    if (isRunTaken === 0) return takes.map(take);
+  function settleAll({ settles, sums, columns }: Run): void {
+    for (const { isBudget, settled } of columns) {
+      for (const cell of settled) {
+        for (const sum of cell.sums) {
+          sum.booked = numbers[at++];
+          if (!isBudget) continue;
+          const before = numbers[at++];
+          if (sum === cell.sums[0]) cell.used = before;
+          sum.counts = numbers[at++] !== before;
+        }
+      }
+    }
+    let next = 0;
+    for (const { entries, actual } of settles) {
+      for (let i = 0; i < entries.length; i++) settleBy(sums[next++], entries[i], actual[i]);
+    }
+  }
+
+  /** All that is settled with it is booked, or was void. */
+  function settleBy(sum: Sum, entry: Entry, actual: number): void {
+    const { rule } = entry.charge;
+    if (sum.counts) sum.cell.used += actual - entry.cost;
+    if (rule.kind === 'calendar') entry.used = sum.cell.used;
+    entry.place = settledPlace(rule, entry.place);
+    if (sum.booked === sum.actual) entry.cost = actual;
+  }
+
+  function takeAll({ takes, cells, columns }: Run): readonly Taken[] {
     // By cell.
     const places: number[] = [];
     const amounts: (number | undefined)[] = [];
-    for (const { cell, cost, isBudget } of sums) {
-      places[cell] = numbers[at++];
-      // What is told is the amount after all of them.
-      amounts[cell] = isBudget ? numbers[at++] - cost : undefined;
+    for (const { isBudget, cells, costs } of columns) {
+      if (cells.length === 0) continue;
+      const place = numbers[at++];
+      for (let i = 0; i < cells.length; i++) {
+        places[cells[i]] = place;
+        // What is told is the amount after all of them.
+        amounts[cells[i]] = isBudget ? numbers[at++] - costs[i] : undefined;
+      }
     }
     let next = 0;
     return takes.map(({ alternatives: [{ who, bills }] }) => {
@@ -113,5 +150,14 @@ export function readingOf(reply: Buffer): Reading {
     return usage(numbers, row, charge, keyIn(charge.meter.scope, who), time);
   }
 
-  return { take, run, settle, observe: () => numbers[at++] === 1, peek: (operation) => usagesOf(operation, operation) };
+  return {
+    areSettled: atOnce % 2 === 1,
+    areTaken: atOnce >= 2,
+    settleAll,
+    takeAll,
+    take,
+    settle,
+    observe: () => numbers[at++] === 1,
+    peek: (operation) => usagesOf(operation, operation),
+  };
 }

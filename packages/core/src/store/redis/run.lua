@@ -1,50 +1,106 @@
--- The takes of a batch that have no choice, all at once: where there is room for what all of them charge, each of them fits.
--- Most batches are no more than that, and end here.
+-- What of a batch is plain, all at once, column by column. Takes that have no choice all fit where there is room for what all
+-- of them charge. Settlings of one record and place are each booked for what they say where all of it still stands there, or
+-- none of it does and nothing is given back. Most batches are no more than that, and end here.
+--
+-- Both return false where one has to be done after the other. Then the batch has to begin anew.
 
--- Goes by columns, each from record to record. Returns the length of the reply; or false where there is no room, and then the
--- batch has to begin anew.
-local function takeAll()
-  local records, isBooked, isLater, reply, length, at = records, isBooked, isLater, reply, length, costsAt
-  local now = now
-  for l = 1, layoutCount do
-    local layout = layouts[l]
-    local first, count, columns = layout.before, layout.count, layout.columns
-    for c = 1, #columns do
-      local column = columns[c]
-      local row, a, b, limit, minute = column.at, column.first, column.second, column.limit, column.minute
-      local book, isBudget = column.rule.book, column.rule == calendar
-      local costs = { unpackNumbers(doubles(count), ARGV[1], at) }
-      at = costs[count + 1]
-      for i = 1, count do
-        local cost = costs[i]
-        if cost >= 0 then
-          local r = first + i
-          local record = records[r]
-          local place, used, ends = book(record, row, a, b, cost, now)
-          if not (used <= limit - cost) then return false end
-          length = length + 1
-          reply[length] = place
-          if isBudget then
-            length = length + 1
-            reply[length] = used + cost
-          end
+local function settleAll()
+  if since ~= -1 and since ~= epoch then return false end
+  local head, records, isBooked, reply, calendar = head, records, isBooked, reply, calendar
+  local now, first, at, last = now, before, COLUMNS, length
+  for l = 1, layouts do
+    local layout = LAYOUT + LAYOUT_NUMBERS * (l - 1)
+    local count = head[layout]
+    for _ = 1, head[layout + 1] do
+      local rule, row, minute, a, b = RULES[head[at]], head[at + 1], head[at + 3], head[at + 4], head[at + 5]
+      local sums, takes = head[at + 7], head[at + 8]
+      local settle, usedBy = rule.settle, rule == calendar and rule.used
+      at = at + COLUMN_NUMBERS
+      for _ = 1, sums do
+        local r, place, cost, actual = first + head[at], head[at + 1], head[at + 2], head[at + 3]
+        at = at + SUM_NUMBERS
+        local record = records[r]
+        local used = usedBy and usedBy(record, row, a)
+        local booked, isPart = cost, false
+        -- What has been forgotten has nothing to give back.
+        if record[minute] > 0 or actual > cost then
+          place, booked, isPart = settle(record, row, a, b, place, cost, actual, now, false)
           isBooked[r] = true
-          if ends > (record[minute] - 1) * MINUTE then record[minute], isLater[r] = minuteAfter(ends, now, record[minute]), true end
+          if actual > cost then note(r, record, minute, rule.ends(record, row, a, b, now)) end
+        end
+        if isPart or booked ~= actual and booked ~= cost then return false end
+        last = last + 1
+        reply[last] = booked
+        if usedBy then
+          reply[last + 1], reply[last + 2] = used, usedBy(record, row, a)
+          last = last + 2
         end
       end
+      if takes > 0 then at = at + count end
     end
+    first = first + count
   end
-  return length
+  length = last
+  return true
 end
 
--- Where it begins with takes that can be done at once and has nothing else.
-local isRun = runTo > runFrom
-if isRun and runFrom == 1 and runTo > #ARGV[2] then
-  begin()
-  length = takeAll()
-  if length then
-    reply[3] = 1
-    return commit()
+local function takeAll()
+  local head, records, isBooked, reply, calendar = head, records, isBooked, reply, calendar
+  local now, first, at, last = now, before, COLUMNS, length
+  for l = 1, layouts do
+    local layout = LAYOUT + LAYOUT_NUMBERS * (l - 1)
+    local count = head[layout]
+    for _ = 1, head[layout + 1] do
+      local rule, row, minute, a, b = RULES[head[at]], head[at + 1], head[at + 3], head[at + 4], head[at + 5]
+      local limit, takes = head[at + 6], head[at + 8]
+      at = at + COLUMN_NUMBERS + SUM_NUMBERS * head[at + 7]
+      if takes > 0 then
+        local book, isBudget = rule.book, rule == calendar
+        last = last + 1
+        local placeAt, common = last, false
+        for i = 0, count - 1 do
+          local cost = head[at + i]
+          if cost >= 0 then
+            local r = first + i + 1
+            local record = records[r]
+            local place, used, ends = book(record, row, a, b, cost, now)
+            if not (used <= limit - cost) or common and place ~= common then return false end
+            common = place
+            if isBudget then
+              last = last + 1
+              reply[last] = used + cost
+            end
+            isBooked[r] = true
+            if ends > (record[minute] - 1) * MINUTE then note(r, record, minute, ends) end
+          end
+        end
+        reply[placeAt] = common
+        at = at + count
+      end
+    end
+    first = first + count
   end
-  isRun = false
+  length = last
+  return true
+end
+
+-- Whether they are done at once; false where there are none, or that has failed.
+local areSettled, areTaken = settledTo > 1, takenTo > takenFrom
+
+-- Returns false where the batch has to begin anew.
+local function settlesAtOnce()
+  if areSettled then areSettled = settleAll() else return true end
+  if areSettled then reply[3] = 1 end
+  return areSettled
+end
+
+local function takesAtOnce()
+  if areTaken then areTaken = takeAll() else return true end
+  if areTaken then reply[3] = reply[3] + 2 end
+  return areTaken
+end
+
+if settledTo == takenFrom and takenTo > #ARGV[2] then
+  begin()
+  if settlesAtOnce() and takesAtOnce() then return commit() end
 end

@@ -1,38 +1,69 @@
-/** Which takes of a batch are done at once. */
+/** What of a batch is done at once. */
 import type { Charge } from '../../meters/meter.js';
-import type { Sum } from './cells.js';
-import type { Operation, Take } from './operation.js';
+import type { RunColumn, Sum } from './cells.js';
+import type { Operation, RedisEntry, Settle, Take } from './operation.js';
+import { isWaitedFor } from './waitings.js';
 
-/** Takes in a row that have no choice, and so can be done at once where there is room for all of them. */
+/** Settlings in a row of which each is booked for what it says; and takes in a row that have no choice. */
 export interface Run {
-  readonly kind: 'run';
+  readonly settles: Settle[];
+  /** What each entry of each settling is a part of, in their order. */
+  readonly sums: Sum[];
   readonly takes: Take[];
   /** The cell of each charge of each take, in their order. */
   readonly cells: number[];
-  /** What all of them charge, in the order in which it is answered. */
-  sums: readonly Sum[];
+  /** What all of them do, in the order in which it is answered. */
+  columns: readonly RunColumn[];
 }
 
-/** What may leave room comes first, so that others can have it; then the takes that can be done at once, and the others. */
-export function stepsOf(operations: readonly Operation[]): (Operation | Run)[] {
-  const steps: (Operation | Run)[] = operations.filter(mayLeaveRoom);
-  const others = steps.length === 0 ? operations : operations.filter((operation) => !mayLeaveRoom(operation));
-  const takes: Take[] = [];
-  for (const operation of others) {
-    if (operation.kind !== 'take' || !isPlain(operation)) break;
-    takes.push(operation);
+/** In the order in which they are done: the run's settlings, `first`, the run's takes, `others`. */
+export interface Steps {
+  readonly run: Run;
+  /** The epoch of what the run settles; -1: nothing. */
+  readonly since: number;
+  /** What else may leave room: it comes before what may have it. */
+  readonly first: readonly Operation[];
+  readonly others: readonly Operation[];
+}
+
+const NEVER = -1;
+
+/** Sums of multiples of its inverse are exact up to 2⁴³. */
+const EXACT = 1024;
+
+export function stepsOf(operations: readonly Operation[]): Steps {
+  const run: Run = { settles: [], sums: [], takes: [], cells: [], columns: [] };
+  const first: Operation[] = [];
+  const others: Operation[] = [];
+  let since = NEVER;
+  for (const operation of operations) {
+    if (operation.kind === 'settle' && first.length === 0 && isPlainSettle(operation, since)) {
+      run.settles.push(operation);
+      since = (operation.entries[0] as RedisEntry | undefined)?.epoch ?? since;
+    } else if (operation.kind === 'settle' || operation.kind === 'observe') first.push(operation);
+    else if (operation.kind === 'take' && others.length === 0 && isPlainTake(operation)) run.takes.push(operation);
+    else others.push(operation);
   }
-  if (takes.length > 0) steps.push({ kind: 'run', takes, cells: [], sums: [] });
-  for (let i = takes.length; i < others.length; i++) steps.push(others[i]);
-  return steps;
+  return { run, since, first, others };
 }
 
-function mayLeaveRoom({ kind }: Operation): boolean {
-  return kind === 'settle' || kind === 'observe';
+/** At its end, of one epoch, not waited for; it stays in the places where it is, and sums of it are exact. */
+function isPlainSettle({ entries, actual, goesOn }: Settle, since: number): boolean {
+  if (goesOn) return false;
+  for (let i = 0; i < entries.length; i++) {
+    const { charge, cost, epoch } = entries[i] as RedisEntry;
+    const { kind } = charge.rule;
+    const isMore = actual[i] > cost;
+    if (epoch !== (since === NEVER ? (entries[0] as RedisEntry).epoch : since)) return false;
+    if (kind === 'headroom' || !isExact(cost) || !isExact(actual[i])) return false;
+    if (isMore && (kind === 'slots' || cost === 0)) return false;
+    if (actual[i] < cost && isWaitedFor(charge)) return false;
+  }
+  return true;
 }
 
 /** It has no choice, no turn to wait for, and is told nothing, and sums of what it charges are exact. */
-function isPlain({ alternatives, tells, score }: Take): boolean {
+function isPlainTake({ alternatives, tells, score }: Take): boolean {
   return (
     !tells &&
     score === undefined &&
@@ -43,5 +74,9 @@ function isPlain({ alternatives, tells, score }: Take): boolean {
 
 /** Charges of headroom have places of their own. */
 function isPlainCharge({ cost, shadow, rule }: Charge): boolean {
-  return !shadow && Number.isInteger(cost) && rule.kind !== 'headroom';
+  return !shadow && isExact(cost) && rule.kind !== 'headroom';
+}
+
+function isExact(amount: number): boolean {
+  return Number.isInteger(amount * EXACT);
 }

@@ -23,9 +23,9 @@ export interface Script {
   readonly digest: string;
 }
 
-/** The rules and the records, and what uses them. */
+/** The rules and the records, what most batches end with, and the rest. */
 export const BATCH = scriptOf(
-  [prelude, window, bucket, calendar, slots, headroom, records, cells, run, waiters, turns, batch].join('\n'),
+  [prelude, window, bucket, calendar, slots, records, cells, run, headroom, waiters, turns, batch].join('\n'),
 );
 
 export const WAIT = scriptOf([prelude, waiters, wait].join('\n'));

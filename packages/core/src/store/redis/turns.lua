@@ -1,10 +1,11 @@
--- Whose turn it is at the meters of a batch, by who waits for them in other instances: ARGV 4 and 5 of batch.lua.
-local self, waiting, clock = ARGV[4], KEYS[#KEYS], ARGV[4] and milliseconds()
+-- Whose turn it is at the meters of a batch, by who waits for them in other instances: the last two of ARGV of batch.lua.
+local self, waitersText = ARGV[4 + 2 * layouts], ARGV[5 + 2 * layouts]
+local waiting, clock = KEYS[#KEYS], self and milliseconds()
 
 -- By cell; and whom to wake, by where it waits.
 local waitersOf, wakes = {}, {}
-for i = 1, ARGV[5] and #ARGV[5] or 0, 16 do
-  local cell, key = unpackNumbers('<dd', ARGV[5], i)
+for i = 1, waitersText and #waitersText or 0, 16 do
+  local cell, key = unpackNumbers('<dd', waitersText, i)
   waitersOf[cell] = KEYS[key]
 end
 
