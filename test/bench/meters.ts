@@ -47,9 +47,7 @@ function charge(name: string, scope: Scope, rule: Rule): Charge {
 
 /** Requests that are charged alike share their bills, as a gate's do. */
 function requests(bills: readonly Bill[]): (caller: Caller) => TakeRequest {
-  let sequence = 0;
   return ({ user, feature, tenant }) => ({
-    sequence: sequence++,
     alternatives: [{ name: 'only', who: [user, feature, tenant], bills }],
   });
 }

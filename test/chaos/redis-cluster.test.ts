@@ -19,7 +19,7 @@ const way = (cost: number, user: string) =>
   ]);
 
 const take = async (store: Store, cost: number, user: string) =>
-  (await store.take({ sequence: 0, alternatives: [way(cost, user)] }, START)) as Taken;
+  (await store.take({ alternatives: [way(cost, user)] }, START)) as Taken;
 
 async function used(store: Store, user: string): Promise<readonly number[]> {
   const { who, bills } = way(0, user);
@@ -144,7 +144,7 @@ describeWithOwnRedis('a store in shards of a cluster', () => {
       charge(meters.window, PARTS, [user], cost, own),
     ]);
   const ask = async (store: Store, way: Alternative) =>
-    (await store.take({ sequence: 0, alternatives: [way] }, START)) as Taken & NotTaken;
+    (await store.take({ alternatives: [way] }, START)) as Taken & NotTaken;
   const sharedUsed = async (store: Store) => {
     const [{ charges }] = wayOf(0, '', LIMIT, LIMIT).bills;
     return (await store.peek([], [{ scope: ALL, charges }], START)).map(({ used }) => used);
@@ -231,7 +231,7 @@ describeWithOwnRedis('a store in a cluster whose master dies', () => {
         const { who, bills } = way(cost, user);
         const shared = { scope: ALL, charges: [charge(company, daily(START), [], cost, LIMIT).charge] };
         const alternatives = [{ name: '', who, bills: [...bills, shared] }];
-        return (await store.take({ sequence: 0, alternatives }, START)) as Taken;
+        return (await store.take({ alternatives }, START)) as Taken;
       };
       const { receipt } = await ask(9, 'ann');
       const [master] = await Promise.all([0, 1, 2].map((node) => cluster.masterOf(tag ?? `{node ${node}}`)));

@@ -54,7 +54,7 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
   async function take(store: Store, cost: number, user: string): Promise<Taken> {
     const charges = [user, 'all'].map((who) => charge(meters.budget, daily(START), [who], cost, LIMIT));
     const [one, all] = charges.map((one) => alternativeOf([one]));
-    const result = await Promise.all([one, all].map((way) => store.take({ sequence: 0, alternatives: [way] }, START)));
+    const result = await Promise.all([one, all].map((way) => store.take({ alternatives: [way] }, START)));
     return { ...(result[0] as Taken), receipt: result.flatMap((taken) => (taken as Taken).receipt) };
   }
 
@@ -118,7 +118,7 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
     await admins[1].replicaof('NO', 'ONE');
     proxy.redirect(replica.port);
     const way = alternativeOf([charge(meters.budget, daily(START), ['ann'], 1, LIMIT)]);
-    expect(await store.take({ sequence: 0, alternatives: [way] }, START)).toMatchObject({
+    expect(await store.take({ alternatives: [way] }, START)).toMatchObject({
       refused: [[{ used: LIMIT }]],
     });
   });

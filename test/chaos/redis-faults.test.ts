@@ -43,7 +43,7 @@ describeWithOwnRedis('a store whose Redis fails', () => {
       charge(meters.budget, daily(START), [user], cost, LIMIT),
     ]);
   const take = async (store: Store, cost: number, user?: string) =>
-    (await store.take({ sequence: 0, alternatives: [way(cost, user)] }, START)) as Taken;
+    (await store.take({ alternatives: [way(cost, user)] }, START)) as Taken;
   const used = async (store: Store, user?: string) => {
     const { who, bills } = way(0, user);
     return (await store.peek(who, bills, START)).map(({ used }) => used);

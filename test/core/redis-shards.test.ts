@@ -148,7 +148,7 @@ describe('a store in shards', () => {
           lot.filled = receipt.find(({ charge }) => charge.meter === meters.bucket)?.cost ?? 0;
         });
         const taking = takes.map(async ({ process, tenant, cost }) => {
-          const request = { sequence: 0, alternatives: [wayOf(cost, tenant, now)] };
+          const request = { alternatives: [wayOf(cost, tenant, now)] };
           const result = await processes[process].take(request, now);
           if ('refused' in result) {
             expect(result.refused[0].some(({ waitMs }) => waitMs > 0)).toBe(true);
@@ -187,7 +187,7 @@ describe('a store in shards', () => {
   }, 60_000);
 
   const take = async (store: Store, charges: Parameters<typeof alternativeOf>[0]) =>
-    (await store.take({ sequence: 0, alternatives: [alternativeOf(charges)] }, START)) as Taken & NotTaken;
+    (await store.take({ alternatives: [alternativeOf(charges)] }, START)) as Taken & NotTaken;
   const shared = (cost: number, limit: number) => charge(meters.window, WINDOW, [], cost, limit);
   const own = (tenant: string, cost: number, limit: number) => charge(meters.own, WINDOW, [tenant], cost, limit);
   const used = async (store: Store, limit: number) =>

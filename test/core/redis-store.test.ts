@@ -105,7 +105,7 @@ describeWithRedis('a store in Redis', () => {
 
   const open = (options = {}) => redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000, ...options });
   const take = async (store: Store, way: Alternative, at = START) =>
-    (await store.take({ sequence: 0, alternatives: [way] }, at)) as Taken;
+    (await store.take({ alternatives: [way] }, at)) as Taken;
   const used = async (store: Store, charges: readonly Keyed[], at = START) => {
     const { who, bills } = alternativeOf(charges);
     return (await store.peek(who, bills, at)).map(({ used }) => used);
@@ -237,7 +237,7 @@ describeWithRedis('a store in Redis', () => {
       const store = open();
       for (const at of [START, START + 5_000, START + 90_000]) await take(store, alternativeOf(all(2)), at);
       expect(await used(store, all(0), START + 90_000)).toEqual(many.map(() => 6));
-      expect(await store.take({ sequence: 0, alternatives: [alternativeOf(all(95))] }, START + 90_000)).toMatchObject({
+      expect(await store.take({ alternatives: [alternativeOf(all(95))] }, START + 90_000)).toMatchObject({
         refused: [many.map(() => ({ used: 6, waitMs: 10_100 }))],
       });
       expect(await used(store, all(0), START + 100_100)).toEqual(many.map(() => 4));
@@ -339,7 +339,7 @@ describeWithRedis('a store in Redis', () => {
       ]);
     const { receipt } = await take(store, way('ann', 100));
     const settled = store.settle(receipt, [40, 40], START);
-    const one = { sequence: 0, alternatives: [way('ann', 1)] };
+    const one = { alternatives: [way('ann', 1)] };
     const takes = Array.from({ length: 80 }, () => store.take(one, START));
     const other = take(store, way('bob', 7));
     const results = await Promise.all(takes);
@@ -452,7 +452,7 @@ describeWithRedis('a store in Redis', () => {
       charge(meters.budget, day, ['ann'], cost),
     ];
     await take(store, alternativeOf(ways(6)), 400);
-    const result = await store.take({ sequence: 0, alternatives: [alternativeOf(ways(6))] }, 400);
+    const result = await store.take({ alternatives: [alternativeOf(ways(6))] }, 400);
     const [[window, budget]] = 'refused' in result ? result.refused : [[]];
     expect(budget).toMatchObject({ used: 6, waitMs: 600 });
     expect(window.waitMs).toBeGreaterThan(86_400_000);

@@ -301,9 +301,9 @@ describe('G1 atomic: alternatives', () => {
           ['large', [0, 0, 0]],
           ['small', [0, 0, 0]],
         ]);
-        for (const [sequence, request] of requests.entries()) {
+        for (const request of requests) {
           const alternatives = request.map(([costs, model]) => alternativeOf(costs, model, limit));
-          const result = await store.take({ sequence, alternatives }, now);
+          const result = await store.take({ alternatives }, now);
           const fitting = request.findIndex(([costs, model]) =>
             costs.every((c, i) => (used.get(model)?.[i] ?? 0) + c <= limit),
           );

@@ -15,8 +15,7 @@ describe('memoryStore', () => {
     const store = memoryStore({ maxKeys: 4 });
     const { budget } = makeMeters();
     const spend = (at: number, user: string, cost: number) => alternativeOf([charge(budget, daily(at), [user], cost)]);
-    const take = (at: number, user: string, cost: number) =>
-      store.take({ sequence: 0, alternatives: [spend(at, user, cost)] }, at);
+    const take = (at: number, user: string, cost: number) => store.take({ alternatives: [spend(at, user, cost)] }, at);
     for (const user of ['a', 'b', 'c', 'd']) await take(START, user, 5);
     const now = START + 2 * PERIOD;
     for (const [i, user] of ['e', 'f', 'g', 'h'].entries()) {
@@ -34,7 +33,7 @@ describe('memoryStore', () => {
       const user = (name: string, cost: number) => charge(window, WINDOW, [name], cost, 100);
       const feature = (name: string, cost: number) => charge(coarse, COARSE, ['ann', name], cost, 100);
       const take = (at: number, ...charges: Keyed[]) =>
-        (store.take({ sequence: 0, alternatives: [alternativeOf(charges)] }, at) as Taken).receipt;
+        (store.take({ alternatives: [alternativeOf(charges)] }, at) as Taken).receipt;
       const used = async (at: number, charge: Keyed) => {
         const { who, bills } = alternativeOf([charge]);
         return (await store.peek(who, bills, at))[0].used;
@@ -116,7 +115,7 @@ describe('memoryStore', () => {
     const names = Array.from({ length: 40 }, (_, i) => `feature-${i}`);
     const way = (name: string, cost: number) => alternativeOf([charge(coarse, COARSE, ['ann', name], cost, 1_000)]);
     for (let round = 1; round <= 3; round++) {
-      for (const name of names) await store.take({ sequence: 0, alternatives: [way(name, 1)] }, START);
+      for (const name of names) await store.take({ alternatives: [way(name, 1)] }, START);
       for (const name of names) {
         for (let again = 0; again < 2; again++) {
           const { who, bills } = way(name, 0);

@@ -109,7 +109,7 @@ describeWithRedis('memory and Redis', () => {
           const asked = ordered.map((step) => {
             if ('alternatives' in step) {
               const ways = step.alternatives.map((way, i) => alternativeOf(chargesOf(way), `${i}`));
-              return store.take({ sequence: 0, alternatives: ways, tells: step.tells }, clock);
+              return store.take({ alternatives: ways, tells: step.tells }, clock);
             }
             if ('answers' in step) {
               const { headroom: meter } = meters;

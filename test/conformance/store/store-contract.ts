@@ -13,7 +13,6 @@ import { keepsSlots } from './store-slots.js';
 export function storeContract(name: string, makeStore: () => Store | Promise<Store>, isExact = true): void {
   describe(`${name} as a store`, () => {
     let store: Store;
-    let sequence = 0;
     let meters: ReturnType<typeof makeMeters>;
     beforeEach(async () => {
       store = await makeStore();
@@ -24,7 +23,6 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
     const takeAny = (now: number, ...alternatives: readonly (readonly Keyed[])[]) =>
       store.take(
         {
-          sequence: sequence++,
           alternatives: alternatives.map((charges, i) => alternativeOf(charges, `${i}`)),
         },
         now,
@@ -129,10 +127,7 @@ export function storeContract(name: string, makeStore: () => Store | Promise<Sto
           charge(meters.bucket, BUCKET, key, 4),
           charge(meters.coarse, COARSE, key, 11, 10, true),
         ];
-        const result = await store.take(
-          { sequence: sequence++, alternatives: [alternativeOf(charges)], tells: true },
-          START,
-        );
+        const result = await store.take({ alternatives: [alternativeOf(charges)], tells: true }, START);
         expect(result).toMatchObject({ usages: [{ used: 3, waitMs: 0 }, { used: 4 }, { used: 0 }] });
         expect(result).toHaveProperty('usages', await peek(START, ...charges));
         expect(await take(START, ...charges.slice(0, 1))).not.toHaveProperty('usages.length');

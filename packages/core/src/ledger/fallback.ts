@@ -68,7 +68,7 @@ export function createFallback(takeLeased: Store['takeLeased']): Fallback {
     tells: boolean,
   ): Taken | NotTaken | undefined {
     // Memory answers at once.
-    const result = memory.take({ sequence: 0, alternatives: [{ name, who, bills }], tells }, now) as Taken | NotTaken;
+    const result = memory.take({ alternatives: [{ name, who, bills }], tells }, now) as Taken | NotTaken;
     if ('receipt' in result) for (const entry of result.receipt) charged.add(entry);
     if (closed.length === 0) return result;
     if ('refused' in result) return undefined;

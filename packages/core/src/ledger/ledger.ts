@@ -70,7 +70,6 @@ export function createLedger(
   plan: () => Plan,
   gaveBack?: (receipt: Receipt) => void,
 ): Ledger {
-  let sequence = 0;
   const slotsInUse = createSlotsInUse();
   const breaker = createBreaker();
   /** Made when the store fails for the first time: mostly none does. */
@@ -167,7 +166,7 @@ export function createLedger(
     take(alternatives, now, tells = false, score) {
       if (!breaker.mayAsk(now)) return takeLocally(alternatives, now, tells);
       try {
-        const answer = store.take({ sequence: sequence++, alternatives, tells, score }, now);
+        const answer = store.take({ alternatives, tells, score }, now);
         return isPromise(answer) ? answeredLater(answer, alternatives, now, tells) : answered(answer, now);
       } catch (error) {
         return fallBack(error, alternatives, now, tells);

@@ -24,7 +24,6 @@ interface Books {
  */
 export function withOutside(store: Store, books: () => Books): Store {
   const tell: Tell = (error) => books().failed(error);
-  let sequence = 0;
   /** Requests that are charged alike share their bills, and then these. */
   const splits = new WeakMap<readonly Bill[], Split>();
 
@@ -40,10 +39,7 @@ export function withOutside(store: Store, books: () => Books): Store {
     for (;;) {
       const open = [...alternatives.keys()].filter((i) => refusals[i] === undefined);
       if (open.length === 0) return { refused: await tellAll(alternatives, refusals, [], now) };
-      const result = await store.take(
-        { sequence: sequence++, alternatives: open.map((i) => inside(alternatives[i])), tells, score },
-        now,
-      );
+      const result = await store.take({ alternatives: open.map((i) => inside(alternatives[i])), tells, score }, now);
       if ('refused' in result) {
         const told: (readonly Usage[])[] = [];
         for (const [at, i] of open.entries()) told[i] = result.refused[at];

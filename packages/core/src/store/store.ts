@@ -14,8 +14,6 @@ export interface Alternative {
 }
 
 export interface TakeRequest {
-  /** Different for each request of a gate: a store that resends tells by it what it has already decided. */
-  readonly sequence: number;
   /** Best first. The first of which every charge fits is taken. */
   readonly alternatives: readonly Alternative[];
   /** What its meters say once it is charged is wanted too. */

@@ -91,7 +91,7 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
     // On trial or not, it has to say whether it was charged.
     const charges = costs.map((cost) => ({ ...charge, cost, shadow: false }));
     const alternatives = charges.map((charge) => ({ name: '', who, bills: [{ scope, charges: [charge] }] }));
-    const result = await store.take({ sequence: 0, alternatives, tells: true }, now);
+    const result = await store.take({ alternatives, tells: true }, now);
     cutOffAt = Number.NEGATIVE_INFINITY;
     const usage = 'refused' in result ? result.refused[costs.length - 1][0] : (result.usages as readonly Usage[])[0];
     holding.usage = usage;
