@@ -71,8 +71,9 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
     return left(attempting, REFUSED);
   }
   if (failure !== undefined) return failed(attempting, failure, response, sentAt);
-  health.succeeded(way, sentAt, attempting.asked.call?.stream === true);
-  return { answer: response, sentAt, isError: response.status >= 400, isAsking };
+  const isError = response.status >= 400;
+  health.succeeded(way, sentAt, !isError);
+  return { answer: response, sentAt, isError, isAsking };
 }
 
 /** How far a call had come when its client left. */

@@ -66,18 +66,17 @@ function outcomeOf(account: Account, answered: Answered, ending: Ending): Outcom
   return {
     outcome: how === 'complete' ? 'succeeded' : 'failed',
     ...(usage && told(usage, provider.tellsCost)),
-    overloaded: tellOfStream(account, answered, ending),
+    overloaded: tellOfEnd(account, answered, ending),
   };
 }
 
-/** What a stream says of key and provider by how it has ended: an error in it is the same as one by status. */
-function tellOfStream(
+/** What an answer says of key and provider by how it has ended: an error in it is the same as one by status. */
+function tellOfEnd(
   { post, asked, turn }: Account,
   { answer: { status, headers }, sentAt }: Answered,
   { how, error }: Ending,
 ): Outcome['overloaded'] {
   const { way } = turn;
-  if (asked.call?.stream !== true) return undefined;
   if (how === 'complete') post.health.ended(way, sentAt);
   if (error === undefined) return undefined;
   const said = way.provider.failure({ status, headers, body: error }, post.clock.now());

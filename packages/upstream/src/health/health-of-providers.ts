@@ -18,7 +18,7 @@ export interface ProviderHealth {
 /** A call that was not answered, or with an overload or a fault of the provider's own. */
 export interface ProviderFailure {
   readonly sentAt: number;
-  /** It told of it in the stream of an answer. */
+  /** It told of it in an answer that had begun well. */
   readonly hasBegun: boolean;
   /** For whom it was, where what they sent may have provoked it. */
   readonly caller: string | undefined;
@@ -48,7 +48,7 @@ export function providerHealth(): ProviderHealth {
   };
 }
 
-/** A stream that breaks off once is an accident, and who else begins shows nothing of it. */
+/** An answer that breaks off once is an accident, and who else begins shows nothing of it. */
 export function isDoubtful({ failures, hasBegun, cooled, underWay }: ProviderHealth): boolean {
   return failures > 0 && underWay > 0 && (!hasBegun || cooled > 0);
 }
@@ -63,12 +63,12 @@ export function noteAnswer(health: ProviderHealth): boolean {
   return hadCooled;
 }
 
-/** Notes the beginning of a stream, likewise. */
+/** Notes the beginning of an answer, likewise. */
 export function noteBeginning(health: ProviderHealth): boolean {
   return !health.hasBegun && noteAnswer(health);
 }
 
-/** Notes the end of a stream, likewise. One that was sent before the last failure says nothing of how it stands since. */
+/** Notes the end of an answer, likewise. One that was sent before the last failure says nothing of how it stands since. */
 export function noteEnd(health: ProviderHealth, sentAt: number): boolean {
   return sentAt >= health.failedAt && noteAnswer(health);
 }

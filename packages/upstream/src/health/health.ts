@@ -45,9 +45,9 @@ export interface Health {
   back(way: CallWay): void;
   /** The provider is well, whatever it says of the key. */
   answered(way: CallWay): void;
-  /** Nothing is wrong with the key either. @param isStream it has begun to answer, and may break off yet */
-  succeeded(way: CallWay, sentAt: number, isStream: boolean): void;
-  /** A stream has come to its end. */
+  /** Nothing is wrong with the key either. @param hasBegun there is more to come of the answer, which may tell otherwise yet */
+  succeeded(way: CallWay, sentAt: number, hasBegun: boolean): void;
+  /** An answer has come to its end, and told of no error. */
   ended(way: CallWay, sentAt: number): void;
   /** Returns for how many milliseconds nothing is to be sent with the key. */
   throttled(way: CallWay, sentAt: number, now: number, retryAfterMs: number | undefined): number;
@@ -95,8 +95,8 @@ export function createHealth(emitter: UpstreamEmitter): Health {
       ofProvider(way.provider.name).underWay--;
     },
     answered,
-    succeeded(way, sentAt, isStream) {
-      answered(way, isStream ? noteBeginning : noteAnswer);
+    succeeded(way, sentAt, hasBegun) {
+      answered(way, hasBegun ? noteBeginning : noteAnswer);
       if (!noteSuccess(ofKey(way.key), way.family, sentAt)) return;
       emitter.emit('key.back', { provider: way.provider.name, key: way.key.name });
     },

@@ -19,7 +19,7 @@ const FAMILY_RESTS_MS = 60_000;
 /**
  * Tells what a provider has said of a key or of itself. Returns what that says of its load.
  *
- * @param hasBegun it was said in the stream of an answer
+ * @param hasBegun it was said in an answer that had begun well
  */
 export function tell(
   post: Accounts,

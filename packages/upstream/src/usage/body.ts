@@ -1,6 +1,8 @@
 /** Chooses how to read a body, by what it says it is. */
 import { StringDecoder } from 'node:string_decoder';
+import { isRecord } from '@tollgate/core/options';
 import type { Call, Usage, WireFormat } from '../formats/format.js';
+import { fields } from '../formats/values.js';
 import { answerReader } from './answer.js';
 import { elementReader } from './elements.js';
 import { eventPassage } from './events.js';
@@ -41,6 +43,7 @@ function jsonPassage(format: WireFormat, call: Call): Passage {
   const addElements = reader && elementReader((json) => reader.event(json));
   const decoder = new StringDecoder();
   let usage: Usage | undefined;
+  let error: unknown;
   function add(text: string): void {
     whole.push(text);
     addElements?.(text);
@@ -52,7 +55,9 @@ function jsonPassage(format: WireFormat, call: Call): Passage {
     },
     end() {
       add(decoder.end());
-      usage = format.usage(call, whole.answer());
+      const answer = whole.answer();
+      usage = format.usage(call, answer);
+      error = errorIn(answer);
       return NOTHING;
     },
     get usage() {
@@ -65,7 +70,13 @@ function jsonPassage(format: WireFormat, call: Call): Passage {
       return reader?.outputTokens ?? 0;
     },
     get error() {
-      return reader?.error;
+      return error ?? reader?.error;
     },
   };
+}
+
+/** Some providers answer 200 before they know that they fail, and say so in the body. */
+function errorIn(answer: unknown): unknown {
+  const { error } = fields(answer);
+  return isRecord(error) ? error : undefined;
 }

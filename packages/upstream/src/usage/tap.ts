@@ -6,13 +6,13 @@ import { type Passage, UNREAD } from './passage.js';
 
 /** How a body ended, and what has been seen of its usage. */
 export interface Ending {
-  /** `cancelled`: the client left before all was known. `failed`: the connection broke, or the stream told of an error. */
+  /** `cancelled`: the client left before all was known. `failed`: the connection broke, or the answer told of an error. */
   readonly how: 'complete' | 'cancelled' | 'failed';
   /** What was told, or else counted as it passed; `undefined`, as a whole or in part, where nothing is known. */
   readonly usage: Usage | undefined;
   /** The length of the answer wasn't told: it is an estimate of the text that has passed. */
   readonly isEstimate: boolean;
-  /** What the stream told of an error, as JSON. */
+  /** What the answer told of an error, as JSON. */
   readonly error: unknown;
 }
 

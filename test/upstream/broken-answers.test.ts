@@ -1,4 +1,4 @@
-/** Streams that tell of an error once they have begun: for key and provider that is the same error as one by status. */
+/** Answers that tell of an error once they have begun well: for key and provider that is the same error as one by status. */
 import { createProvider, type Fault, fetchOf, type ProviderOptions, textAnswer } from '@tollgate/fake-provider';
 import {
   anthropic,
@@ -44,8 +44,8 @@ function bench(provider: Provider, fetch: typeof globalThis.fetch, more: Partial
   }
   let asked = 0;
   /** Each is asked for by somebody else. */
-  const ask = (kind: Kind, init: RequestInit = {}) =>
-    llm.as({ subject: { user: `u${asked++}` } }).fetch(URLS[kind], {
+  const ask = (kind: Kind, init: RequestInit = {}, url = URLS[kind]) =>
+    llm.as({ subject: { user: `u${asked++}` } }).fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(textsOf(kind)),
@@ -198,6 +198,36 @@ describe('as providers word it:', () => {
     const { ask, events } = bench(provider, streamed(said));
     await (await ask(kind)).text();
     expect(events).toEqual(expected);
+  });
+
+  const whole = (said: unknown) =>
+    new Response(JSON.stringify(said), { headers: { 'content-type': 'application/json' } });
+
+  test.each([
+    ['OpenRouter, a limit', openrouter, { error: { code: 429, message: 'Rate limited' } }, ['throttled']],
+    ['OpenRouter, no credit', openrouter, { id: 'gen-1', error: { code: 402, message: '' } }, ['key.out: exhausted']],
+    ['OpenAI, no error', openai, { id: 'resp_1', error: null, usage: { input_tokens: 1, output_tokens: 1 } }, []],
+    ['OpenAI, a mistake of the caller', openai, { error: { type: 'invalid_request_error', code: null } }, []],
+  ] as const)('%s, in a 200 that is no stream', async (_what, make, said, expected) => {
+    const provider = make({ keys: KEYS, baseUrl: 'https://api.openai.com/v1' });
+    const { ask, events } = bench(provider, async () => whole(said));
+    const body = JSON.stringify({ ...textsOf('openai'), stream: false });
+    expect(await (await ask('openai', { body })).json()).toEqual(said);
+    expect(events).toEqual(expected);
+  });
+
+  test('a provider that fails in each 200 cools, and not where one is well in between', async () => {
+    const fault = { error: { code: 502, message: 'Provider returned error' } };
+    const answers: unknown[] = [fault, fault, { id: 'gen-1', choices: [] }, fault, fault, fault];
+    const { ask, events, clock } = bench(openrouter({ keys: KEYS }), async () => whole(answers.shift()));
+    const body = JSON.stringify({ ...textsOf('openai'), stream: false });
+    const url = 'https://openrouter.ai/api/v1/chat/completions';
+    while (answers.length > 0) {
+      expect(events).toEqual([]);
+      clock.advance(1);
+      await (await ask('openai', { body }, url)).text();
+    }
+    expect(events).toEqual(['provider.cooling: broken']);
   });
 
   test('what a client aborts with is no word of the provider', async () => {
