@@ -17,6 +17,7 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
   let admins: Redis[] = [];
   let proxy: FaultyProxy;
   let clients: Redis[] = [];
+  let stores: Store[] = [];
   const meters = makeMeters();
 
   beforeEach(async () => {
@@ -32,6 +33,9 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
 
   afterEach(async () => {
     jest.restoreAllMocks();
+    // Else they go on asking a Redis that is gone.
+    await Promise.all(stores.map((store) => store.close()));
+    stores = [];
     for (const client of [...admins, ...clients]) client.disconnect();
     clients = [];
     await proxy.close();
@@ -42,7 +46,9 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
     const client = new Redis(proxy.port, { retryStrategy: () => 20 });
     client.on('error', () => {});
     clients.push(client);
-    return redisStore(client, { clock: 'gate', timeoutMs: 10_000, ...options });
+    const store = redisStore(client, { clock: 'gate', timeoutMs: 10_000, ...options });
+    stores.push(store);
+    return store;
   }
 
   /** All that was done so far: Redis waits for what the connection that asks has written, and what was before. */

@@ -401,6 +401,21 @@ describeWithRedis('a store in Redis', () => {
     await store.close();
   });
 
+  it('asks no more whether Redis knows what was spent once it is closed, until it has spent again', async () => {
+    const [begun, ended] = [jest.spyOn(globalThis, 'setInterval'), jest.spyOn(globalThis, 'clearInterval')];
+    const timers = () => begun.mock.results.map(({ value }) => value);
+    const left = () => timers().filter((timer) => !ended.mock.calls.some(([one]) => one === timer)).length;
+    const store = redisStore(client, { prefix, spendLedger: true });
+    const way = alternativeOf([charge(meters.budget, daily(START), ['ann'], 1, 100)]);
+    for (let i = 0; i < 2; i++) {
+      await take(store, way);
+      expect(left()).toBe(1);
+      await store.close();
+      expect(left()).toBe(0);
+    }
+    jest.restoreAllMocks();
+  });
+
   it('keeps nothing of attempts to settle that have failed while it is not known what became of the first', async () => {
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');

@@ -46,7 +46,7 @@ export interface Commits {
   readonly instance: string;
   /** @param isFirst goes before all that is waiting to be sent */
   submit(operation: Operation, isFirst?: boolean): void;
-  /** Calls `task` once nothing is awaited. */
+  /** Calls `task` once nothing is awaited. Until something more is submitted, nobody asks what Redis still knows. */
   whenIdle(task: () => void): void;
 }
 
@@ -173,7 +173,10 @@ export function createCommits(
     if (isUnused && lane !== undefined) sendBy(lane, [probeAt(latest)]);
     isUnused = true;
     ledger?.forget();
-    if (ledger?.newest() !== undefined) return;
+    if (ledger?.newest() === undefined) endProbes();
+  }
+
+  function endProbes(): void {
     clearInterval(probing);
     probing = undefined;
   }
@@ -233,7 +236,10 @@ export function createCommits(
     instance,
     submit,
     whenIdle(task) {
-      idle.push(task);
+      idle.push(() => {
+        endProbes();
+        task();
+      });
       tellIdle();
     },
   };
