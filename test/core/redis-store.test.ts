@@ -6,6 +6,7 @@ import { type RedisClient, redisStore } from '@tollgate/core/redis';
 import { manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
 import {
   alternativeOf,
   BUCKET,
@@ -259,6 +260,28 @@ describeWithRedis('a store in Redis', () => {
     expect(store.shared?.instances('api')).toBe(1);
     end?.();
     texts.disconnect();
+  });
+
+  it.each([
+    ['6', Redis],
+    ['5', Redis5 as unknown as typeof Redis],
+  ])('takes a client of ioredis %s that pipelines by itself', async (_, Any) => {
+    const limits = [slidingWindow({ name: 'user', by: 'user', limit: 3, window: '1m' })];
+    const piping = new Any(url(), { enableAutoPipelining: true });
+    const gates = [0, 1].map(() =>
+      createTollgate({ limits, queue: { concurrency: 1 }, store: redisStore(piping, { prefix, timeoutMs: 10_000 }) }),
+    );
+    await client.script('FLUSH');
+    const asked = gates.map(async (gate) => {
+      const decision = await gate.admit({ subject: { user: 'ann' }, permits: 1 });
+      if (decision.admitted) await decision.admission.settle();
+      return decision.admitted;
+    });
+    expect(await Promise.all(asked)).toEqual([true, true]);
+    const { limits: told } = await gates[1].inspect({ user: 'ann' });
+    expect(told).toMatchObject([{ used: 2 }, { used: 0 }]);
+    await Promise.all(gates.map((gate) => gate.close()));
+    piping.disconnect();
   });
 
   it('tells of requests that go by a line how their limits stand then, whatever else is asked in that call', async () => {

@@ -15,9 +15,10 @@ import { randomBytes } from 'node:crypto';
 import type { Receipt } from '../store.js';
 import { createAnswers } from './answers.js';
 import { type Batch, createBatches } from './batch.js';
+import type { RedisClient } from './client.js';
 import { failed, giveUp, tooLate } from './faults.js';
 import type { Operation, Peek } from './operation.js';
-import { BATCH, CANCEL, type RedisClient, runScript, type Script } from './scripts.js';
+import { BATCH, CANCEL, runScript, type Script } from './scripts.js';
 import type { Spend, SpendLedger } from './spend-ledger.js';
 
 interface Lane {

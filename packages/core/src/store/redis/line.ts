@@ -1,8 +1,9 @@
 /** What the lines of processes tell each other by Redis: who is the first to wait, and where there may be room for it. */
 import { type Key, type Meter, whoHas } from '../../meters/meter.js';
 import type { SharedLine } from '../store.js';
+import { type BlockingClient, blockingOf, type RedisClient } from './client.js';
 import { createWaitersNames, waitingName } from './keys.js';
-import { type BlockingClient, type RedisClient, runScript, WAIT } from './scripts.js';
+import { runScript, WAIT } from './scripts.js';
 
 export interface RedisLine extends SharedLine {
   /** Others have been told of all that has changed, or could not be. */
@@ -125,12 +126,4 @@ export function createLine(
     },
     told: tell,
   };
-}
-
-/** Its calls are to take as long as they do: one that was given up would be answered all the same, and that be lost. */
-function blockingOf(client: RedisClient): BlockingClient | undefined {
-  const patient = { commandTimeout: undefined };
-  if (!client.isCluster) return client.duplicate?.(patient);
-  const { redisOptions } = client.options as { redisOptions?: object };
-  return client.duplicate?.([], { redisOptions: { ...redisOptions, ...patient } });
 }

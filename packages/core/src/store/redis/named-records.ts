@@ -1,7 +1,8 @@
 /** What is kept by name, in Redis. Each record is a key that ends by itself; a sorted set has the names of a collection. */
 import type { Records } from '../store.js';
+import type { RedisClient } from './client.js';
 import { valueName } from './keys.js';
-import { PUT, type RedisClient, runScript } from './scripts.js';
+import { PUT, runScript } from './scripts.js';
 
 /** So many are read at once. */
 const MOST_AT_ONCE = 500;

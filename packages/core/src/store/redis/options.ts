@@ -1,7 +1,7 @@
 /** What a store in Redis is made with. */
 import { configError, type Problem } from '../../errors.js';
 import type { Dimension } from '../../request.js';
-import type { RedisClient } from './scripts.js';
+import type { RedisClient } from './client.js';
 
 export interface RedisStoreOptions {
   /**

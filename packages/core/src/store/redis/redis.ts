@@ -3,20 +3,20 @@ import { warn } from '../../errors.js';
 import type { Usage } from '../../meters/meter.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
+import { callable, type RedisClient } from './client.js';
 import { createCommits } from './commits.js';
 import { failed, giveUp, tooLate } from './faults.js';
 import { createLine } from './line.js';
 import { createRecords } from './named-records.js';
 import type { Operation, RedisEntry, Settle } from './operation.js';
 import { checkOptions, type RedisStoreOptions } from './options.js';
-import type { RedisClient } from './scripts.js';
 import { shardedStore } from './shards.js';
 import { createShared } from './shared.js';
 import { createSpendLedger, type Spend } from './spend-ledger.js';
 import { turnOf } from './waitings.js';
 
+export type { RedisClient } from './client.js';
 export type { RedisStoreOptions } from './options.js';
-export type { RedisClient } from './scripts.js';
 
 /** Before what has to be settled, and could not be, is once more. */
 const AGAIN_MS = 1_000;
@@ -38,7 +38,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   // The steps that fail tell of an outage; without a listener ioredis prints one at each attempt to connect.
   if (client.listenerCount?.('error') === 0) client.on?.('error', () => {});
   const isTimeGiven = clock === 'gate';
-  const open = (tag: string) => openStore(client, `{${tag}}`, timeoutMs, isTimeGiven, spendLedger);
+  const callee = callable(client);
+  const open = (tag: string) => openStore(callee, `{${tag}}`, timeoutMs, isTimeGiven, spendLedger);
   if (shardBy === undefined) return denyCache(open(prefix));
   // A prefix has no brace, so no other store has such tags.
   const shard = (number: number) => open(`${prefix}{${number}`);

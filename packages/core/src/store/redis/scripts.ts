@@ -5,6 +5,7 @@ import bucket from './bucket.lua.js';
 import calendar from './calendar.lua.js';
 import cancel from './cancel.lua.js';
 import cells from './cells.lua.js';
+import type { RedisClient } from './client.js';
 import headroom from './headroom.lua.js';
 import prelude from './prelude.lua.js';
 import publish from './publish.lua.js';
@@ -37,22 +38,6 @@ export const SHARED = scriptOf(shared);
 export const PUBLISH = scriptOf(publish);
 
 export const PUT = scriptOf(put);
-
-/** What is used of a client: ioredis 5 and 6 have it, also for Sentinel and Cluster. */
-export interface RedisClient {
-  callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
-  /** For gates with a queue: a connection that may block. What a `Redis` is to do otherwise comes first, of a `Cluster` second. */
-  duplicate?(first?: unknown, second?: unknown): BlockingClient;
-  readonly isCluster?: boolean;
-  readonly options?: object;
-  listenerCount?(event: 'error'): number;
-  on?(event: 'error', listener: () => void): unknown;
-}
-
-export interface BlockingClient extends Pick<RedisClient, 'callBuffer'> {
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  disconnect(): void;
-}
 
 /** Runs a script by its digest or, where Redis doesn't know that, by its text. */
 export async function runScript(

@@ -2,7 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { showThrown, warn } from '../../errors.js';
 import type { Shared } from '../store.js';
-import { PUBLISH, type RedisClient, runScript, SHARED } from './scripts.js';
+import type { RedisClient } from './client.js';
+import { PUBLISH, runScript, SHARED } from './scripts.js';
 
 /** How often a gate asks what was told. */
 const POLL_MS = 500;
