@@ -88,6 +88,23 @@ describe('redisStore', () => {
       await expect(asked).rejects.not.toHaveProperty('cause');
     }
   });
+
+  it('closes as soon as all that was asked has failed', async () => {
+    let fail = (_: Error) => {};
+    const failing: RedisClient = {
+      callBuffer: () =>
+        new Promise((_, reject) => {
+          fail = reject;
+        }),
+    };
+    const store = redisStore(failing, { timeoutMs: 60_000 });
+    const asked = Promise.resolve(store.peek(['ann'], [], START));
+    await new Promise(setImmediate);
+    const closed = store.close();
+    fail(new Error('READONLY'));
+    await expect(asked).rejects.toMatchObject({ code: 'TOLLGATE_STORE_FAILED' });
+    await closed;
+  });
 });
 
 describeWithRedis('a store in Redis', () => {

@@ -127,6 +127,7 @@ export function createCommits(
         if (lane.batch !== batch) return;
         for (const operation of batch.operations) giveUp(operation, failed(error));
         ask(lane, batch);
+        tellIdle();
       },
     );
   }
