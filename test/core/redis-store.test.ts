@@ -370,6 +370,47 @@ describeWithRedis('a store in Redis', () => {
     expect(calls).toBe(8);
   });
 
+  it('answers a call that is sent again as it did before, be that shorter than what it answered the call before', async () => {
+    const twice: RedisClient = {
+      async callBuffer(command, args) {
+        const answer = await client.callBuffer(command, args);
+        expect(await client.callBuffer(command, args)).toEqual(answer);
+        return answer;
+      },
+    };
+    const store = redisStore(twice, { prefix, timeoutMs: 60_000 });
+    const spent = Array.from({ length: 60 }, () => 0);
+    for (const count of [5, 60, 1, 30, 2]) {
+      const users = spent.slice(0, count).map((_, i) => `user-${i}`);
+      const taken = await Promise.all(
+        users.map((user) => take(store, alternativeOf([charge(meters.budget, daily(START), [user], 1, 1_000)]))),
+      );
+      expect(taken.map(({ receipt }) => receipt[0].used)).toEqual(users.map((_, i) => ++spent[i]));
+    }
+  });
+
+  it('settles in one call what was taken by many, each for less, for more, or too late', async () => {
+    const store = open();
+    const way = (cost: number) =>
+      alternativeOf([
+        charge(meters.window, WINDOW, ['ann'], cost, 1_000),
+        charge(meters.budget, daily(START), ['ann'], cost, 1_000),
+      ]);
+    const PART_MS = 100;
+    const times = [START, START + PART_MS, START + 2 * PART_MS];
+    const receipts = [];
+    for (const at of times) for (const cost of [10, 20]) receipts.push((await take(store, way(cost), at)).receipt);
+    // By then what the first two had taken of the window is over.
+    const end = START + 11 * PART_MS;
+    const actual = [4, 25, 0, 20, 15, 7];
+    await Promise.all(receipts.map((receipt, i) => store.settle(receipt, [actual[i], actual[i]], end)));
+    expect(receipts.map(([{ cost }]) => cost)).toEqual([10, 25, 0, 20, 15, 7]);
+    expect(receipts.map(([, { cost }]) => cost)).toEqual(actual);
+    expect(receipts.map(([, { used }]) => used)).toEqual([84, 89, 79, 79, 84, 71]);
+    // 5 and 5 were booked at the end, and of the others 20 + 10 + 7 stand.
+    expect(await used(store, [charge(meters.window, WINDOW, ['ann'], 0)], end)).toEqual([47]);
+  });
+
   it('takes in one call what fits behind what is given back there, and no more', async () => {
     const store = redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000 });
     const way = (user: string, cost: number) =>

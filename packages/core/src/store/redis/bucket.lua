@@ -30,35 +30,27 @@ end
 -- as none: what is held is kept until its generations are over.
 function bucket.book(row, at, perMs, _, cost, now)
   local before, held, heldBefore, time, place = advanced(row, at, perMs, now)
-  local used, whole = before + cost, held + heldBefore
+  local used, least = before + cost, held + heldBefore
   row[at], row[at + 1], row[at + 2], row[at + 3], row[at + 4] = used, held + cost, heldBefore, time, perMs
-  return place, whole > before and whole or before, (place + 2) * GENERATION_MS + used / perMs
+  return place, least > before and least or before, (place + 2) * GENERATION_MS + used / perMs
 end
 
 -- Puts `actual` in place of `cost`. Returns the place and what is booked, and true where some of that was held no longer,
 -- but not all.
 function bucket.settle(row, at, perMs, _, place, cost, actual, now, goesOn)
-  if row[at + 4] == 0 then row[at + 4] = perMs end
-  local generation
-  row[at], row[at + 1], row[at + 2], row[at + 3], generation = advanced(row, at, 0, now)
-  local age = generation - place
-  local refund = actual < cost and cost - actual or 0
-  local released, isPart = 0, false
+  local used, held, heldBefore, time, generation = advanced(row, at, 0, now)
+  local age, refund = generation - place, actual < cost and cost - actual or 0
+  local due, released = goesOn and refund or cost, 0
   if place ~= RELEASED and age <= 1 then
-    local held, due = row[at + 1 + age], goesOn and refund or cost
-    released = held < due and held or due
-    row[at + 1 + age] = held - released
-    isPart = released < due and released > 0
+    local most = age == 1 and heldBefore or held
+    released = most < due and most or due
+    if age == 1 then heldBefore = heldBefore - released else held = held - released end
   end
-  local booked = actual
-  if refund > 0 then
-    local given
-    given, booked = giveBack(cost, actual, released)
-    row[at] = row[at] - given
-  else
-    row[at] = row[at] + (actual - cost)
-  end
-  return goesOn and place or RELEASED, booked, isPart
+  local more, booked = actual - cost, actual
+  if refund > released then more, booked = -released, cost - released end
+  row[at], row[at + 1], row[at + 2], row[at + 3] = used + more, held, heldBefore, time
+  if row[at + 4] == 0 then row[at + 4] = perMs end
+  return goesOn and place or RELEASED, booked, released > 0 and released < due
 end
 
 -- When the row will mean the same as none, at the latest: what is held is kept until its generations are over.

@@ -36,9 +36,10 @@ function calendar.settle(row, at, period, _, place, cost, actual)
   local i = at + 1 + age
   if actual < cost then
     if age > 1 then return place, cost end
-    local refund, left = giveBack(cost, actual, row[i])
-    row[i] = row[i] - refund
-    return place, left
+    local spent, refund = row[i], cost - actual
+    if refund > spent then refund, actual = spent, cost - spent end
+    row[i] = spent - refund
+    return place, actual
   end
   if age > 1 then i = at + 1 end
   row[i] = row[i] + (actual - cost)
