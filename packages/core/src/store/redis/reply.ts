@@ -3,7 +3,7 @@
 import { type Charge, keyIn, type Usage, type Who } from '../../meters/meter.js';
 import { settledPlace, usage, width } from '../../meters/rules.js';
 import type { Alternative, Entry, NotTaken, Taken } from '../store.js';
-import type { Sum } from './cells.js';
+import type { Sum } from './layouts.js';
 import type { Operation, Peek, RedisEntry, Settle, Take } from './operation.js';
 import type { Run } from './runs.js';
 

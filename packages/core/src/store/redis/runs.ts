@@ -1,6 +1,6 @@
 /** What of a batch is done at once. */
 import type { Charge } from '../../meters/meter.js';
-import type { RunColumn, Sum } from './cells.js';
+import type { RunColumn, Sum } from './layouts.js';
 import type { Operation, RedisEntry, Settle, Take } from './operation.js';
 import { isWaitedFor } from './waitings.js';
 
