@@ -179,6 +179,18 @@ describeWithRedis('a store in Redis', () => {
       expect(Math.abs((await minutes()) - budget)).toBeLessThanOrEqual(3);
     });
 
+    it('are of an epoch that goes on with each process that begins, however soon that ends', async () => {
+      const days = async (name: string) => Math.round((await client.pttl(name)) / 86_400_000);
+      const ann = alternativeOf([charge(meters.window, WINDOW, ['ann'], 1)]);
+      await take(open(), ann);
+      const epoch = (await keys()).find((name) => name.endsWith('/epoch')) ?? '';
+      const before = await client.getBuffer(epoch);
+      await client.pexpire(epoch, 60_000);
+      expect(await days(epoch)).toBe(0);
+      await take(open(), ann);
+      expect([await days(epoch), await client.getBuffer(epoch)]).toEqual([30, before]);
+    });
+
     it('live longer as more is charged, for all the time that it takes to come back', async () => {
       const store = open();
       const perMs = 2 ** -10;

@@ -90,7 +90,8 @@ local function commit()
       end
     end
   end
-  if not values[2] or number % 256 == 0 then call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS) end
+  -- The first call of a lane renews it, however soon its process ends.
+  if not values[2] or number % 256 == 1 then call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS) end
   local packed = packAll(reply, length)
   -- Its time goes by Redis's clock. What it had for a longer reply may stay behind this one.
   if head[4] == -1 and markerEnds - now > MARKER_MS then
