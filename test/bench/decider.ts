@@ -1,4 +1,5 @@
 /** The process of one contender: `decider.ts <name> <users>`. Meets every user once, then reports what that took. */
+import { setTimeout } from 'node:timers/promises';
 import { DECIDERS, type DeciderName } from './deciders.js';
 import { serve } from './harness.js';
 import { type Caller, callers, someCallers } from './load.js';
@@ -15,12 +16,12 @@ const users = Number(count);
 const make = DECIDERS[name as DeciderName];
 // Code is compiled before the counting begins. What is met here and kept or forgotten is so before and after it.
 await make(users)(callersFrom(0, STEP));
-const before = bytes();
+const before = await bytes();
 const decide = make(users);
 for (let from = 0; from < users; from += STEP) {
   await decide(callersFrom(from, Math.min(STEP, users - from)));
 }
-const ready: Filled = { bytesPerUser: (bytes() - before) / users };
+const ready: Filled = { bytesPerUser: ((await bytes()) - before) / users };
 
 serve(ready, async (decisions: number) => {
   const load = someCallers(users, decisions);
@@ -33,7 +34,9 @@ function callersFrom(from: number, count: number): Caller[] {
   return callers(Array.from({ length: count }, (_, i) => from + i));
 }
 
-function bytes(): number {
+/** Once no code is being compiled any more: that holds what it was compiled for. */
+async function bytes(): Promise<number> {
+  await setTimeout(100);
   for (let i = 0; i < 3; i++) globalThis.gc?.();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
