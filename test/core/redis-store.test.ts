@@ -449,6 +449,18 @@ describeWithRedis('a store in Redis', () => {
     }
   });
 
+  it('takes in one call where others, whose clock is ahead, have charged some of them', async () => {
+    const [ahead, store] = [0, 1].map(() => redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000 }));
+    const way = (user: string) => alternativeOf([charge(meters.window, WINDOW, [user], 1, 100)]);
+    const late = START + 300;
+    await take(ahead, way('ann'), late);
+    const users = ['ann', 'bob'];
+    const taken = await Promise.all(users.map((user) => take(store, way(user))));
+    await Promise.all(taken.map(({ receipt }) => store.settle(receipt, [0], START)));
+    const left = users.map((user) => used(ahead, [charge(meters.window, WINDOW, [user], 0)], late));
+    expect(await Promise.all(left)).toEqual([[1], [0]]);
+  });
+
   it('settles in one call as much as it can hold', async () => {
     const store = redisStore(client, { prefix, clock: 'gate', timeoutMs: 60_000 });
     const way = alternativeOf([
