@@ -13,6 +13,7 @@ import {
   post,
   provider,
   type Script,
+  USAGE,
   warnings,
 } from './support.js';
 
@@ -115,6 +116,15 @@ test('a call that was answered by an error costs nothing', async () => {
   const { llm, server, spent } = await bench(() => ({ status: 500 }));
   await post(llm.as({ subject: { user: 'u2' } }).fetch, server);
   expect(await spent('u2')).toBe(0);
+});
+
+test('an error that is told in a 200 may be billed: the estimate stands, unless it tells what was used', async () => {
+  const error = { code: 502, message: 'Provider returned error' };
+  const replies = [{ error }, { error, usage: USAGE }];
+  const { llm, server, spent } = await bench(() => ({ body: replies.shift() }));
+  for (const user of ['u2', 'u3']) await (await post(llm.as({ subject: { user } }).fetch, server)).text();
+  expect(await spent('u2')).toBeGreaterThan(20 * 10);
+  expect(await spent('u3')).toBe(60);
 });
 
 test('a call whose connection broke may be billed: its estimate stands, besides what the next attempt costs', async () => {
