@@ -1,7 +1,15 @@
 /** What belongs to the Redis store alone: its keys, its options, and records that gates of several configurations share. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type Alternative, createTollgate, type Rule, type Store, slidingWindow, type Taken } from '@tollgate/core';
+import {
+  type Alternative,
+  concurrency,
+  createTollgate,
+  type Rule,
+  type Store,
+  slidingWindow,
+  type Taken,
+} from '@tollgate/core';
 import { type RedisClient, redisStore } from '@tollgate/core/redis';
 import { manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
@@ -459,6 +467,22 @@ describeWithRedis('a store in Redis', () => {
     await Promise.all(taken.map(({ receipt }) => store.settle(receipt, [0], START)));
     const left = users.map((user) => used(ahead, [charge(meters.window, WINDOW, [user], 0)], late));
     expect(await Promise.all(left)).toEqual([[1], [0]]);
+  });
+
+  it('lets those begin within a second, where it is sharded, who wait for what another process has given back', async () => {
+    const clock = manualClock(START);
+    const limits = [concurrency({ name: 'slots', by: 'tenant', limit: 1 })];
+    const gates = [0, 1].map(() => createTollgate({ clock, limits, queue: {}, store: open({ shardBy: 'tenant' }) }));
+    const [one, other] = gates;
+    const asked = { subject: { tenant: 'a' } };
+    const first = await one.admit(asked);
+    const queued = new Promise((resolve) => void other.on('queued', resolve));
+    const second = other.admit(asked);
+    await queued;
+    if (first.admitted) await first.admission.settle();
+    clock.advance(1_000);
+    expect(await second).toMatchObject({ admitted: true, admission: { waitedMs: 1_000 } });
+    await Promise.all(gates.map((gate) => gate.close()));
   });
 
   it('settles in one call as much as it can hold', async () => {

@@ -55,7 +55,7 @@ export function createTollgate<
   const changes = createChanges(config, checked, learned, site);
   const present = changes.terms;
   store.check?.([...present().plan.layerOf.keys()]);
-  const lineDesk = { gate: name, clock, emitter, elsewhere: store.line, ledger: () => ledger, terms: present };
+  const lineDesk = { gate: name, clock, emitter, store, ledger: () => ledger, terms: present };
   const line = checked.queue && createLine(lineDeskOf({ ...lineDesk, closed: closedError }));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);
   const deferrals = createDeferrals(clock, LONGEST_CALL_MS);

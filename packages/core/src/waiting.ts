@@ -15,7 +15,7 @@ import type { WhenShed } from './line/shedding.js';
 import type { Entrant } from './line/waiter.js';
 import { readerOf, whoAsks } from './meters/keys.js';
 import type { AdmitRequest, Dimension, Priority } from './request.js';
-import type { SharedLine } from './store/store.js';
+import type { Store } from './store/store.js';
 import { NO_SUBJECT, type Offer, renewed, type Terms } from './terms/terms.js';
 import { parseWait } from './units.js';
 
@@ -110,7 +110,7 @@ interface Gate {
   readonly gate: string;
   readonly clock: Clock;
   readonly emitter: Emitter;
-  readonly elsewhere: SharedLine | undefined;
+  readonly store: Store;
   /** It is made after the line. */
   ledger(): Ledger;
   /** The present ones. A gate that has a line has a queue configured, for good. */
@@ -119,10 +119,11 @@ interface Gate {
   closed(): unknown;
 }
 
-export function lineDeskOf({ gate, clock, emitter, elsewhere, ledger, terms, closed }: Gate): LineDesk<Offer> {
+export function lineDeskOf({ gate, clock, emitter, store, ledger, terms, closed }: Gate): LineDesk<Offer> {
   return {
     clock,
-    elsewhere,
+    elsewhere: store.line,
+    isShared: store.shared !== undefined,
     terms: () => terms().queue as QueueTerms,
     take: (...asked) => ledger().take(...asked),
     peek: (who, bills) => ledger().tryPeek(who, bills),

@@ -19,8 +19,10 @@ export interface LineDesk<A extends Alternative> {
   readonly clock: Clock;
   /** The present ones. */
   terms(): QueueTerms;
-  /** The lines of other processes, where the store is one that they share. */
+  /** The lines of other processes, where the store tells of them. */
   readonly elsewhere: SharedLine | undefined;
+  /** Other processes may make room, whether or not anybody tells of it. */
+  readonly isShared: boolean;
   /**
    * Charges the first alternative that fits as a whole and at no meter goes behind somebody elsewhere, or nothing.
    * `undefined` if the store failed; never rejects.
@@ -67,7 +69,7 @@ export interface Asked {
 /** Milliseconds after which resting slots are tried again at the latest, and those behind others elsewhere. */
 const LONGEST_REST = 250;
 
-/** Milliseconds after which the first is tried again at the latest, where it might have been told elsewhere of room. */
+/** Milliseconds after which the first is tried again at the latest, where others may have made room. */
 const UNTOLD_MS = 1000;
 
 /** @param ring told when something is due */
@@ -184,7 +186,7 @@ export function waitForTime<A extends Alternative>(
   const rests = rule.kind === 'slots' && cost > limit;
   const at = Math.max(askedAt + usage.waitMs, now + (rests ? station.restMs : 1));
   if (rests) station.restMs = Math.min(LONGEST_REST, 2 * station.restMs);
-  setOpening(hall, station, hall.desk.elsewhere ? Math.min(at, now + UNTOLD_MS) : at);
+  setOpening(hall, station, hall.desk.isShared ? Math.min(at, now + UNTOLD_MS) : at);
 }
 
 /** @param at milliseconds since 1970; `Infinity`: nothing is waited for */
