@@ -37,6 +37,13 @@ describe('a model without a price', () => {
     expect(await spent()).toBe(0);
   });
 
+  test('is no fault of its own where there are no prices at all', async () => {
+    await expect(priced(undefined).gate.admit(REQUEST)).rejects.toMatchObject({
+      code: 'TOLLGATE_UNKNOWN_MODEL',
+      message: "prices: got undefined; expected a price for 'm', or a 'default', since budgets count what it costs.",
+    });
+  });
+
   test.each(unknown)('%p has that of `default`', async (model) => {
     const { admission, spent } = priced({ m: A_NANO_DOLLAR, default: { input: '$0.002/M', output: '$0.002/M' } });
     await (await admission({ ...REQUEST, model })).settle(USED);

@@ -50,7 +50,7 @@ export function priceOf(
     if (prices === undefined && !onTrial) warnOnce(warned, 'prices', 'TOLLGATE_NO_PRICES', NO_PRICES);
     return 0;
   }
-  const error = price === undefined ? withoutPrice(model) : wrongPrice(model, price);
+  const error = price === undefined ? withoutPrice(prices, model) : wrongPrice(model, price);
   if (!onTrial) throw error;
   warnOnce(
     warned,
@@ -61,7 +61,12 @@ export function priceOf(
   return 0;
 }
 
-function withoutPrice(model: string | undefined): TollgateError {
+/** Without any prices no model that is named can be to blame, whoever has chosen it. */
+function withoutPrice(prices: PriceTable | undefined, model: string | undefined): TollgateError {
+  if (prices === undefined && model !== undefined) {
+    const expected = `a price for ${show(model)}, or a 'default', since budgets count what it costs`;
+    return wrongValue('TOLLGATE_UNKNOWN_MODEL', 'prices', prices, expected);
+  }
   const what = model === undefined ? NAME_IT : PRICE_IT;
   const expected = `one that has a price, since budgets count what it costs. ${what}`;
   return wrongValue('TOLLGATE_UNKNOWN_MODEL', 'model', model, expected);
