@@ -123,7 +123,7 @@ export function lineDeskOf({ gate, clock, emitter, store, ledger, terms, closed 
   return {
     clock,
     elsewhere: store.line,
-    isShared: store.shared !== undefined,
+    isShared: (store.line ?? store.shared) !== undefined,
     terms: () => terms().queue as QueueTerms,
     take: (...asked) => ledger().take(...asked),
     peek: (who, bills) => ledger().tryPeek(who, bills),
