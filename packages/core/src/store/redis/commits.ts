@@ -17,7 +17,7 @@ import { createAnswers } from './answers.js';
 import { type Batch, createBatches } from './batch.js';
 import type { RedisClient } from './client.js';
 import { failed, giveUp, tooLate } from './faults.js';
-import type { Operation, Peek } from './operation.js';
+import { type Operation, probeAt } from './operation.js';
 import { BATCH, CANCEL, runScript, type Script } from './scripts.js';
 import type { Spend, SpendLedger } from './spend-ledger.js';
 
@@ -245,12 +245,6 @@ export function createCommits(
       tellIdle();
     },
   };
-}
-
-/** Asks nothing but whether what its lane was told is known. */
-function probeAt(now: number): Peek {
-  const at = performance.now();
-  return { kind: 'peek', who: [], bills: [], now, at, givenUp: false, resolve() {}, reject() {} };
 }
 
 function passing(ms: number): Promise<void> {
