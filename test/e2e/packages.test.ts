@@ -26,6 +26,15 @@ const CONSUMERS = join(__dirname, 'consumers');
 const visits = (file: string) =>
   `import('./${file}').then(({ run }) => run()).then((answers) => console.log(JSON.stringify(answers)))`;
 
+/** What a module exports as `then` would be called by `import()`, as of a promise. */
+const loads = (specifier: string) =>
+  `const names = (module) => Object.keys(module).filter((name) => name !== 'default' && name !== 'module.exports').sort();
+  const required = names(require('${specifier}'));
+  import('${specifier}').then((imported) => {
+    require('node:assert').deepEqual(names(imported), required);
+    process.stdout.write('alike');
+  });`;
+
 const JEST_TEST = `
 const { run } = require('./app.cjs');
 test('answers, then refuses', async () => expect(await run()).toEqual([200, 429]));
@@ -98,6 +107,16 @@ describe.each(PACKAGES)('the package %s', (name) => {
     const { version } = await manifestOf(join(projectOf(name), 'node_modules', '@tollgate', 'core'));
     for (const range of Object.values({ ...dependencies, ...peerDependencies })) expect(range).toMatch(/^(\^|>=)\d/);
     if (name !== 'core') expect(peerDependencies?.['@tollgate/core']).toBe(`^${version}`);
+  });
+
+  test('is loaded alike by require() and by import(), whichever entry', async () => {
+    const { name: specifier, exports = {} } = await manifestOf(packageOf(name));
+    const optional = name === 'core' ? ['./redis', './flexible'] : [];
+    const entries = Object.keys(exports).filter((entry) => !entry.endsWith('.json') && !optional.includes(entry));
+    for (const entry of entries) {
+      const load = loads(join(specifier, entry));
+      expect([entry, await succeeded(run(process.execPath, ['-e', load], projectOf(name)))]).toEqual([entry, 'alike']);
+    }
   });
 
   test('compiles in TypeScript', () => expect(compiled).toEqual({ code: 0, stdout: '', stderr: '' }));

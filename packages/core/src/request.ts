@@ -136,8 +136,11 @@ export function isGiven(value: unknown): boolean {
 /** A value now or a promise of it: what is known at once need not be awaited. */
 export type May<T> = T | Promise<T>;
 
-/** Goes on with a value: at once where it is there, later where it is promised. Promises cost more than decisions. */
-export function then<T, U>(value: May<T>, next: (value: T) => May<U>): May<U> {
+/**
+ * Goes on with a value: at once where it is there, later where it is promised. Promises cost more than decisions. (Not
+ * `then`: a module that exports that is taken for a promise by whoever imports it with `import()`.)
+ */
+export function andThen<T, U>(value: May<T>, next: (value: T) => May<U>): May<U> {
   return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
 }
 

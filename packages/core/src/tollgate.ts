@@ -19,7 +19,7 @@ import { explain, inspect } from './insight.js';
 import { createLedger } from './ledger/ledger.js';
 import { createLine, type Line } from './line/line.js';
 import { createLearned } from './money/learned.js';
-import { type AdmitRequest, isPromise, type May, then } from './request.js';
+import { type AdmitRequest, andThen, isPromise, type May } from './request.js';
 import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
 import { moneyOf } from './terms/pricing.js';
@@ -125,7 +125,7 @@ export function createTollgate<
   ): May<Decision> {
     const id = idOf(sequence);
     const entrant = new LineRequest(present, request, offers, signal, { emitter, gate: name, id }, tells);
-    return then(line.enter(entrant), (passed) =>
+    return andThen(line.enter(entrant), (passed) =>
       'why' in passed
         ? refusedFor(request, lineRefusal(id, passed, present().queue?.fairBy))
         : charged(passed.result, sequence, request, passed.alternatives, signal, passed.waitedMs),

@@ -5,6 +5,7 @@ import {
   type Adapter,
   type Annotation,
   admissionOfThis,
+  andThen,
   annotationReader,
   answer,
   asError,
@@ -16,7 +17,6 @@ import {
   type Passage,
   problemBody,
   type Toll,
-  then,
 } from '@tollgate/core/http';
 import type {
   FastifyInstance,
@@ -97,7 +97,7 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
     if (!isDue) return entered;
     return entered === undefined
       ? conduct.pass(request, reply, toll)
-      : then(entered, (passage) => passage ?? conduct.pass(request, reply, toll));
+      : andThen(entered, (passage) => passage ?? conduct.pass(request, reply, toll));
   }
 
   function tollFor({
@@ -189,7 +189,7 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunct
       reply.code(refusal.status);
       const { refuse } = conductOf<FastifyRequest, FastifyReply, Refuse>(request);
       if (refuse)
-        return then(refuse(refusal, request, reply), (payload) => payload !== undefined && reply.send(payload));
+        return andThen(refuse(refusal, request, reply), (payload) => payload !== undefined && reply.send(payload));
       // As bytes, which no serializer of the app's touches. A reply is a promise of its end, which nobody waits for.
       return void reply.type('application/problem+json').send(Buffer.from(JSON.stringify(problemBody(refusal))));
     },

@@ -6,7 +6,7 @@ import { layersIn } from '../insight.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { Line } from '../line/line.js';
 import type { Learned } from '../money/learned.js';
-import { type Cost, type May, then } from '../request.js';
+import { andThen, type Cost, type May } from '../request.js';
 import type { Offer, Terms } from '../terms/terms.js';
 import { type Amendments, inTurn } from './amending.js';
 import type { Books } from './books.js';
@@ -45,7 +45,7 @@ export function createBooks(site: Site): Books {
 
   function observe(admission: GateAdmission, readings: readonly Observation[]): May<void> {
     const seen = seenOf(terms().plan, admission.offer, admission.receipt, readings);
-    return then(ledger.observe(seen), (hasRoom) => {
+    return andThen(ledger.observe(seen), (hasRoom) => {
       if (hasRoom) line?.found(seen);
     });
   }

@@ -7,7 +7,7 @@ import { type TollgateError, wrongValue } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import type { ApiKey } from '../keys/key.js';
 import { lackedScope } from '../keys/scopes.js';
-import { type AdmitRequest, isPromise, type May, type Subject, then } from '../request.js';
+import { type AdmitRequest, andThen, isPromise, type May, type Subject } from '../request.js';
 import { isRecord } from '../schema.js';
 import { A_SUBJECT } from '../subject.js';
 import type { Adapter } from './adapter.js';
@@ -48,7 +48,7 @@ export function createConduct<R extends object, S, F>(
     if (isFree(request)) return undefined;
     if (toll.free) return exchange.admission && exempt(response, exchange, exchange.admission);
     if (skip === undefined) return identifyFor(request, response, exchange, toll);
-    return then(skip(request), (skipped) => (skipped ? undefined : identifyFor(request, response, exchange, toll)));
+    return andThen(skip(request), (skipped) => (skipped ? undefined : identifyFor(request, response, exchange, toll)));
   }
 
   /** What browsers ask before they ask: it shows no key, so where keys are asked for it doesn't come as far. */
@@ -59,7 +59,7 @@ export function createConduct<R extends object, S, F>(
   function identifyFor(request: R, response: S, exchange: Exchange, toll: Toll<R>): May<Passage> {
     const identified = identify?.(request, exchange.key);
     return isPromise(identified)
-      ? then(identified, (identified) => askFor(request, response, exchange, toll, identified))
+      ? andThen(identified, (identified) => askFor(request, response, exchange, toll, identified))
       : askFor(request, response, exchange, toll, identified);
   }
 
@@ -75,7 +75,7 @@ export function createConduct<R extends object, S, F>(
     const body = gate.countsTokens && toll !== defaultToll ? adapter.body(request) : undefined;
     const facts = toll.facts(request);
     return isPromise(facts)
-      ? then(facts, (facts) => admit(request, response, exchange, toll, subject, facts, body))
+      ? andThen(facts, (facts) => admit(request, response, exchange, toll, subject, facts, body))
       : admit(request, response, exchange, toll, subject, facts, body);
   }
 
@@ -141,7 +141,7 @@ export function createConduct<R extends object, S, F>(
     exchange.admission = decision.admitted ? decision.admission : undefined;
     if (decision.admitted) watch(response, exchange);
     const telling = told.tell(response, exchange, decision);
-    return isPromise(telling) ? then(telling, () => decision) : decision;
+    return isPromise(telling) ? andThen(telling, () => decision) : decision;
   }
 
   /** What a key says holds, whatever else is known of who shows it. */
@@ -221,8 +221,8 @@ export function createConduct<R extends object, S, F>(
       refusal === undefined
         ? payDefault(request, response, hasToll)
         : keep(response, exchange, { admitted: false, refusal });
-    if (skip === undefined) return then(refusalFor(request, exchange), decide);
-    return then(skip(request), (skipped) => (skipped ? undefined : then(refusalFor(request, exchange), decide)));
+    if (skip === undefined) return andThen(refusalFor(request, exchange), decide);
+    return andThen(skip(request), (skipped) => (skipped ? undefined : andThen(refusalFor(request, exchange), decide)));
   }
 
   const conduct: Conduct<R, S, F> = {

@@ -1,7 +1,7 @@
 /** What an adapter for a framework is made of: `@tollgate/core/http`. */
 
 export { asError, warn } from '../errors.js';
-export { then } from '../request.js';
+export { andThen } from '../request.js';
 export type { Adapter, ResponseEnd } from './adapter.js';
 export { type Annotation, annotationReader } from './annotations.js';
 export { answer } from './answer.js';

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.js';
 import { TollgateError } from '../errors.js';
 import { createBreaker } from '../ledger/breaker.js';
-import { isPromise, type May, then } from '../request.js';
+import { andThen, isPromise, type May } from '../request.js';
 import type { Records, Shared } from '../store/store.js';
 import { type KeptKey, type KnownKey, knownKey } from './key.js';
 
@@ -58,7 +58,7 @@ export function directLookup(records: Records): Lookup {
       return undefined;
     },
     isKey: (id) => read.has(id),
-    ask: (id, now) => then(records.get(KEYS, id, now), (text) => knownOf(id, text)),
+    ask: (id, now) => andThen(records.get(KEYS, id, now), (text) => knownOf(id, text)),
     forget() {},
     close() {},
   };

@@ -5,7 +5,7 @@ import { showThrown, warn } from '../errors.js';
 import type { Emitter } from '../events.js';
 import type { Plan } from '../meters/charges.js';
 import type { Bill, Ending, Usage, Who } from '../meters/meter.js';
-import { isPromise, type May, then, together } from '../request.js';
+import { andThen, isPromise, type May, together } from '../request.js';
 import type { Alternative, NotTaken, Receipt, Seen, Store, Taken } from '../store/store.js';
 import { createBreaker } from './breaker.js';
 import { createFallback, type Fallback } from './fallback.js';
@@ -184,7 +184,7 @@ export function createLedger(
     },
     giveBack(receipt) {
       const nothing = receipt.map(() => 0);
-      return then(ledger.settle(receipt, nothing), () => ledger.ended(receipt, NOTHING_OF_THE_LOAD));
+      return andThen(ledger.settle(receipt, nothing), () => ledger.ended(receipt, NOTHING_OF_THE_LOAD));
     },
     observe(seen) {
       const now = clock.now();
@@ -234,7 +234,7 @@ export function tryPeekAll(
   { tryPeek }: Ledger,
   ways: readonly Alternative[],
 ): May<readonly (readonly Usage[])[] | undefined> {
-  return then(peekAll(tryPeek, ways), (usages) => {
+  return andThen(peekAll(tryPeek, ways), (usages) => {
     const known = usages.find((usage) => usage !== undefined);
     return known && usages.map((usage) => usage ?? known);
   });

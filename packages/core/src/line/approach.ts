@@ -1,6 +1,6 @@
 /** A request begins, waits, or is turned away. */
 import type { Usage } from '../meters/meter.js';
-import { isPromise, type May, then, together } from '../request.js';
+import { andThen, isPromise, type May, together } from '../request.js';
 import type { Alternative, NotTaken, Taken } from '../store/store.js';
 import { goesBehind, isBehindAt, isFull, isHelpedByWaiting, passings, rankAt } from './blocked.js';
 import { mayWaitMs, pushOut, turnedAway } from './departures.js';
@@ -78,7 +78,7 @@ function pass<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, way: A)
 /** Asks what the meters of all ways say, and charges nothing. */
 function askedFor<A extends Alternative>(hall: Hall<A>, coming: Coming<A>): May<Passed<A>> {
   const { ways } = coming;
-  return then(hall.desk.peekAll(ways), (usages) =>
+  return andThen(hall.desk.peekAll(ways), (usages) =>
     usages === undefined ? { result: undefined, alternatives: ways, waitedMs: 0 } : hold(hall, coming, usages),
   );
 }
@@ -93,7 +93,7 @@ function hold<A extends Alternative>(
   const maxWaitMs = mayWaitMs(hall, entrant);
   const isRefused = usages.every((ofOne) => ofOne.some((usage) => isFull(usage) && !usage.isBehind));
   if (isRefused && maxWaitMs === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
-  return then(stopsOf(hall, entrant, ways, usages), (stops) => {
+  return andThen(stopsOf(hall, entrant, ways, usages), (stops) => {
     if (stops === 'none') return approach(hall, entrant, skips, entrant.renewed(hall.desk.clock.now()));
     if (stops.length === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
     assertStays(hall, entrant);
@@ -144,7 +144,7 @@ export function stopsOf<A extends Alternative>(
   for (let i = 0; i < ways.length; i++) {
     if (isHelpedByWaiting(usages[i])) found.push(stopsFor(hall, entrant, usages[i], now));
   }
-  return then(together(found), (stopsOfEach) => {
+  return andThen(together(found), (stopsOfEach) => {
     if (stopsOfEach.some(({ length }) => length === 0)) return 'none';
     return stopsOfEach.map((stops) => stops.reduce((a, b) => (leastMsAt(b) > leastMsAt(a) ? b : a)));
   });
@@ -166,7 +166,7 @@ function stopsFor<A extends Alternative>(
     const ahead = station === undefined ? NOBODY : aheadOf(station, score);
     const outlook = outlookAt(station, usage, ahead, now, desk.peek);
     stops.push(
-      then(outlook, ({ position, leastMs, expectedMs }) => ({ usage, position, leastMs, expectedMs, score, turn })),
+      andThen(outlook, ({ position, leastMs, expectedMs }) => ({ usage, position, leastMs, expectedMs, score, turn })),
     );
   }
   return together(stops);

@@ -1,6 +1,6 @@
 /** How long somebody would wait at a station: what the line knows of its pace, or the meter of its time. */
 import { type Bill, type Usage, type Who, whoHas } from '../meters/meter.js';
-import { type May, then } from '../request.js';
+import { andThen, type May } from '../request.js';
 import { paceOf } from './pace.js';
 import type { Pending, Station } from './station.js';
 
@@ -40,7 +40,7 @@ export function outlookAt<W extends object>(
     if (rate === 0) return { usage, position, leastMs: 0, expectedMs: undefined };
     return { usage, position, leastMs: ahead.cost / rate, expectedMs: (ahead.cost + charge.cost) / rate };
   }
-  return then(ahead.cost === 0 ? usage.waitMs : timeFor(usage, ahead.cost + charge.cost, now, peek), (waitMs) => {
+  return andThen(ahead.cost === 0 ? usage.waitMs : timeFor(usage, ahead.cost + charge.cost, now, peek), (waitMs) => {
     return { usage, position, leastMs: waitMs, expectedMs: waitMs };
   });
 }
@@ -54,19 +54,19 @@ function timeFor({ charge, key, used, waitMs }: Usage, total: number, now: numbe
   const wholes = Math.ceil(total / limit) - 1;
   const rest = total - wholes * limit;
   const waitFor = (cost: number) =>
-    then(peek(whoHas(key, scope), [{ scope, charges: [{ ...charge, cost }] }]), (usages) => usages?.[0].waitMs ?? 0);
+    andThen(peek(whoHas(key, scope), [{ scope, charges: [{ ...charge, cost }] }]), (usages) => usages?.[0].waitMs ?? 0);
   switch (rule.kind) {
     case 'bucket':
       return Math.max(0, Math.ceil((used + total - limit) / rule.perMs));
     case 'headroom':
       // While it is shut it doesn't say what is used.
-      if (Number.isNaN(used)) return then(waitFor(rest), (ms) => ms + wholes * rule.ms);
+      if (Number.isNaN(used)) return andThen(waitFor(rest), (ms) => ms + wholes * rule.ms);
       return Math.max(waitMs, Math.ceil((used + total - limit) / rule.perMs));
     case 'calendar':
       return (used + rest > limit ? rule.resetsAt - now : 0) + wholes * (rule.resetsAt - rule.startsAt);
     case 'window':
       // Room comes back as a part of the window ends, so what has waited begins with a part, which counts to its end.
-      return then(waitFor(rest), (ms) => ms + wholes * (rule.ms + rule.partMs));
+      return andThen(waitFor(rest), (ms) => ms + wholes * (rule.ms + rule.partMs));
     case 'slots':
       return 0;
   }

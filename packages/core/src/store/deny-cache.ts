@@ -4,7 +4,7 @@
  * {@link HOLDS_MS}.
  */
 import type { Bill, Charge, Usage } from '../meters/meter.js';
-import { isPromise, type May, then } from '../request.js';
+import { andThen, isPromise, type May } from '../request.js';
 import type { Alternative, NotTaken, Seen, Store, Taken } from './store.js';
 
 const HOLDS_MS = 100;
@@ -53,7 +53,7 @@ export function denyCache(store: Store): Store {
   }
 
   function observe(seen: readonly Seen[], now: number): May<boolean> {
-    return then(store.observe?.(seen, now) ?? false, (hasRoom) => {
+    return andThen(store.observe?.(seen, now) ?? false, (hasRoom) => {
       if (hasRoom) forget();
       return hasRoom;
     });
@@ -74,7 +74,7 @@ export function denyCache(store: Store): Store {
     settle(entries, actual, now, goesOn) {
       const givesBack = entries.some(({ cost }, i) => actual[i] < cost);
       const settling = store.settle(entries, actual, now, goesOn);
-      return givesBack ? then(settling, forget) : settling;
+      return givesBack ? andThen(settling, forget) : settling;
     },
     peek: (who, bills, now) => store.peek(who, bills, now),
     takeLeased: store.takeLeased,
