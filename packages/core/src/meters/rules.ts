@@ -6,7 +6,7 @@ import type { Booking } from './booking.js';
 import * as bucket from './bucket.js';
 import * as calendar from './calendar.js';
 import * as headroom from './headroom.js';
-import { type Charge, type Key, needsNoRoom, type Rule, type Usage } from './meter.js';
+import { type Charge, fits, type Key, needsNoRoom, type Rule, type Usage } from './meter.js';
 import * as slots from './slots.js';
 import * as window from './window.js';
 
@@ -131,7 +131,7 @@ export function usage(row: Float64Array, at: number, charge: Charge, key: Key, n
   const counted = used(row, at, rule, now, long);
   // What is shut is as good as full.
   const amount = Number.isNaN(counted) ? charge.limit : counted;
-  const waitMs = waitOf(row, at, charge, now, long);
+  const waitMs = fits(counted, charge.cost, charge.limit) ? 0 : waitOf(row, at, charge, now, long);
   const refillMs = amount === 0 ? 0 : waitFor(row, at, rule, Math.max(0, amount - 1), now, long);
   return { charge, key, used: amount, waitMs, refillMs };
 }

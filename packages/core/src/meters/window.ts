@@ -37,19 +37,24 @@ export function width(cells: number): number {
 /** The place of what a short row has no room for: nothing was changed, and a long one has to take its place first. */
 export const NO_ROOM = -2;
 
-/** Cost that counts at `now`. */
+/** Cost that counts at `now`, summed from the newest sub-bucket back, so that `wait` comes to the very same sums. */
 export function used(row: Float64Array, at: number, rule: WindowRule, now: number, cells = rule.parts + 1): number {
-  const oldest = subBucket(rule, now) - rule.parts;
-  if (cells === SHORT) return row[at] >= oldest ? row[at + 1] : 0;
-  return usedSince(row, at, oldest, cells);
+  let total = 0;
+  let i = newestCell(row, at, cells);
+  for (let left = counted(row, at, rule, now, cells); left > 0; left--) {
+    total += row[i];
+    i = i === at + 1 ? at + cells : i - 1;
+  }
+  return total;
 }
 
-function usedSince(row: Float64Array, at: number, oldest: number, cells: number): number {
-  const newest = row[at];
-  let total = 0;
-  if (oldest <= newest - cells + 1) for (let i = 1; i <= cells; i++) total += row[at + i];
-  else for (let b = oldest; b <= newest; b++) total += row[at + 1 + cell(b, cells)];
-  return total;
+/** How many sub-buckets count, from the newest back; 0 or less where none does. */
+function counted(row: Float64Array, at: number, rule: WindowRule, now: number, cells: number): number {
+  return Math.min(cells, row[at] - subBucket(rule, now) + rule.parts + 1);
+}
+
+function newestCell(row: Float64Array, at: number, cells: number): number {
+  return at + 1 + cell(row[at], cells);
 }
 
 /** Adds a cost and returns the sub-bucket that it went to, to be named when it is settled, or {@link NO_ROOM}. */
@@ -120,16 +125,16 @@ export function wait(
   now: number,
   cells = rule.parts + 1,
 ): number {
-  const newest = row[at];
-  let ms = 0;
-  // Room comes back as sub-buckets leave, the oldest first; with the newest gone there is nothing left.
-  let leaving = Math.max(subBucket(rule, now) - rule.parts, newest - cells + 1);
-  while (leaving <= newest && used(row, at, rule, now + ms, cells) > room) {
-    while (leaving < newest && row[at + 1 + cell(leaving, cells)] === 0) leaving++;
-    ms = (leaving + rule.parts + 1) * rule.partMs - now;
-    leaving++;
+  let total = 0;
+  let i = newestCell(row, at, cells);
+  const left = counted(row, at, rule, now, cells);
+  for (let age = 0; age < left; age++) {
+    total += row[i];
+    // There is room once this one has left.
+    if (total > room) return (row[at] - age + rule.parts + 1) * rule.partMs - now;
+    i = i === at + 1 ? at + cells : i - 1;
   }
-  return ms;
+  return 0;
 }
 
 /** True once the row means the same as the initial state. */

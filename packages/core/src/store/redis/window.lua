@@ -3,16 +3,16 @@
 -- Its rule is `parts, partMs`. A row is `newest, cost 0 … cost parts`: sub-bucket b stands at b mod (parts + 1).
 local window = {}
 
--- Cost that counts at `now`.
+-- Cost that counts at `now`, summed from the newest sub-bucket back, and on from the ring's end.
 function window.used(row, at, parts, partMs, now)
   local newest = row[at]
-  local oldest = (now - now % partMs) / partMs - parts
+  local left = newest - (now - now % partMs) / partMs + parts + 1
+  if left > parts + 1 then left = parts + 1 end
+  local first = at + 1 + newest % (parts + 1)
+  local last = first - left + 1
   local total = 0
-  if oldest <= newest - parts then
-    for i = at + 1, at + 1 + parts do total = total + row[i] end
-  else
-    for b = oldest, newest do total = total + row[at + 1 + b % (parts + 1)] end
-  end
+  for i = first, last > at and last or at + 1, -1 do total = total + row[i] end
+  for i = at + parts + 1, last + parts + 1, -1 do total = total + row[i] end
   return total
 end
 
