@@ -27,6 +27,12 @@ export interface MemoryStoreOptions {
   maxKeys?: number;
 }
 
+/** What was charged here, with the record that it stands in. */
+interface Booked extends Entry {
+  readonly slot: number;
+  readonly stamp: number;
+}
+
 const NO_USAGE: readonly Usage[] = [];
 
 /**
@@ -81,8 +87,8 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
 
   /** Books what fits as a whole, at the spots that `allFit` has found. Shadow charges that don't fit are left out. */
   function commit(taken: number, who: Who, now: number, tells: boolean): Taken {
-    const receipt: Entry[] = new Array(count);
-    const usages: Usage[] | undefined = tells ? [] : undefined;
+    const receipt: Booked[] = new Array(count);
+    const usages: Usage[] | undefined = tells ? new Array(count) : undefined;
     let shadowRefused = NO_USAGE;
     let booked = 0;
     let at = 0;
@@ -91,11 +97,12 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       const spot = atHand[i];
       for (let j = 0; j < charges.length; j++) {
         const charge = charges[j];
-        const amount = amounts[at++];
+        const amount = amounts[at];
         if (charge.shadow && !hasRoom(amount, charge)) {
           const refused = usageAt(spot, spot.columns[j], charge, who, now);
           shadowRefused = [...shadowRefused, refused];
-          usages?.push(refused);
+          if (usages !== undefined) usages[at] = refused;
+          at++;
           continue;
         }
         if (spot.slot === NONE) pointTo(spot, insert(spot.table, who, now));
@@ -106,8 +113,9 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
           place = book(spot.chunk, rowOf(spot, spot.columns[j]), rule, cost, now, spot.long);
         }
         const counted = rule.kind === 'calendar' ? amount + cost : undefined;
-        receipt[booked++] = { charge, who, cost, place, used: counted };
-        usages?.push(usageAt(spot, spot.columns[j], charge, who, now));
+        receipt[booked++] = { charge, who, cost, place, used: counted, slot: spot.slot, stamp: spot.stamp };
+        if (usages !== undefined) usages[at] = usageAt(spot, spot.columns[j], charge, who, now);
+        at++;
       }
     }
     if (booked < count) receipt.length = booked;
@@ -128,7 +136,9 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
         spot = spotOf(charge.meter.scope, atHand[records++]);
       }
       const column = columnOf(spot.table, charge, i - first);
-      pointTo(spot, first === i ? find(spot.table, who, now) : spot.slot);
+      if (first === i) pointAgain(spot, entry, now);
+      // A column that was not there before has moved all rows.
+      else pointTo(spot, spot.slot);
       if (spot.slot === NONE && actual[i] > cost) pointTo(spot, insert(spot.table, who, now));
       if (
         spot.slot !== NONE &&
@@ -217,6 +227,12 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
 /** True for entries that stand in one record. */
 function isBeside({ charge, who }: Entry, other: Entry): boolean {
   return who === other.who && charge.meter.scope === other.charge.meter.scope;
+}
+
+/** Lets the spot be the record that an entry stands in. Those that were read from a text don't say which that is. */
+function pointAgain(spot: Spot, { who, slot, stamp }: Entry & Partial<Booked>, now: number): void {
+  if (slot !== undefined) pointTo(spot, slot);
+  if (slot === undefined || spot.stamp !== stamp) pointTo(spot, find(spot.table, who, now));
 }
 
 function usageAt(spot: Spot, column: Column, charge: Charge, who: Who, now: number): Usage {

@@ -5,6 +5,8 @@
  * A record is in a short slot, where rows have room for what most keys ever need, or in a long one. A slot's last bit says
  * which, the others where in its slab it is.
  *
+ * Behind its numbers a record has its stamp: what knows a slot and the stamp of its record finds that again without the key.
+ *
  * From the number of a key's first value `latest` leads to the record that was used last with it. Where keys have one value there is no
  * other. Where they have more an index leads to all of them, and is seldom needed: whoever is the first value, such as a
  * user, mostly does again what it did last.
@@ -28,6 +30,8 @@ export interface Records {
   keys: number;
   /** The key that is looked for, in numbers + 1. */
   readonly sought: Int32Array;
+  /** The last stamp that was given. */
+  stamp: number;
 }
 
 /** No slot: the record is absent, which means the initial state. */
@@ -38,12 +42,13 @@ export function createRecords(values: readonly Values[], at: readonly number[]):
   return {
     values,
     at,
-    short: createSlab(Math.ceil(values.length / 2)),
-    long: createSlab(Math.ceil(values.length / 2)),
+    short: createSlab(Math.ceil((values.length + 1) / 2)),
+    long: createSlab(Math.ceil((values.length + 1) / 2)),
     latest: new Int32Array(16),
     index: new Int32Array(16),
     keys: 0,
     sought: new Int32Array(values.length),
+    stamp: 0,
   };
 }
 
@@ -99,8 +104,15 @@ export function slotOf(records: Records, who: Who): number {
   return slot;
 }
 
+/** Gives the record in a slot a stamp, which tells it from all that were or will be there. Where nobody has a slot it is 0. */
+export function stamp(records: Records, slot: number): void {
+  records.stamp = (records.stamp % 0x7fffffff) + 1;
+  numbersOf(records, slot)[idsAt(records, slot) + records.values.length] = records.stamp;
+}
+
 /** Lets a record be found, which is in its slot and in no other. */
 export function link(records: Records, slot: number): void {
+  stamp(records, slot);
   const ids = idsAt(records, slot);
   const numbers = numbersOf(records, slot);
   const first = numbers[ids] - 1;

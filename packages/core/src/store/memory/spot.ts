@@ -1,6 +1,7 @@
 /** Where a bill is counted: the record of somebody's key, and in it the rows of its meters. */
 import type { Bill, Scope } from '../../meters/meter.js';
-import { chunkOf, isLong, NONE, startOf } from './records.js';
+import { isLong, NONE, slabOf } from './records.js';
+import { chunkAt, startAt } from './slab.js';
 import { type Column, columnOf, type Table } from './table.js';
 
 /** One for each scope, and again for the next request. */
@@ -11,6 +12,8 @@ export interface Spot {
   readonly columns: Column[];
   /** `NONE` where the key has no record; its rows are then of zeros, never to be written to. */
   slot: number;
+  /** Of its record. */
+  stamp: number;
   chunk: Float64Array;
   /** Where the record begins in the chunk. */
   start: number;
@@ -21,7 +24,7 @@ export interface Spot {
 const INITIAL = new Float64Array(8);
 
 export function createSpot(scope: Scope, table: Table): Spot {
-  return { scope, table, columns: [], slot: NONE, chunk: INITIAL, start: 0, long: false };
+  return { scope, table, columns: [], slot: NONE, stamp: 0, chunk: INITIAL, start: 0, long: false };
 }
 
 /** Lets the meters of a bill count by their rules. Before a slot is looked for: a full table asks what has drained. */
@@ -39,12 +42,16 @@ export function pointTo(spot: Spot, slot: number): void {
     spot.long = false;
     spot.chunk = INITIAL;
     spot.start = 0;
-  } else {
-    const { records } = spot.table;
-    spot.long = isLong(slot);
-    spot.chunk = chunkOf(records, slot);
-    spot.start = startOf(records, slot);
+    return;
   }
+  const { records } = spot.table;
+  const slab = slabOf(records, slot);
+  const { doubles, numbers } = chunkAt(slab, slot >> 1);
+  const start = startAt(slab, slot >> 1);
+  spot.long = isLong(slot);
+  spot.chunk = doubles;
+  spot.start = start;
+  spot.stamp = numbers[start * 2 + records.values.length];
 }
 
 /** Where the row of a column begins in the chunk. */

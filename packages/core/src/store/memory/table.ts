@@ -15,6 +15,7 @@ import {
   type Records,
   slabOf,
   slotOf,
+  stamp,
   startOf,
   unlink,
   valueIn,
@@ -86,6 +87,7 @@ function overflowOf(table: Table, now: number): number {
     sweep(table, now, SWEEP);
     if (records.keys >= table.maxKeys) {
       table.overflow = (occupy(records.long) << 1) | 1;
+      stamp(records, table.overflow);
       table.onFull();
     }
   }
