@@ -25,20 +25,22 @@ const QUOTA_UNITS: Record<Quota['unit'], string> = {
 
 /** The fields, by names in lower case: those go into a response as they are, where others have to be made so first. */
 export function rateLimitHeaders(layers: readonly LayerState[], style: HeaderStyle): [name: string, value: string][] {
-  if (style === false) return [];
-  const quotas: Quota[] = [];
-  for (const state of layers) if (isShown(state)) quotas.push(state.unit === 'usd' ? inMicrodollars(state) : state);
-  if (quotas.length === 0) return [];
-  if (style === 'draft') return draftHeaders(quotas);
-  const legacy = legacyHeaders(quotas.reduce((a, b) => (share(b) < share(a) ? b : a)));
-  return style === 'legacy' ? legacy : [...draftHeaders(quotas), ...legacy];
+  if (style === false || !layers.some(isShown)) return [];
+  if (style === 'draft') return draftHeaders(layers);
+  const legacy = legacyHeaders(layers.filter(isShown).reduce((a, b) => (share(b) < share(a) ? b : a)));
+  return style === 'legacy' ? legacy : [...draftHeaders(layers), ...legacy];
 }
 
-function draftHeaders(quotas: readonly Quota[]): [name: string, value: string][] {
-  let limits = limitItem(quotas[0]);
-  for (let i = 1; i < quotas.length; i++) limits += `, ${limitItem(quotas[i])}`;
+function draftHeaders(layers: readonly LayerState[]): [name: string, value: string][] {
+  const policies = policiesOf(layers);
+  let limits = '';
+  let item = 0;
+  for (let i = 0; i < layers.length; i++) {
+    const state = layers[i];
+    if (isShown(state)) limits += policies.items[item++] + limitOf(state);
+  }
   return [
-    ['ratelimit-policy', policyOf(quotas)],
+    ['ratelimit-policy', policies.text],
     ['ratelimit', limits],
   ];
 }
@@ -66,8 +68,8 @@ const LISTS: ReadonlySet<string> = new Set(['ratelimit-policy', 'ratelimit']);
 
 function legacyHeaders(quota: Quota): [name: string, value: string][] {
   return [
-    ['x-ratelimit-limit', String(integer(quota.limit))],
-    ['x-ratelimit-remaining', String(integer(quota.remaining))],
+    ['x-ratelimit-limit', String(integer(shown(quota.limit, quota.unit)))],
+    ['x-ratelimit-remaining', String(integer(shown(quota.remaining, quota.unit)))],
     ['x-ratelimit-reset', String(secondsToRoom(quota))],
   ];
 }
@@ -77,28 +79,32 @@ function isShown(state: LayerState): state is Quota {
   return own && mode === 'enforce' && Number.isFinite(limit) && unit !== 'slots';
 }
 
-/** Structured fields have no room for nano-dollars. */
-function inMicrodollars(state: Quota): Quota {
-  return { ...state, limit: state.limit / 1000, remaining: state.remaining / 1000 };
-}
-
 /** What a policy says; nothing of whom it is told. */
 type Policy = Pick<Quota, 'layer' | 'unit' | 'limit' | 'windowMs'>;
 
-/** What was told of last: policies change seldom, and are told of in every response. */
-let told: { readonly policies: readonly Policy[]; readonly text: string } = { policies: [], text: '' };
+interface Policies {
+  readonly of: readonly Policy[];
+  readonly text: string;
+  /** Of each what its item in the other field begins with: a comma behind the one before, and its name. */
+  readonly items: readonly string[];
+}
 
-function policyOf(quotas: readonly Policy[]): string {
-  const { policies } = told;
-  let isTold = quotas.length === policies.length;
-  for (let i = 0; isTold && i < quotas.length; i++) isTold = isAlike(quotas[i], policies[i]);
-  if (!isTold) {
-    told = {
-      policies: quotas.map(({ layer, unit, limit, windowMs }) => ({ layer, unit, limit, windowMs })),
-      text: quotas.map(policyItem).join(', '),
-    };
+/** What was told of last: policies change seldom, and are told of in every response. */
+let told: Policies = { of: [], text: '', items: [] };
+
+function policiesOf(layers: readonly LayerState[]): Policies {
+  let known = 0;
+  let isTold = true;
+  for (let i = 0; isTold && i < layers.length; i++) {
+    const state = layers[i];
+    if (isShown(state)) isTold = known < told.of.length && isAlike(state, told.of[known++]);
   }
-  return told.text;
+  if (!isTold || known < told.of.length) {
+    const of = layers.filter(isShown).map(({ layer, unit, limit, windowMs }) => ({ layer, unit, limit, windowMs }));
+    const items = of.map(({ layer }, i) => `${i === 0 ? '' : ', '}"${layer}";r=`);
+    told = { of, text: of.map(policyItem).join(', '), items };
+  }
+  return told;
 }
 
 function isAlike(a: Policy, b: Policy): boolean {
@@ -106,11 +112,17 @@ function isAlike(a: Policy, b: Policy): boolean {
 }
 
 function policyItem({ layer, unit, limit, windowMs }: Policy): string {
-  return `"${layer}";q=${integer(limit)}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
+  return `"${layer}";q=${integer(shown(limit, unit))}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
 }
 
-function limitItem(state: LayerState): string {
-  return `"${state.layer}";r=${integer(state.remaining)};t=${secondsToRoom(state)}`;
+/** What an item says behind `r=`. */
+function limitOf(state: Quota): string {
+  return `${integer(shown(state.remaining, state.unit))};t=${secondsToRoom(state)}`;
+}
+
+/** Structured fields have no room for nano-dollars. */
+function shown(amount: number, unit: Unit): number {
+  return unit === 'usd' ? amount / 1000 : amount;
 }
 
 /** Seconds until there is room again: for this request if there is none now, else for more than now. */
