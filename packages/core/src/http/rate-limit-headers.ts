@@ -68,8 +68,8 @@ const LISTS: ReadonlySet<string> = new Set(['ratelimit-policy', 'ratelimit']);
 
 function legacyHeaders(quota: Quota): [name: string, value: string][] {
   return [
-    ['x-ratelimit-limit', String(integer(shown(quota.limit, quota.unit)))],
-    ['x-ratelimit-remaining', String(integer(shown(quota.remaining, quota.unit)))],
+    ['x-ratelimit-limit', String(integer(inQuotaUnit(quota.limit, quota.unit)))],
+    ['x-ratelimit-remaining', String(integer(inQuotaUnit(quota.remaining, quota.unit)))],
     ['x-ratelimit-reset', String(secondsToRoom(quota))],
   ];
 }
@@ -112,16 +112,16 @@ function isAlike(a: Policy, b: Policy): boolean {
 }
 
 function policyItem({ layer, unit, limit, windowMs }: Policy): string {
-  return `"${layer}";q=${integer(shown(limit, unit))}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
+  return `"${layer}";q=${integer(inQuotaUnit(limit, unit))}${QUOTA_UNITS[unit]};w=${secondsUp(windowMs)}`;
 }
 
 /** What an item says behind `r=`. */
 function limitOf(state: Quota): string {
-  return `${integer(shown(state.remaining, state.unit))};t=${secondsToRoom(state)}`;
+  return `${integer(inQuotaUnit(state.remaining, state.unit))};t=${secondsToRoom(state)}`;
 }
 
-/** Structured fields have no room for nano-dollars. */
-function shown(amount: number, unit: Unit): number {
+/** As quotas are told: structured fields have no room for nano-dollars. */
+function inQuotaUnit(amount: number, unit: Unit): number {
   return unit === 'usd' ? amount / 1000 : amount;
 }
 
