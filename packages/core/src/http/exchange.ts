@@ -1,4 +1,5 @@
 /** What is known of a request at the gates that it has entered. */
+import { IncomingMessage } from 'node:http';
 import type { Admission, Decision } from '../admission.js';
 import { TollgateError } from '../errors.js';
 import type { Tollgate } from '../gate.js';
@@ -42,43 +43,59 @@ export interface Exchange {
   outer: Exchange | undefined;
 }
 
-/** On requests, under a name that both builds of this file know: they may meet in one process. */
+/** Names that both builds of this file know: they may meet in one process. */
 const EXCHANGE = Symbol.for('tollgate.exchange');
+const EXCHANGES = Symbol.for('tollgate.exchanges');
 
 interface Entered {
   /** At the gate that was entered last. */
   [EXCHANGE]?: Exchange | undefined;
 }
 
+/**
+ * The same of Node's own requests, beside them: Express gives each a shape of its own, and a property more takes longer
+ * than the decision, and makes all that Express looks up afterwards take longer too.
+ */
+const shared = globalThis as { [EXCHANGES]?: WeakMap<object, Exchange> };
+shared[EXCHANGES] ??= new WeakMap();
+const exchanges = shared[EXCHANGES];
+
+function lastOf(request: object): Exchange | undefined {
+  return request instanceof IncomingMessage ? exchanges.get(request) : (request as Entered)[EXCHANGE];
+}
+
+function enter(request: object, exchange: Exchange): void {
+  if (request instanceof IncomingMessage) exchanges.set(request, exchange);
+  else (request as Entered)[EXCHANGE] = exchange;
+}
+
 const NO_FIELDS: Fields = [];
 
 /** Lets a gate, entered before or not, be the one that a request has entered last. */
 export function enterGate(request: object, gate: Tollgate, conduct: Conduct<never, never>): Exchange {
-  const entered = request as Entered;
-  const before = entered[EXCHANGE];
-  const exchange = leave(entered, gate) ?? {
+  const last = lastOf(request);
+  if (last?.gate === gate) {
+    last.conduct = conduct;
+    return last;
+  }
+  const exchange = leave(last, gate) ?? {
     gate,
     conduct,
     admission: undefined,
-    key: before?.key,
-    authenticator: before?.authenticator,
+    key: last?.key,
+    authenticator: last?.authenticator,
     watched: false,
     told: NO_FIELDS,
     outer: undefined,
   };
   exchange.conduct = conduct;
-  exchange.outer = entered[EXCHANGE];
-  entered[EXCHANGE] = exchange;
+  exchange.outer = last;
+  enter(request, exchange);
   return exchange;
 }
 
-/** Takes out the exchange with a gate, if there is one. */
-function leave(entered: Entered, gate: Tollgate): Exchange | undefined {
-  const last = entered[EXCHANGE];
-  if (last?.gate === gate) {
-    entered[EXCHANGE] = last.outer;
-    return last;
-  }
+/** Takes out the exchange with a gate that was entered before the last, if there is one. */
+function leave(last: Exchange | undefined, gate: Tollgate): Exchange | undefined {
   for (let one = last; one?.outer !== undefined; one = one.outer) {
     const { outer } = one;
     if (outer.gate !== gate) continue;
@@ -90,7 +107,7 @@ function leave(entered: Entered, gate: Tollgate): Exchange | undefined {
 
 /** The admission that a request has at the gate it entered last. */
 export function admissionOf(request: object): Admission | undefined {
-  return (request as Entered)[EXCHANGE]?.admission;
+  return lastOf(request)?.admission;
 }
 
 /** The same, as what requests inherit: a getter of their `admission`. */
@@ -100,7 +117,7 @@ export function admissionOfThis(this: object): Admission | undefined {
 
 /** The API key that a request has shown; `undefined` where none was asked for. */
 export function apiKeyOf(request: object): ApiKey | undefined {
-  return (request as Entered)[EXCHANGE]?.key;
+  return lastOf(request)?.key;
 }
 
 /** The property `admission` of what requests inherit from. Apps may put something else in its place, as tests do: it stays there. */
@@ -124,7 +141,7 @@ export function conductOf<R extends object, S, F = unknown>(request: R): Conduct
 
 /** @throws TollgateError `TOLLGATE_NO_GATE` where the request has entered none */
 export function exchangeOf(request: object): Exchange {
-  const exchange = (request as Entered)[EXCHANGE];
+  const exchange = lastOf(request);
   if (exchange !== undefined) return exchange;
   throw new TollgateError(
     'TOLLGATE_NO_GATE',
