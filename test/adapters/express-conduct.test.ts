@@ -56,6 +56,22 @@ describe.each(EXPRESS)('%s', (_, express, version) => {
       expect(errors).toEqual([new Error('handler')]);
     });
 
+    test('takes a request that the app has made of another for that one', async () => {
+      const pay = toll('small', { permits: 60 });
+      const { server } = await openExpress(express, (app) =>
+        app.get(
+          '/',
+          (req, res, next) => pay(Object.create(req), res, next),
+          (req, res) => void res.json(req.admission?.estimate !== undefined),
+        ),
+      );
+      const answers = [await send(server, '/'), await send(server, '/')];
+      expect(answers.map(({ status, text }) => [status, status === 200 && text])).toEqual([
+        [200, 'true'],
+        [429, false],
+      ]);
+    });
+
     test('of the gate itself is called once, with a default tier and without', async () => {
       for (const options of [{}, { defaultTier: 'small' as const }]) {
         const gate = makeGate();

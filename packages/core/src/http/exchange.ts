@@ -61,7 +61,13 @@ shared[EXCHANGES] ??= new WeakMap();
 const exchanges = shared[EXCHANGES];
 
 function lastOf(request: object): Exchange | undefined {
-  return request instanceof IncomingMessage ? exchanges.get(request) : (request as Entered)[EXCHANGE];
+  if (!(request instanceof IncomingMessage)) return (request as Entered)[EXCHANGE];
+  // What inherits from a request is that request, as where an app hands on one that it has made of it.
+  for (let one: unknown = request; one instanceof IncomingMessage; one = Object.getPrototypeOf(one)) {
+    const exchange = exchanges.get(one);
+    if (exchange !== undefined) return exchange;
+  }
+  return undefined;
 }
 
 function enter(request: object, exchange: Exchange): void {
