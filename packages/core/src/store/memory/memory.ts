@@ -97,12 +97,12 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
       const spot = atHand[i];
       for (let j = 0; j < charges.length; j++) {
         const charge = charges[j];
-        const amount = amounts[at];
+        const nth = at++;
+        const amount = amounts[nth];
         if (charge.shadow && !hasRoom(amount, charge)) {
           const refused = usageAt(spot, spot.columns[j], charge, who, now);
           shadowRefused = [...shadowRefused, refused];
-          if (usages !== undefined) usages[at] = refused;
-          at++;
+          if (usages !== undefined) usages[nth] = refused;
           continue;
         }
         if (spot.slot === NONE) pointTo(spot, insert(spot.table, who, now));
@@ -114,8 +114,7 @@ export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Sto
         }
         const counted = rule.kind === 'calendar' ? amount + cost : undefined;
         receipt[booked++] = { charge, who, cost, place, used: counted, slot: spot.slot, stamp: spot.stamp };
-        if (usages !== undefined) usages[at] = usageAt(spot, spot.columns[j], charge, who, now);
-        at++;
+        if (usages !== undefined) usages[nth] = usageAt(spot, spot.columns[j], charge, who, now);
       }
     }
     if (booked < count) receipt.length = booked;

@@ -104,10 +104,15 @@ export function slotOf(records: Records, who: Who): number {
   return slot;
 }
 
+/** Where a record has its stamp, from where its numbers begin. */
+export function stampAt({ values }: Records, ids: number): number {
+  return ids + values.length;
+}
+
 /** Gives the record in a slot a stamp, which tells it from all that were or will be there. Where nobody has a slot it is 0. */
 export function stamp(records: Records, slot: number): void {
   records.stamp = (records.stamp % 0x7fffffff) + 1;
-  numbersOf(records, slot)[idsAt(records, slot) + records.values.length] = records.stamp;
+  numbersOf(records, slot)[stampAt(records, idsAt(records, slot))] = records.stamp;
 }
 
 /** Lets a record be found, which is in its slot and in no other. */

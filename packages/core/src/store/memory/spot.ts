@@ -1,6 +1,6 @@
 /** Where a bill is counted: the record of somebody's key, and in it the rows of its meters. */
 import type { Bill, Scope } from '../../meters/meter.js';
-import { isLong, NONE, slabOf } from './records.js';
+import { isLong, NONE, slabOf, stampAt } from './records.js';
 import { chunkAt, startAt } from './slab.js';
 import { type Column, columnOf, type Table } from './table.js';
 
@@ -51,7 +51,7 @@ export function pointTo(spot: Spot, slot: number): void {
   spot.long = isLong(slot);
   spot.chunk = doubles;
   spot.start = start;
-  spot.stamp = numbers[start * 2 + records.values.length];
+  spot.stamp = numbers[stampAt(records, start * 2)];
 }
 
 /** Where the row of a column begins in the chunk. */
