@@ -1,6 +1,6 @@
 /**
- * The callers. A tenant has ten users; a user works with one feature, a tenant with one model. Ids come as they do from
- * a request: read from JSON, so each is a flat string of its own that nobody has hashed yet.
+ * The callers. A user works with one feature, a tenant with one model. Ids come as they do from a request: read from JSON, so
+ * each is a flat string of its own that nobody has hashed yet.
  */
 export interface Caller {
   readonly user: string;
@@ -10,12 +10,14 @@ export interface Caller {
 }
 
 const USERS_PER_TENANT = 10;
-const FEATURES = ['chat', 'summarise', 'embed', 'translate'];
+const FEATURES = 'chat summarise embed translate classify extract search rewrite title moderate'.split(' ');
 const MODELS = ['large-model', 'medium-model', 'small-model'];
 
-/** The callers with these numbers, in this order. */
-export function callers(numbers: readonly number[]): Caller[] {
-  const ids: [user: string, tenant: string][] = JSON.parse(JSON.stringify(numbers.map(idsOf)));
+/** The callers with these numbers, in this order. @param perTenant users of a tenant */
+export function callers(numbers: readonly number[], perTenant = USERS_PER_TENANT): Caller[] {
+  const tenantOf = (number: number) => Math.floor(number / perTenant);
+  const all = numbers.map((number) => [`usr_${scatter(number)}`, `org_${scatter(tenantOf(number) + 0x5bd1e995)}`]);
+  const ids: string[][] = JSON.parse(JSON.stringify(all));
   return ids.map(([user, tenant], i) => ({
     user,
     tenant,
@@ -25,16 +27,9 @@ export function callers(numbers: readonly number[]): Caller[] {
 }
 
 /** `count` callers out of `users`, at random. */
-export function someCallers(users: number, count: number): Caller[] {
-  return callers(Array.from({ length: count }, () => Math.floor(Math.random() * users)));
-}
-
-function idsOf(number: number): [user: string, tenant: string] {
-  return [`usr_${scatter(number)}`, `org_${scatter(tenantOf(number) + 0x5bd1e995)}`];
-}
-
-function tenantOf(number: number): number {
-  return Math.floor(number / USERS_PER_TENANT);
+export function someCallers(users: number, count: number, perTenant?: number): Caller[] {
+  const numbers = Array.from({ length: count }, () => Math.floor(Math.random() * users));
+  return callers(numbers, perTenant);
 }
 
 /** 16 digits, different for different numbers. */

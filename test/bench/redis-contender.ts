@@ -11,8 +11,15 @@ import { serve } from './harness.js';
 import { type Caller, someCallers } from './load.js';
 import { fiveMeters } from './meters.js';
 
+/** Who asks, each as often as others. */
+export interface Population {
+  readonly users: number;
+  readonly tenants: number;
+}
+
 export interface Round {
   readonly inFlight: number;
+  readonly population: Population;
   readonly ms: number;
 }
 
@@ -27,7 +34,6 @@ export interface RedisSample {
 
 export type Ask = (caller: Caller) => Promise<unknown>;
 
-const USERS = 10_000;
 const HOUR_S = 3600;
 const HUGE = Number.MAX_SAFE_INTEGER;
 const KEYS: readonly ((caller: Caller) => string)[] = [
@@ -102,10 +108,13 @@ function isTaken(result: Taken | NotTaken): Taken {
 const [name, port] = process.argv.slice(2);
 const client = new Redis(Number(port));
 const ask: Ask = await CONTENDERS[name as RedisContender](client);
-const callers = someCallers(USERS, 50_000);
+let population: Population | undefined;
+let callers: readonly Caller[] = [];
 let next = 0;
 
-serve(true, async ({ inFlight, ms }: Round): Promise<RedisSample> => {
+serve(true, async ({ inFlight, population: wanted, ms }: Round): Promise<RedisSample> => {
+  if (wanted.users !== population?.users) callers = someCallers(wanted.users, 50_000, wanted.users / wanted.tenants);
+  population = wanted;
   const before = await cpuOf(client);
   const latencies: number[] = [];
   const began = performance.now();
