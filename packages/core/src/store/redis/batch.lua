@@ -3,28 +3,30 @@
 --
 -- KEYS  1: what the last batch of the sender's lane was, and what came of it. 2: the epoch; where `known` is above 0, the
 --          same as 1 of the lane that it is of; the records, those of a layout together; then those where instances wait.
--- ARGV  1: `number, known, epoch, now, layouts, since, settled to, taken from, taken to`; each layout `records, columns,
---          numbers`; then each column of each `kind, at, width, minute, rule (2), limit, sums, takes`: where in the records its
---          row begins, and where its last minute stands. Behind it, what the run does there: sums of its settlings, each
---          `record, place, cost, actual`; and unless `takes` is 0, for each record the `cost` of its takes, or -1 for none.
+-- ARGV  1: `number, known, epoch, now, layouts, since, settled to, taken from, taken to, end`; each layout `records, columns,
+--          numbers, format, directory`, as records.lua has them; then each column of each `kind, at, width, minute, rule (2),
+--          limit, sums, takes`: where in the records its row begins, and where its last minute stands. Behind it, what the
+--          run does there: sums of its settlings, each `record, place, cost, actual`; and unless `takes` is 0, for each record
+--          the `cost` of its takes, or -1 for none.
 --          `now` is -1 where the time is Redis's; `known` a batch of the sender's that was answered, or 0. The run are the
---          settlings at the first bytes of ARGV 2, of what was charged in the epoch `since`, and the takes at those bytes,
+--          settlings at the first places of ARGV 2, of what was charged in the epoch `since`, and the takes at those places,
 --          none of which has a choice
---       2: the operations, each `kind, bytes of the rest, option, count, …`:
---            take    option: alternatives; count: charges of the first; each `cell, cost, room`. Then of each further
---                    alternative `count, …` likewise. The cell of a shadow charge is negative
---            settle  option: 1 where it goes on; count: entries, each `cell, place, epoch, cost, actual`
---            peek    count: charges, each `cell`
---            observe count: cells, each `cell, place, epoch, cost, used, limit, shutMs`; -1 for what isn't known
---            tell    as take
---            turn    as take, with a score in front: of one that goes by a line
---       3: the cells, each `record, column`: the record's number, and that of a column of its layout
---       4 …: of each layout its format, and its directory, as records.lua has them
---       Then the sender, and where instances wait for what these charge or give back: each `cell, key of the waiters`. The
---          last of all keys is `waiting`. Both are left out where there is no such
---       Numbers are doubles. A cell is a meter at a key, by a rule.
--- Reply `now, epoch`, and 1 where the run's settlings were done at once, plus 2 where its takes were; then for each operation,
---       all doubles:
+--       2: the operations, each by its kind:
+--            1 take           `alternatives`, and of each `count` and so many charges, each `cell, cost, room`. The cell of
+--                             a shadow charge is negative
+--            2 settle         `goes on, epoch, count`, and so many entries, each `cell, place, cost, actual`; 1 where it goes on
+--            3 peek           `count`, and so many cells
+--            4 tell           as take
+--            5 turn           `score`, then as take: it goes by a line
+--            6 observe        `count`, and so many cells, each `cell, place, epoch, cost, used, limit, shutMs`; -1 for what
+--                             isn't known
+--            7 telling turn   as turn
+--       3: the cells, each `record, column`: the record's number, and that of a column of its layout. A cell is a meter at a
+--          key, by a rule
+--       4: the sender. 5: where instances wait for what these charge or give back: each `cell, key of the waiters`. The last
+--          of all keys is `waiting`. Both are left out where there is no such
+--       All but the sender are lists in JSON.
+-- Reply in doubles `now, epoch`, and 1 where the run's settlings were done at once, plus 2 where its takes were; then for each operation:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
 --                    alternatives. A take or turn that tells has the rows of what was taken behind that
@@ -63,8 +65,8 @@ do
     for r = first + 1, first + count do layoutOf[r] = columns end
     first = first + count
   end
-  local cells = unpackAll(ARGV[3])
-  for cell = 1, #ARGV[3] / 16 do
+  local cells = numbersOf(ARGV[3])
+  for cell = 1, #cells / 2 do
     local r = before + cells[2 * cell - 1]
     recordOf[cell], columnOf[cell] = r, layoutOf[r][cells[2 * cell]]
   end
@@ -80,8 +82,8 @@ local function answerRow(cell)
   for i = column.at, column.at + column.width - 1 do answer(record[i]) end
 end
 
-local function answerRows(charges, last)
-  for i = 1, last, 3 do answerRow(charges[i] < 0 and -charges[i] or charges[i]) end
+local function answerRows(from, last)
+  for i = from, last, 3 do answerRow(body[i] < 0 and -body[i] or body[i]) end
 end
 
 local function used(cell)
@@ -89,18 +91,18 @@ local function used(cell)
   return column.rule.used(records[recordOf[cell]], column.at, column.first, column.second, now)
 end
 
-local function fits(charges, last)
-  for i = 1, last, 3 do
-    local cell = charges[i]
-    if cell > 0 and not (used(cell) <= charges[i + 2]) then return false end
+local function fits(from, last)
+  for i = from, last, 3 do
+    local cell = body[i]
+    if cell > 0 and not (used(cell) <= body[i + 2]) then return false end
   end
   return true
 end
 
-local function book(charges, last)
-  for i = 1, last, 3 do
-    local cell, cost = charges[i], charges[i + 1]
-    if cell < 0 and not (used(-cell) <= charges[i + 2]) then
+local function book(from, last)
+  for i = from, last, 3 do
+    local cell, cost = body[i], body[i + 1]
+    if cell < 0 and not (used(-cell) <= body[i + 2]) then
       answer(NOT_CHARGED)
       answerRow(-cell)
     else
@@ -115,48 +117,47 @@ local function book(charges, last)
   end
 end
 
-local function take(alternatives, count, from, score)
-  local all, stops = {}, {}
+local function take(from, score)
+  local alternatives, firsts, lasts, stops = body[from], {}, {}, {}
+  local last = from
   for a = 1, alternatives do
-    if a > 1 then count, from = unpackNumbers('<d', ARGV[2], from) end
-    local last = 3 * count
-    local charges = { unpackNumbers(doubles(last), ARGV[2], from) }
-    local hasPlace = fits(charges, last)
-    stops[a] = hasPlace and score and stopAt(charges, last, score) or 0
+    firsts[a], lasts[a] = last + 2, last + 1 + 3 * body[last + 1]
+    last = lasts[a]
+  end
+  for a = 1, alternatives do
+    local hasPlace = fits(firsts[a], lasts[a])
+    stops[a] = hasPlace and score and stopAt(firsts[a], lasts[a], score) or 0
     if hasPlace and stops[a] == 0 then
       answer(a - 1)
-      book(charges, last)
-      return charges, last
+      book(firsts[a], lasts[a])
+      return last + 1, firsts[a], lasts[a]
     end
-    from, charges[last + 1] = charges[last + 1], nil
-    all[a] = charges
   end
   answer(NOT_CHARGED)
   for a = 1, alternatives do
     if score then answer(stops[a]) end
-    answerRows(all[a], #all[a])
+    answerRows(firsts[a], lasts[a])
   end
+  return last + 1
 end
 
-local function turn(alternatives, count, from)
-  local score
-  score, from = unpackNumbers('<d', ARGV[2], from)
-  return take(alternatives, count, from, score)
+local function turn(from)
+  return take(from + 1, body[from])
 end
 
 local function telling(perform)
-  return function(...)
-    local charges, last = perform(...)
-    if charges then answerRows(charges, last) end
+  return function(from)
+    local next, first, last = perform(from)
+    if first then answerRows(first, last) end
+    return next
   end
 end
 
-local function settle(goesOn, count, from)
-  local reply, goesOn = reply, goesOn == 1
-  local entries = { unpackNumbers(doubles(5 * count), ARGV[2], from) }
-  for i = 1, 5 * count, 5 do
-    local cell, place, cost, actual = entries[i], entries[i + 1], entries[i + 3], entries[i + 4]
-    if entries[i + 2] ~= epoch then place = NOWHERE end
+local function settle(from)
+  local reply, body, goesOn, isLost, last = reply, body, body[from] == 1, body[from + 1] ~= epoch, from + 2 + 4 * body[from + 2]
+  for i = from + 3, last, 4 do
+    local cell, place, cost, actual = body[i], body[i + 1], body[i + 2], body[i + 3]
+    if isLost then place = NOWHERE end
     local waiters = waitersOf[cell]
     if waiters and actual < cost then noteRoom(waiters) end
     local r, column = recordOf[cell], columnOf[cell]
@@ -170,13 +171,14 @@ local function settle(goesOn, count, from)
     length = length + 2
     if rule == calendar then answer(calendar.used(record, at, first)) end
   end
+  return last + 1
 end
 
-local function observe(_, count, from)
-  local hasRoom = 0
-  for i = from, from + 56 * (count - 1), 56 do
-    local cell, place, since, cost, counted, limit, shutMs = unpackNumbers('<ddddddd', ARGV[2], i)
-    if since ~= epoch then place = NOWHERE end
+local function observe(from)
+  local hasRoom, last = 0, from + 7 * body[from]
+  for i = from + 1, last, 7 do
+    local cell, place, cost, counted, limit, shutMs = body[i], body[i + 1], body[i + 3], body[i + 4], body[i + 5], body[i + 6]
+    if body[i + 2] ~= epoch then place = NOWHERE end
     local column = columnOf[cell]
     local r = recordOf[cell]
     local record = records[r]
@@ -187,21 +189,19 @@ local function observe(_, count, from)
     note(r, record, column.minute, column.rule.ends(record, column.at))
   end
   answer(hasRoom)
+  return last + 1
 end
 
-local function peek(_, count, from)
-  local charges = { unpackNumbers(doubles(count), ARGV[2], from) }
-  for i = 1, count do answerRow(charges[i]) end
+local function peek(from)
+  local last = from + body[from]
+  for i = from + 1, last do answerRow(body[i]) end
+  return last + 1
 end
 
 local DO = { take, settle, peek, telling(take), turn, observe, telling(turn) }
 
 local function perform(from, to)
-  while from < to do
-    local kind, bytes, option, count, rest = unpackNumbers('<dddd', ARGV[2], from)
-    DO[kind](option, count, rest)
-    from = rest + bytes
-  end
+  while from < to do from = DO[body[from]](from + 1) end
 end
 
 -- Returns false where the batch has to begin anew.
@@ -212,7 +212,7 @@ local function performAll()
   perform(settledTo, takenFrom)
   if not takesAtOnce() then return false end
   if not areTaken then perform(takenFrom, takenTo) end
-  perform(takenTo, #ARGV[2])
+  perform(takenTo, ends)
   return true
 end
 

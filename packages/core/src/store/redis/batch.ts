@@ -2,6 +2,7 @@
 import { needsNoRoom } from '../../meters/meter.js';
 import { createCells } from './cells.js';
 import type { Counted } from './columns.js';
+import { createNumbers, push, reset, textOf } from './numbers.js';
 import {
   countOf,
   mostKeysOf,
@@ -14,7 +15,6 @@ import {
 } from './operation.js';
 import { type Run, type Steps, stepsOf } from './runs.js';
 import { createWaitings, isWaitedFor } from './waitings.js';
-import { bytesOf, createWords, push } from './words.js';
 
 export interface Batch {
   readonly operations: readonly Operation[];
@@ -22,12 +22,15 @@ export interface Batch {
   readonly steps: Steps;
   /** But for those that say what was done before. */
   readonly keys: readonly string[];
-  readonly values: readonly (string | Buffer)[];
+  readonly values: readonly string[];
 }
 
 /** A call with more operations would keep Redis from others for too long; one with many more keys than this, Lua can't unpack. */
 const MOST_OPERATIONS = 128;
 const MOST_KEYS = 2_000;
+
+/** One is like another only by chance. */
+const EPOCHS = 2 ** 31;
 
 const TAKE = 1;
 const SETTLE = 2;
@@ -51,11 +54,6 @@ function kindOf(operation: Operation): number {
   }
 }
 
-function optionOf(operation: Operation): number {
-  if (operation.kind === 'take') return operation.alternatives.length;
-  return operation.kind === 'settle' && operation.goesOn ? 1 : 0;
-}
-
 /** What isn't known. */
 const UNKNOWN = -1;
 
@@ -66,9 +64,9 @@ const UNKNOWN = -1;
 export function createBatches(prefix: string, instance: string) {
   const cells = createCells(prefix);
   const waitings = createWaitings(prefix, instance);
-  const head = createWords();
-  const body = createWords();
-  const places = createWords();
+  const head = createNumbers();
+  const body = createNumbers();
+  const places = createNumbers();
 
   /**
    * Takes from the front of a queue what fits in one call.
@@ -78,9 +76,7 @@ export function createBatches(prefix: string, instance: string) {
    */
   function next(queue: Operation[], number: number, known: number, time: number | undefined): Batch {
     cells.reset();
-    head.length = 0;
-    body.length = 0;
-    places.length = 0;
+    for (const numbers of [head, body, places]) reset(numbers);
     let [count, most] = [0, 0];
     while (count < queue.length && count < MOST_OPERATIONS && most < MOST_KEYS) {
       if (time !== undefined && queue[count].now !== time) break;
@@ -95,11 +91,9 @@ export function createBatches(prefix: string, instance: string) {
     writeAll(others);
     const keys = cells.layOut();
     // A new epoch begins with it, should there be none: all data was lost.
-    const epoch = Math.floor(Math.random() * 2 ** 53);
-    const layouts = cells.countLayouts();
-    for (const value of [number, known, epoch, time ?? -1, layouts, since, settledTo, takenFrom, takenTo]) {
-      push(head, value);
-    }
+    const epoch = Math.floor(Math.random() * EPOCHS);
+    for (const value of [number, known, epoch, time ?? -1, cells.countLayouts()]) push(head, value);
+    for (const value of [since, settledTo, takenFrom, takenTo, body.count + 1]) push(head, value);
     run.columns = cells.writeLayouts(head, operations[0].now);
     cells.writeCells(places);
     const waiting = waitings.next(keys, known > 0 ? 3 : 2);
@@ -107,49 +101,40 @@ export function createBatches(prefix: string, instance: string) {
       operations,
       steps,
       keys: [...keys, ...waiting.keys],
-      values: [bytesOf(head), bytesOf(body), bytesOf(places), ...cells.formats(), ...waiting.values],
+      values: [textOf(head), textOf(body), textOf(places), ...waiting.values],
     };
   }
 
-  /** Returns where what comes behind them begins, in bytes from 1. @param run that they are of */
+  /** Returns where what comes behind them begins, from 1. @param run that they are of */
   function writeAll(operations: readonly Operation[], run?: Run): number {
     for (let i = 0; i < operations.length; i++) write(operations[i], run);
-    return body.length * 8 + 1;
+    return body.count + 1;
   }
 
   /** @param run that it is of */
   function write(operation: Operation, run: Run | undefined): void {
-    const start = body.length;
-    for (let i = 0; i < 4; i++) push(body, 0);
-    const count = writeRest(operation, run);
-    // Not before: as it grows, other numbers take the place of these.
-    const { numbers } = body;
-    numbers[start] = kindOf(operation);
-    numbers[start + 1] = (body.length - start - 4) * 8;
-    numbers[start + 2] = optionOf(operation);
-    numbers[start + 3] = count;
-  }
-
-  /** Returns its count. */
-  function writeRest(operation: Operation, run: Run | undefined): number {
+    push(body, kindOf(operation));
     switch (operation.kind) {
       case 'take':
         if (operation.score !== undefined) push(body, operation.score);
-        return writeTake(operation, run);
+        writeTake(operation, run);
+        break;
       case 'settle':
-        return writeSettle(operation, run);
+        writeSettle(operation, run);
+        break;
       case 'peek':
-        return writePeek(operation);
+        writePeek(operation);
+        break;
       case 'observe':
-        return writeSeen(operation);
+        writeSeen(operation);
     }
   }
 
-  /** Returns how many charges the first alternative has. */
-  function writeTake({ alternatives, score }: Take, run: Run | undefined): number {
+  function writeTake({ alternatives, score }: Take, run: Run | undefined): void {
+    push(body, alternatives.length);
     for (let a = 0; a < alternatives.length; a++) {
       const { who, bills } = alternatives[a];
-      if (a > 0) push(body, countOf(bills));
+      push(body, countOf(bills));
       for (let i = 0; i < bills.length; i++) {
         const { scope, charges } = bills[i];
         const place = cells.placeOf(scope, who, charges);
@@ -157,9 +142,10 @@ export function createBatches(prefix: string, instance: string) {
           const charge = charges[j];
           const column = cells.columnIn(place, charge, j);
           const cell = place.cells[column];
-          push(body, charge.shadow ? -cell : cell);
-          push(body, charge.cost);
-          push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : charge.limit - charge.cost);
+          const { cost, limit, shadow } = charge;
+          push(body, shadow ? -cell : cell);
+          push(body, cost);
+          push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : limit - cost);
           if (run !== undefined) {
             run.cells.push(cell);
             cells.add(place, column, charge);
@@ -168,20 +154,25 @@ export function createBatches(prefix: string, instance: string) {
         }
       }
     }
-    return alternatives.length > 0 ? countOf(alternatives[0].bills) : 0;
   }
 
-  function writePeek({ who, bills }: Peek): number {
+  function writePeek({ who, bills }: Peek): void {
+    push(body, countOf(bills));
     for (const { scope, charges } of bills) {
       const place = cells.placeOf(scope, who, charges);
       for (const [i, charge] of charges.entries()) push(body, place.cells[cells.columnIn(place, charge, i)]);
     }
-    return countOf(bills);
   }
 
-  function writeSettle({ entries, actual }: Settle, run: Run | undefined): number {
+  function writeSettle({ entries, actual, goesOn }: Settle, run: Run | undefined): void {
+    const last = entries[entries.length - 1] as RedisEntry | undefined;
+    push(body, goesOn ? 1 : 0);
+    push(body, last?.epoch ?? UNKNOWN);
+    push(body, entries.length);
     for (let i = 0; i < entries.length; i++) {
-      const { charge, who, place: at, cost, epoch } = entries[i] as RedisEntry;
+      const { charge, who, cost, place: booked, epoch } = entries[i] as RedisEntry;
+      // What was charged before all data was lost is nowhere any more.
+      const at = epoch === last?.epoch ? booked : UNKNOWN;
       const place = cells.placeOf(charge.meter.scope, who, beside(entries, i));
       const column = cells.columnIn(place, charge, 0);
       const cell = place.cells[column];
@@ -189,14 +180,13 @@ export function createBatches(prefix: string, instance: string) {
       if (run !== undefined) run.sums.push(cells.addSettled(place, column, at, cost, actual[i]));
       push(body, cell);
       push(body, at);
-      push(body, epoch);
       push(body, cost);
       push(body, actual[i]);
     }
-    return entries.length;
   }
 
-  function writeSeen({ seen }: Observe): number {
+  function writeSeen({ seen }: Observe): void {
+    push(body, seen.length);
     for (const one of seen) {
       const { meter, who, entry, used, limit, shutMs } = one;
       const place = cells.placeOf(meter.scope, who, [one]);
@@ -206,7 +196,6 @@ export function createBatches(prefix: string, instance: string) {
       const charged = entry?.charge.cost ?? 0;
       for (const value of [cell, at, epoch, charged, used ?? UNKNOWN, limit, shutMs ?? UNKNOWN]) push(body, value);
     }
-    return seen.length;
   }
 
   return next;

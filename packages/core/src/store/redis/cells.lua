@@ -12,11 +12,11 @@ local headroom = {}
 local RULES = { window, bucket, calendar, slots, headroom }
 
 local KEYS, ARGV = KEYS, ARGV
-local head = unpackAll(ARGV[1])
+local head = numbersOf(ARGV[1])
 local number, epoch, now, layouts, since = head[1], head[3], head[4], head[5], head[6]
-local settledTo, takenFrom, takenTo = head[7], head[8], head[9]
+local settledTo, takenFrom, takenTo, ends = head[7], head[8], head[9], head[10]
 -- Where in it a layout is, and where the columns begin.
-local LAYOUT, LAYOUT_NUMBERS = 10, 3
+local LAYOUT, LAYOUT_NUMBERS = 11, 5
 local COLUMNS, COLUMN_NUMBERS, SUM_NUMBERS = LAYOUT + LAYOUT_NUMBERS * layouts, 9, 4
 
 local values = redis.call('MGET', unpack(KEYS))
@@ -49,7 +49,7 @@ local function begin()
   local r = before
   for l = 1, layouts do
     local at = LAYOUT + LAYOUT_NUMBERS * (l - 1)
-    local numbers, format, directory = head[at + 2], ARGV[2 + 2 * l], ARGV[3 + 2 * l]
+    local numbers, format, directory = head[at + 2], head[at + 3], head[at + 4]
     local size, tail = sizeOf(numbers, directory)
     for _ = 1, head[at] do
       r = r + 1
@@ -76,7 +76,7 @@ local function commit()
   local head, records, isBooked, isLater, now, r = head, records, isBooked, isLater, now, before
   for l = 1, layouts do
     local at = LAYOUT + LAYOUT_NUMBERS * (l - 1)
-    local numbers, format, directory = head[at + 2], ARGV[2 + 2 * l], ARGV[3 + 2 * l]
+    local numbers, format, directory = head[at + 2], head[at + 3], head[at + 4]
     local rows = sub(format, 1, numbers + 1)
     for _ = 1, head[at] do
       r = r + 1

@@ -3,8 +3,8 @@ import { type Charge, needsNoRoom, type Scope, type Who } from '../../meters/met
 import { type Counted, isAlike } from './columns.js';
 import { recordName, scopeName } from './keys.js';
 import { createLayouts, NO_COST, type Place, type Sum } from './layouts.js';
+import { type Numbers, push } from './numbers.js';
 import type { Shape } from './shapes.js';
-import { push, type Words } from './words.js';
 
 /** What is known of a scope. */
 interface Known {
@@ -114,10 +114,10 @@ export function createCells(prefix: string) {
     return sum;
   }
 
-  function writeCells(words: Words): void {
+  function writeCells(numbers: Numbers): void {
     for (let i = 0; i < cells; i++) {
-      push(words, owners[i].number);
-      push(words, columns[i]);
+      push(numbers, owners[i].number);
+      push(numbers, columns[i]);
     }
   }
 
@@ -131,7 +131,6 @@ export function createCells(prefix: string) {
     /** Puts records of which the same is asked together, when all of it is known. Returns their names, in order. */
     layOut: () => layouts.layOut(places, count),
     countLayouts: layouts.count,
-    formats: layouts.formats,
     writeLayouts: layouts.write,
   };
 }

@@ -5,6 +5,8 @@ import { width } from '../../meters/rules.js';
 /** A meter, and the rule by which it counts. */
 export type Counted = Pick<Charge, 'meter' | 'rule'>;
 
+const MINUTE_MS = 60_000;
+
 const KINDS = { window: 1, bucket: 2, calendar: 3, slots: 4, headroom: 5 };
 
 /** What tells how a charge's meter is counted, but for which meter that is. */
@@ -52,8 +54,13 @@ function numbersOf(rule: Rule, now: number): readonly [number, number] {
       return [rule.perMs, 0];
     case 'calendar':
       // By the gate's clock, as periods are. What was spent is asked for until the next period is over, which may be longer.
-      return [rule.period, Math.max(0, rule.resetsAt + 2 * (rule.resetsAt - rule.startsAt) - now)];
+      return [rule.period, minutes(rule.resetsAt + 2 * (rule.resetsAt - rule.startsAt) - now)];
     case 'slots':
       return [rule.leaseMs, 0];
   }
+}
+
+/** In whole minutes of milliseconds, at least: records go by those. */
+function minutes(ms: number): number {
+  return Math.max(0, Math.ceil(ms / MINUTE_MS) * MINUTE_MS);
 }

@@ -132,7 +132,7 @@ export function createCommits(
     );
   }
 
-  const call = (script: Script, keys: readonly string[], values: readonly (string | Buffer)[]) =>
+  const call = (script: Script, keys: readonly string[], values: readonly string[]) =>
     runScript(client, script, keys, values) as Promise<Buffer | null>;
 
   /**

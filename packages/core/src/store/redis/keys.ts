@@ -22,7 +22,7 @@ export function recordName(start: string, { at }: Scope, who: Who): string {
 export function valueName(value: string | undefined): string {
   if (value === undefined) return ':-';
   // What isn't Unicode would be sent as the same replacement character.
-  if (!/\p{Surrogate}/u.test(value)) return `:${value.length}:${value}`;
+  if (value.isWellFormed()) return `:${value.length}:${value}`;
   return `:~${value.length}:${Buffer.from(value, 'utf16le').toString('hex')}`;
 }
 
@@ -42,7 +42,7 @@ export function waitingName(head: string): string {
   return `${head}/waiting`;
 }
 
-/** The five bytes by which a section says whose it is, as a number. */
+/** The 35 bits by which a section says whose it is, as a number. */
 export function meterNumber({ id }: Meter): number {
-  return createHash('sha256').update(id).digest().readUIntBE(0, 5);
+  return createHash('sha256').update(id).digest().readUIntBE(0, 5) % 2 ** 35;
 }

@@ -1,7 +1,7 @@
 /** Records of a batch of which the same is asked, together, and what a run does to them column by column: batch.lua says how that is written. */
 import { areAlike, type Counted, columnOf } from './columns.js';
+import { type Numbers, push, pushText } from './numbers.js';
 import { createShapes, type Shape } from './shapes.js';
-import { push, type Words } from './words.js';
 
 /** A record of the batch at hand; the next one uses it again for another. */
 export interface Place {
@@ -83,65 +83,67 @@ export function createLayouts() {
     return keys;
   }
 
-  /** How each is read. */
-  function formats(): (string | Buffer)[] {
-    return layouts.flatMap(({ shape }) => [shape.format, shape.directory]);
-  }
-
   /** Writes the layouts, and what the run does by their columns. Returns that, in the order in which it is answered. */
-  function write(words: Words, now: number): RunColumn[] {
+  function write(numbers: Numbers, now: number): RunColumn[] {
     for (const { places, charges, shape } of layouts) {
-      push(words, places.length);
-      push(words, charges.length);
-      push(words, shape.numbers);
+      push(numbers, places.length);
+      push(numbers, charges.length);
+      push(numbers, shape.numbers);
+      pushText(numbers, shape.format);
+      pushText(numbers, shape.directory);
     }
     const run: RunColumn[] = [];
     for (const layout of layouts) {
-      for (let i = 0; i < layout.charges.length; i++) run.push(writeColumn(words, layout, i, now));
+      for (let i = 0; i < layout.charges.length; i++) run.push(writeColumn(numbers, layout, i, now));
     }
     return run;
   }
 
-  return { layOut, count: () => layouts.length, formats, write };
+  return { layOut, count: () => layouts.length, write };
 }
 
-function writeColumn(words: Words, { charges, limits, shape, places }: Layout, column: number, now: number): RunColumn {
-  const { kind, width, first, second } = columnOf(charges[column], now);
-  push(words, kind);
-  push(words, shape.rows[column]);
-  push(words, width);
-  push(words, shape.minutes[column]);
-  push(words, first);
-  push(words, second);
-  push(words, limits[column]);
-  const counts = words.length;
-  push(words, 0);
-  push(words, 0);
+function writeColumn(numbers: Numbers, { charges, limits, shape, places }: Layout, i: number, now: number): RunColumn {
   const settled: Settled[] = [];
-  let sums = 0;
   const cells: number[] = [];
   const costs: number[] = [];
-  for (let j = 0; j < places.length; j++) {
-    const place = places[j];
-    if (place.costs[column] !== NO_COST) {
-      cells.push(place.cells[column]);
-      costs.push(place.costs[column]);
+  let sums = 0;
+  for (const place of places) {
+    const cell = place.settled[i];
+    if (cell !== undefined) {
+      settled.push(cell);
+      sums += cell.sums.length;
     }
-    const cell = place.settled[column];
-    if (cell === undefined) continue;
-    settled.push(cell);
-    for (const sum of cell.sums) {
-      sums++;
-      push(words, j + 1);
-      push(words, sum.place);
-      push(words, sum.cost);
-      push(words, sum.actual);
+    if (place.costs[i] !== NO_COST) {
+      cells.push(place.cells[i]);
+      costs.push(place.costs[i]);
     }
   }
-  if (cells.length > 0) for (let j = 0; j < places.length; j++) push(words, places[j].costs[column]);
-  words.numbers[counts] = sums;
-  words.numbers[counts + 1] = cells.length;
-  return { isBudget: charges[column].rule.kind === 'calendar', settled, cells, costs };
+  const { kind, width, first, second } = columnOf(charges[i], now);
+  push(numbers, kind);
+  push(numbers, shape.rows[i]);
+  push(numbers, width);
+  push(numbers, shape.minutes[i]);
+  push(numbers, first);
+  push(numbers, second);
+  push(numbers, limits[i]);
+  push(numbers, sums);
+  push(numbers, cells.length);
+  if (sums > 0) writeSums(numbers, places, i);
+  if (cells.length > 0) for (const place of places) push(numbers, place.costs[i]);
+  return { isBudget: charges[i].rule.kind === 'calendar', settled, cells, costs };
+}
+
+function writeSums(numbers: Numbers, places: readonly Place[], column: number): void {
+  for (let j = 0; j < places.length; j++) {
+    const cell = places[j].settled[column];
+    if (cell === undefined) continue;
+    for (const { place, cost, actual } of cell.sums) {
+      push(numbers, j + 1);
+      push(numbers, place);
+      push(numbers, cost);
+      push(numbers, actual);
+    }
+  }
 }
 
 function isLaidOut({ charges, limits }: Place, layout: Layout): boolean {

@@ -3,6 +3,7 @@
 local floor, max, min = math.floor, math.max, math.min
 local rep, sub, concat = string.rep, string.sub, table.concat
 local unpackNumbers, packNumbers = struct.unpack, struct.pack
+local numbersOf = cjson.decode
 
 local function milliseconds()
   local time = redis.call('TIME')
@@ -33,13 +34,4 @@ local function packAll(numbers, length)
     packed[#packed + 1] = packNumbers(doubles(last - i + 1), unpack(numbers, i, last))
   end
   return concat(packed)
-end
-
--- A list of doubles from bytes.
-local function unpackAll(packed)
-  local length = #packed / 8
-  if length <= MOST_AT_ONCE then return { unpackNumbers(doubles(length), packed) } end
-  local numbers = {}
-  for i = 1, length do numbers[i] = unpackNumbers('<d', packed, 8 * i - 7) end
-  return numbers
 end

@@ -1,8 +1,9 @@
 -- Records as they are kept: one for each key of a scope, with a section for each meter that has been charged there.
 --
 -- A record is the rows of its sections, a double for each number (8 bytes); then the last minute of each (4); then for each
--- its meter (5) and how many numbers its row has (2). Which meter a section is of comes with it, so a record holds what
--- gates of any configuration have put there, in any order: each finds its own and keeps the others' until their last minute.
+-- its meter (5) and how many numbers its row has (2), in bytes of 7 bits. Which meter a section is of comes with it, so a
+-- record holds what gates of any configuration have put there, in any order: each finds its own and keeps the others' until
+-- their last minute.
 -- Minutes are since 1970. A record lives as long as the last of its sections.
 --
 -- A layout says which sections records are asked about: how many `numbers` their rows have, their `directory`, which is what
@@ -17,6 +18,12 @@ local MINUTE = 60000
 local LAST_MINUTE = 2 ^ 32 - 1
 local LONGEST_MORE = 30 * MINUTE
 
+-- The entry of the directory that begins at a byte: its meter, which is as good in bytes of 8 bits, and its width.
+local function entryAt(bytes, at)
+  local meter, width = unpackNumbers(ENTRY, bytes, at)
+  return meter, width % 256 + floor(width / 256) * 128
+end
+
 -- How many bytes a record of a layout has, and where in its list the directory stands; no bytes where that can't be read at once.
 local function sizeOf(numbers, directory)
   local sections = #directory / ENTRY_BYTES
@@ -30,7 +37,7 @@ local function rearranged(value, numbers, directory, now)
   local function find(meter)
     local at = 1
     for s = 1, #directory / ENTRY_BYTES do
-      local known, width = unpackNumbers(ENTRY, directory, ENTRY_BYTES * (s - 1) + 1)
+      local known, width = entryAt(directory, ENTRY_BYTES * (s - 1) + 1)
       if known == meter then return at, numbers + s end
       at = at + width
     end
@@ -43,9 +50,10 @@ local function rearranged(value, numbers, directory, now)
   -- Its sections from the last one: they are all known once they make up the whole of it.
   local size, sections, entries = 0, 0, {}
   while value and size < #value do
-    local meter, width = unpackNumbers(ENTRY, value, #value - ENTRY_BYTES * (sections + 1) + 1)
+    local at = #value - ENTRY_BYTES * (sections + 1) + 1
+    local meter, width = entryAt(value, at)
     sections = sections + 1
-    entries[sections] = { meter, width }
+    entries[sections] = { meter, width, sub(value, at, at + ENTRY_BYTES - 1) }
     size = size + SECTION_BYTES + 8 * width
   end
   local from, minutes = 1, #(value or '') - SECTION_BYTES * sections
@@ -57,7 +65,7 @@ local function rearranged(value, numbers, directory, now)
       for i = 0, width - 1 do record[at + i] = unpackNumbers('<d', value, from + 8 * i) end
       record[last] = minute
     elseif minute * MINUTE > now then
-      others[#others + 1] = { sub(value, from, from + 8 * width - 1), minute, packNumbers(ENTRY, meter, width) }
+      others[#others + 1] = { sub(value, from, from + 8 * width - 1), minute, entries[s][3] }
     end
     from = from + 8 * width
   end

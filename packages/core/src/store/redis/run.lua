@@ -100,7 +100,7 @@ local function takesAtOnce()
   return areTaken
 end
 
-if settledTo == takenFrom and takenTo > #ARGV[2] then
+if settledTo == takenFrom and takenTo == ends then
   begin()
   if settlesAtOnce() and takesAtOnce() then return commit() end
 end

@@ -44,7 +44,7 @@ export async function runScript(
   client: RedisClient,
   { digest, text }: Script,
   keys: readonly string[],
-  values: readonly (string | Buffer)[],
+  values: readonly string[],
 ): Promise<unknown> {
   try {
     return await client.callBuffer('evalsha', [digest, keys.length, ...keys, ...values]);

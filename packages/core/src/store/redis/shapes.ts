@@ -8,14 +8,13 @@ export interface Shape {
   readonly charges: readonly Counted[];
   /** How many numbers its rows have. */
   readonly numbers: number;
+  /** In JSON. */
   readonly format: string;
-  readonly directory: Buffer;
+  readonly directory: string;
   /** By charge, each from 1: where its row begins in a record, and where its last minute stands. */
   readonly rows: readonly number[];
   readonly minutes: readonly number[];
 }
-
-const SECTION_BYTES = 7;
 
 /** Of one scope: who charges it often does so alike. */
 const MOST_KNOWN = 8;
@@ -45,17 +44,13 @@ export function createShapes(): (known: Shape[], charges: readonly Counted[]) =>
       starts.push(count + 1);
       count += width(rule);
     }
-    const directory = Buffer.alloc(SECTION_BYTES * meters.length);
-    for (const [i, meter] of meters.entries()) {
-      directory.writeUIntLE(meter, SECTION_BYTES * i, 5);
-      directory.writeUInt16LE(widths[i], SECTION_BYTES * i + 5);
-    }
+    const directory = meters.map((meter, i) => charactersOf(meter, 5) + charactersOf(widths[i], 2)).join('');
     const sections = charges.map(({ meter }) => meters.indexOf(numberOf(meter)));
     return {
       charges,
       numbers: count,
-      format: `<${'d'.repeat(count)}${'I4'.repeat(meters.length)}c${directory.length}`,
-      directory,
+      format: JSON.stringify(`<${'d'.repeat(count)}${'I4'.repeat(meters.length)}c${directory.length}`),
+      directory: JSON.stringify(directory),
       rows: sections.map((section) => starts[section]),
       minutes: sections.map((section) => count + section + 1),
     };
@@ -68,4 +63,14 @@ export function createShapes(): (known: Shape[], charges: readonly Counted[]) =>
     if (known.push(shape) > MOST_KNOWN) known.shift();
     return shape;
   };
+}
+
+/** A number in characters of 7 bits each, the least first: as bytes they are the same in any text. */
+function charactersOf(number: number, count: number): string {
+  let [text, rest] = ['', number];
+  for (let i = 0; i < count; i++) {
+    text += String.fromCharCode(rest % 128);
+    rest = Math.floor(rest / 128);
+  }
+  return text;
 }

@@ -1,23 +1,24 @@
 -- Whose turn it is at the meters of a batch, by who waits for them in other instances: the last two of ARGV of batch.lua.
-local self, waitersText = ARGV[4 + 2 * layouts], ARGV[5 + 2 * layouts]
+local self, waitersText = ARGV[4], ARGV[5]
 local waiting, clock = KEYS[#KEYS], self and milliseconds()
 
 -- By cell; and whom to wake, by where it waits.
 local waitersOf, wakes = {}, {}
-for i = 1, waitersText and #waitersText or 0, 16 do
-  local cell, key = unpackNumbers('<dd', waitersText, i)
-  waitersOf[cell] = KEYS[key]
-end
+local pairsOf = waitersText and numbersOf(waitersText) or {}
+for i = 1, #pairsOf, 2 do waitersOf[pairsOf[i]] = KEYS[pairsOf[i + 1]] end
+
+-- What is asked.
+local body = numbersOf(ARGV[2])
 
 -- The number of a charge at which somebody elsewhere goes first, who is told to look; nil where there is none.
-local function stopAt(charges, last, score)
-  for i = 1, last, 3 do
-    local waiters = waitersOf[charges[i]]
-    if waiters and charges[i + 1] > 0 then
+local function stopAt(from, last, score)
+  for i = from, last, 3 do
+    local waiters = waitersOf[body[i]]
+    if waiters and body[i + 1] > 0 then
       local first, firstScore = firstElsewhere(waiters, waiting, self, clock)
       if first and goesBefore(first, firstScore, self, score) then
         wakes[waiters] = first
-        return (i + 2) / 3
+        return (i - from) / 3 + 1
       end
     end
   end

@@ -2,7 +2,7 @@
 import type { Charge, Meter, Who } from '../../meters/meter.js';
 import type { Alternative } from '../store.js';
 import { createWaitersNames, waitingName } from './keys.js';
-import { bytesOf, createWords, push } from './words.js';
+import { createNumbers, push, textOf } from './numbers.js';
 
 /** What costs nothing passes by. */
 export function isWaitedFor({ whenFull, shadow, cost }: Charge): boolean {
@@ -34,17 +34,17 @@ export function createWaitings(head: string, instance: string) {
       first: number,
     ): {
       readonly keys: readonly string[];
-      readonly values: readonly (string | Buffer)[];
+      readonly values: readonly string[];
     } {
       if (names.size === 0) return NOTHING;
       const keys = [...new Set(names.values())];
-      const words = createWords();
+      const numbers = createNumbers();
       for (const [cell, name] of names) {
-        push(words, cell);
-        push(words, first + before.length + keys.indexOf(name) + 1);
+        push(numbers, cell);
+        push(numbers, first + before.length + keys.indexOf(name) + 1);
       }
       names = new Map();
-      return { keys: [...keys, waiting], values: [instance, bytesOf(words)] };
+      return { keys: [...keys, waiting], values: [instance, textOf(numbers)] };
     },
   };
 }
