@@ -33,7 +33,7 @@ test('what a lane has spent behind a call is told once, summed by budget, key an
     place: fc.integer({ min: 1, max: 2 }),
   });
   const property = fc.property(fc.array(call, { maxLength: 30 }), fc.nat(3), fc.nat(10), (calls, lane, since) => {
-    const ledger = createSpendLedger(() => 0);
+    const ledger = createSpendLedger([() => 0]);
     const numbers = [0, 0, 0, 0];
     const wanted: Record<string, number> = {};
     for (const { lane: by, user, amount, place } of calls) {
@@ -52,7 +52,7 @@ test('what a lane has spent behind a call is told once, summed by budget, key an
 
 test('it is forgotten after five minutes, and the oldest where there is too much', () => {
   let now = 0;
-  const ledger = createSpendLedger(() => now);
+  const ledger = createSpendLedger([() => now]);
   ledger.note(0, 1, [spend('a', 1)]);
   now = 299_999;
   ledger.note(1, 1, [spend('a', 2)]);
@@ -71,5 +71,22 @@ test('it is forgotten as well where the machine has slept, and with it the clock
   const wall = Date.now;
   jest.spyOn(Date, 'now').mockImplementation(() => wall() + 301_000);
   expect(ledger.newest()).toBeUndefined();
+  jest.restoreAllMocks();
+});
+
+test('it is kept for no longer where the wall clock has jumped ahead and back', () => {
+  const MINUTE = 60_000;
+  let [own, wall] = [performance.now(), Date.now()];
+  jest.spyOn(performance, 'now').mockImplementation(() => own);
+  jest.spyOn(Date, 'now').mockImplementation(() => wall);
+  const ledger = createSpendLedger();
+  wall += 60 * MINUTE;
+  ledger.note(0, 1, [spend('a', 1)]);
+  wall -= 60 * MINUTE;
+  expect(ledger.last(0)).toBe(1);
+  own += 5 * MINUTE;
+  wall += 5 * MINUTE;
+  expect(ledger.last(0)).toBe(0);
+  expect(told(ledger.takeSince(0, 0))).toEqual({});
   jest.restoreAllMocks();
 });

@@ -35,18 +35,25 @@ const MOST_KEPT = 100_000;
 interface Call {
   readonly lane: number;
   readonly number: number;
-  readonly at: number;
+  /** By each of the clocks. */
+  readonly at: readonly number[];
   readonly spends: readonly Spend[];
 }
 
-/** @param time milliseconds of a clock that may jump, but not stand still */
-export function createSpendLedger(time: () => number = sinceStart): SpendLedger {
+/**
+ * A call is too old by whichever of them says so first. While a machine sleeps, the process's own clock stands still, and
+ * Redis's may not; the wall clock may be set back.
+ */
+const CLOCKS = [() => performance.now(), () => Date.now()];
+
+/** @param clocks milliseconds, each since whenever */
+export function createSpendLedger(clocks: readonly (() => number)[] = CLOCKS): SpendLedger {
   /** In the order of their answers. */
   let calls: Call[] = [];
   let kept = 0;
 
   function isKept({ at }: Call): boolean {
-    return at > time() - KEPT_MS;
+    return clocks.every((time, i) => time() < at[i] + KEPT_MS);
   }
 
   function forget(): void {
@@ -59,7 +66,7 @@ export function createSpendLedger(time: () => number = sinceStart): SpendLedger 
     note(lane, number, spends) {
       const sums = sumsOf(spends);
       if (sums.length === 0) return;
-      calls.push({ lane, number, at: time(), spends: sums });
+      calls.push({ lane, number, at: clocks.map((time) => time()), spends: sums });
       kept += sums.length;
     },
     newest() {
@@ -77,11 +84,6 @@ export function createSpendLedger(time: () => number = sinceStart): SpendLedger 
     },
     forget,
   };
-}
-
-/** While a machine sleeps, the process's own clock stands still, and Redis's may not. */
-function sinceStart(): number {
-  return Math.max(performance.now(), Date.now() - performance.timeOrigin);
 }
 
 /** What a take has spent. */
