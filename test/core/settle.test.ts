@@ -553,6 +553,35 @@ describe('where the store fails', () => {
 });
 
 describe('what the store has failed to settle', () => {
+  test('holds up no other admission, however often it fails', async () => {
+    const kept = memoryStore();
+    const bad = new Set<unknown>();
+    const settle: Store['settle'] = (entries, ...how) => {
+      if (entries.some((entry) => entry.who.some((value) => bad.has(value)))) throw new Error('not this one');
+      return kept.settle(entries, ...how);
+    };
+    const limits = [slidingWindow({ name: 'w', by: 'user', limit: 1000, window: '1d' })];
+    const { gate, admission, used, clock } = gateOf(limits, { store: { ...kept, settle } });
+    const failures: unknown[] = [];
+    gate.on('store.failed', ({ error }) => failures.push(error));
+    const ofUser = (user: string) => ({ subject: { user }, permits: 3 });
+    bad.add('bob');
+    const ignored = { outcome: 'ignored' } as const;
+    await (await admission(ofUser('bob'))).settle(ignored);
+    for (let second = 0; second < 3; second++) {
+      const open = await admission(ofUser('ann'));
+      await open.settle(ignored);
+      expect([await used(ofUser('ann')), await used(ofUser('bob'))]).toEqual([{ w: 0 }, { w: 3 }]);
+      clock.advance(SECOND);
+      await flush();
+    }
+    bad.clear();
+    clock.advance(SECOND);
+    await flush();
+    expect(await used(ofUser('bob'))).toEqual({ w: 0 });
+    expect(failures).toEqual([new Error('not this one')]);
+  });
+
   test('is given up where the gate closes meanwhile, which is told', async () => {
     const told = warnings();
     const store = breakableStore();

@@ -27,11 +27,15 @@ export function createSettlements(
   plan: () => Plan,
   failed: (error: unknown) => void,
 ): Settlements {
-  const unsettled = createUnsettled(clock, settleInStore, () =>
-    warn(
-      'TOLLGATE_SETTLE_FAILED',
-      `The store of gate '${gate}' has failed for so long that some admissions stay unsettled.`,
-    ),
+  const unsettled = createUnsettled(
+    clock,
+    settleInStore,
+    () => breaker.isOpen,
+    () =>
+      warn(
+        'TOLLGATE_SETTLE_FAILED',
+        `The store of gate '${gate}' has failed for so long that some admissions stay unsettled.`,
+      ),
   );
 
   /** Fails as the store does. */
@@ -56,9 +60,9 @@ export function createSettlements(
     alerts.look(receipt, plan(), now);
   }
 
-  /** Behind those that wait for the store, since one of them may be of the same admission. */
+  /** Behind those of the same admission that wait for the store. */
   function settle(settling: Settling): May<void> {
-    if (!unsettled.isEmpty || breaker.isOpen) return unsettled.add(settling);
+    if (breaker.isOpen || unsettled.holds(settling.receipt)) return unsettled.add(settling);
     try {
       const settled = settleInStore(settling);
       return isPromise(settled) ? orLater(settled, settling) : settled;

@@ -1,4 +1,4 @@
-/** Settlings that the store has failed: kept, and asked again in their order until it answers, so that nothing is dropped. */
+/** Settlings that the store has failed: kept, and asked again until it has done them, so that nothing is dropped. */
 import type { Clock } from '../clock.js';
 import type { May } from '../request.js';
 import type { Entry, Receipt } from '../store/store.js';
@@ -25,7 +25,8 @@ export interface Contest {
 }
 
 export interface Unsettled {
-  readonly isEmpty: boolean;
+  /** True where one of the same admission is kept: what comes after it has to wait, too. */
+  holds(receipt: Receipt): boolean;
   add(settling: Settling): void;
   /** Asks once more, and no further: what is left then is given up. */
   close(): Promise<void>;
@@ -33,7 +34,7 @@ export interface Unsettled {
 
 const RETRY_MS = 1000;
 
-/** So many are asked for at once where the store answers: what comes meanwhile must not come faster than they go. */
+/** So many are asked for at once unless the store is down: what comes meanwhile must not come faster than they go. */
 const MOST_AT_ONCE = 100;
 
 /** The oldest are given up where there are more: what they are of stays as it is charged. */
@@ -41,11 +42,13 @@ const MOST_KEPT = 10_000;
 
 /**
  * @param settle throws or rejects where the store fails
+ * @param isDown the store is known to answer nobody
  * @param gaveUp told where there are too many, or nobody asks any more: once, until all are settled
  */
 export function createUnsettled(
   clock: Clock,
   settle: (settling: Settling) => May<void>,
+  isDown: () => boolean,
   gaveUp: () => void,
 ): Unsettled {
   let kept: Settling[] = [];
@@ -57,24 +60,28 @@ export function createUnsettled(
 
   /** Waits for its next turn when it is over, and not before: a turn that comes while it is under way is none. */
   function askAgain(): Promise<void> {
-    asking ??= askAll().then((isDone) => {
+    asking ??= askAll().then(() => {
       asking = undefined;
-      if (isDone) hasGivenUp = false;
-      if (!isDone && !isClosed) wait();
+      if (kept.length === 0) hasGivenUp = false;
+      else if (!isClosed) wait();
     });
     return asking;
   }
 
-  /** One, and where the store answers that, many at once. */
-  async function askAll(): Promise<boolean> {
-    for (let most = 1; kept.length > 0; most = MOST_AT_ONCE) {
-      const some = firstApart(kept, most);
+  /** Once for each. Where none is done the store is down; what alone fails comes behind the others, for it may be its own fault. */
+  async function askAll(): Promise<void> {
+    const failed = new Set<Settling>();
+    for (let most = isDown() ? 1 : MOST_AT_ONCE; ; most = MOST_AT_ONCE) {
+      const some = firstApart(putBehind(kept, failed).others, most);
+      if (some.length === 0) break;
       const results = await Promise.allSettled(some.map(async (settling) => settle(settling)));
       const settled = new Set(some.filter((_, i) => results[i].status === 'fulfilled'));
       kept = kept.filter((settling) => !settled.has(settling));
-      if (settled.size < some.length) return false;
+      for (const settling of some) if (!settled.has(settling)) failed.add(settling);
+      if (settled.size === 0) break;
     }
-    return true;
+    const { others, behind } = putBehind(kept, failed);
+    kept = [...others, ...behind];
   }
 
   function giveUp(): void {
@@ -88,9 +95,7 @@ export function createUnsettled(
   }
 
   return {
-    get isEmpty() {
-      return kept.length === 0;
-    },
+    holds: (receipt) => kept.some((settling) => settling.receipt.some((entry) => receipt.includes(entry))),
     add(settling) {
       if (isClosed) return giveUp();
       if (kept.length === 0) wait();
@@ -108,6 +113,18 @@ export function createUnsettled(
       if (kept.length > 0) giveUp();
     },
   };
+}
+
+/** Those that failed, each with what comes after it of the same admission; and all others. */
+function putBehind(settlings: readonly Settling[], failed: ReadonlySet<Settling>) {
+  const entries = new Set<Entry>();
+  const [others, behind]: [Settling[], Settling[]] = [[], []];
+  for (const settling of settlings) {
+    const isBehind = failed.has(settling) || settling.receipt.some((entry) => entries.has(entry));
+    (isBehind ? behind : others).push(settling);
+    if (isBehind) for (const entry of settling.receipt) entries.add(entry);
+  }
+  return { others, behind };
 }
 
 /** The first, up to one that has an entry in common with another: those of one admission are settled in turn. */
