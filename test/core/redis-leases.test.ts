@@ -1,6 +1,7 @@
 /** Leases of windows over a store whose clock is another, and that answers late: what is admitted keeps to the limit. */
 import type { Charge, Store, Taken, TakeRequest } from '@tollgate/core';
 import fc from 'fast-check';
+import { passing } from '../../packages/core/src/store/redis/client.js';
 import {
   add,
   ahead,
@@ -152,7 +153,11 @@ describe('leases', () => {
       },
       settle() {},
     } as unknown as Store;
-    const leases = createLeases(() => store, false);
+    const leases = createLeases(
+      () => store,
+      false,
+      () => passing(1_000),
+    );
     const who = [undefined, 'ann'];
     for (let i = 0; i < 3; i++) for (const charge of charges) await leases.acquire(charge, who, START);
     const taken: number[] = [];

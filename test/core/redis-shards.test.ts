@@ -16,6 +16,7 @@ import { flexible } from '@tollgate/core/flexible';
 import { redisStore } from '@tollgate/core/redis';
 import fc from 'fast-check';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { passing } from '../../packages/core/src/store/redis/client.js';
 import { shardedStore } from '../../packages/core/src/store/redis/shards.js';
 import { alternativeOf, calendar, charge, START } from '../conformance/store/charges.js';
 import { check, sumBetween } from '../helpers/oracle-log.js';
@@ -23,6 +24,7 @@ import { check, sumBetween } from '../helpers/oracle-log.js';
 const WINDOW = { kind: 'window', ms: 1_000, parts: 10, partMs: 100 } as const;
 const PER_MS = 1 / 4;
 const PERIOD = 5_000;
+const second = () => passing(1_000);
 const LIMITS = { window: 300, bucket: 400, budget: 900, own: 120 };
 
 const ALL = { by: [], at: [] };
@@ -106,8 +108,8 @@ function remoteShards({ fails = (_: Scope): boolean => false } = {}) {
   return {
     state,
     open: () => {
-      const sharding = { shardBy: 'tenant', shared: ['window', 'bucket', 'budget'], isTimeGiven: true } as const;
-      return shardedStore(shard, memoryStore(), sharding);
+      const shared = ['window', 'bucket', 'budget'];
+      return shardedStore(shard, memoryStore(), { shardBy: 'tenant', shared, isTimeGiven: true, later: second });
     },
   };
 }
@@ -340,6 +342,7 @@ describe('a store in shards', () => {
       shardBy: 'tenant',
       shared: ['global'],
       isTimeGiven: false,
+      later: second,
     });
     const limit = (name: string, ...by: ('tenant' | 'user')[]) => slidingWindow({ name, by, limit: 9, window: '1m' });
     const make = (...limits: ReturnType<typeof limit>[]) =>

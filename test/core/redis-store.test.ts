@@ -1,4 +1,5 @@
 /** What belongs to the Redis store alone: its keys, its options, and records that gates of several configurations share. */
+import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
@@ -542,6 +543,64 @@ describeWithRedis('a store in Redis', () => {
       await store.close();
       expect(left()).toBe(0);
     }
+    jest.restoreAllMocks();
+  });
+
+  it('asks for nothing once its client has ended, and goes on where that is connected again', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    const own = client.duplicate();
+    const ask: RedisClient['callBuffer'] = own.callBuffer.bind(own);
+    let isLast = false;
+    const asked = jest.spyOn(own as RedisClient, 'callBuffer').mockImplementation(async (command, args) => {
+      const reply = await ask(command, args);
+      if (!isLast || !`${args}`.includes('/lane/')) return reply;
+      own.disconnect();
+      throw new Error('Connection is closed.');
+    });
+    const connected = jest.spyOn(own, 'duplicate');
+    jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const options = { prefix, timeoutMs: 100, spendLedger: true } as const;
+    const shards = { shardBy: 'tenant', shared: ['budget'] } as const;
+    const [store, sharded] = [redisStore(own, options), redisStore(own, { ...options, ...shards })];
+    const ofAnn = (cost: number) => charge(meters.budget, daily(START), ['ann'], cost, 1_000_000);
+    const spending = (cost: number) => alternativeOf([ofAnn(cost)]);
+    const spent = async () =>
+      (await Promise.all([open(), open(shards)].map((store) => used(store, [ofAnn(0)])))).flat();
+    const { receipt } = await take(store, spending(1));
+    for (let i = 0; i < 3; i++) await take(sharded, spending(1));
+    const heard = jest.fn();
+    const unlisten = store.shared?.listen('api', heard);
+    store.line?.waits(meters.budget, ['ann'], 1);
+    store.line?.onRoom(() => {});
+    const [connection] = connected.mock.results.map(({ value }): Redis => value);
+    const failed = { code: 'TOLLGATE_STORE_FAILED' };
+    isLast = true;
+    await expect(take(store, spending(7))).rejects.toMatchObject(failed);
+    isLast = false;
+    if (own.status !== 'end') await once(own, 'end');
+    await jest.advanceTimersByTimeAsync(10_000);
+    asked.mockClear();
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(connection.status).toBe('end');
+    expect(jest.getTimerCount()).toBe(0);
+    await expect(take(store, spending(1))).rejects.toMatchObject(failed);
+    await expect(store.settle(receipt, [0], START)).rejects.toMatchObject(failed);
+    expect(asked).not.toHaveBeenCalled();
+    expect(await spent()).toEqual([8, 4]);
+
+    await own.connect();
+    expect(connected).toHaveBeenCalledTimes(1);
+    await open().shared?.publish('api', 'news', 60_000);
+    // What was charged for nobody is given back, and so is what was leased.
+    while (`${await spent()}` !== '1,3' || heard.mock.calls.length === 0) await jest.advanceTimersByTimeAsync(100);
+    expect(connected).toHaveBeenCalledTimes(2);
+    expect(heard.mock.calls).toEqual([['news']]);
+    await store.settle(receipt, [0], START);
+    expect(await spent()).toEqual([0, 3]);
+    unlisten?.();
+    jest.useRealTimers();
+    own.disconnect();
+    await once(own, 'end');
     jest.restoreAllMocks();
   });
 

@@ -1,6 +1,7 @@
 /** A process that waits in the line goes on until it has been answered, and no longer: a real one, on what the build made. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { describeWithRedis, useRedis } from '../helpers/redis-server.js';
 import { ended } from './example.js';
 
 function run(script: string) {
@@ -33,4 +34,28 @@ test('who has left the line keeps no process alive', async () => {
     leaving.abort(new Error('left'));
     console.log(await waiting.catch(({ message }) => message));`;
   expect(await run(script)).toEqual({ code: 0, stdout: 'left\n', stderr: '' });
+});
+
+describeWithRedis('on Redis', () => {
+  const url = useRedis();
+
+  test.each(['quit', 'disconnect'])(
+    'a gate that is open keeps no process alive after %s of its client',
+    async (end) => {
+      const script = `
+      import { budget, createTollgate } from '@tollgate/core';
+      import { redisStore } from '@tollgate/core/redis';
+      import { Redis } from 'ioredis';
+      const client = new Redis('${url()}');
+      const gate = createTollgate({
+        store: redisStore(client, { prefix: 'process ${process.pid} ${end}', spendLedger: true }),
+        limits: [],
+        budgets: [budget({ name: 'spend', limit: '$1', per: 'day' })],
+        queue: { concurrency: 1 },
+      });
+      console.log((await gate.admit({ permits: 1, usd: '$1' })).admitted);
+      await client.${end}();`;
+      expect(await run(script)).toMatchObject({ code: 0, stdout: 'true\n' });
+    },
+  );
 });

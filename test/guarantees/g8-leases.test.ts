@@ -11,6 +11,7 @@ import {
 } from '@tollgate/core';
 import { type ManualClock, manualClock } from '@tollgate/core/testing';
 import fc from 'fast-check';
+import { passing } from '../../packages/core/src/store/redis/client.js';
 import { shardedStore } from '../../packages/core/src/store/redis/shards.js';
 import { flush, START } from '../core/support.js';
 import { check } from '../helpers/oracle-log.js';
@@ -46,7 +47,9 @@ function shards() {
     },
   });
   const open = (clock: ManualClock) => {
-    const store = shardedStore(shard, memoryStore(), { shardBy: 'tenant', shared: ['company'], isTimeGiven: true });
+    const later = () => passing(1_000);
+    const sharding = { shardBy: 'tenant', shared: ['company'], isTimeGiven: true, later } as const;
+    const store = shardedStore(shard, memoryStore(), sharding);
     const gate = createTollgate({
       store,
       clock,

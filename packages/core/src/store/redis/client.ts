@@ -9,8 +9,12 @@ export interface RedisClient {
   pipeline?(): unknown;
   readonly isCluster?: boolean;
   readonly options?: object;
+  /** `'end'` once it has been closed, by `quit` or `disconnect`, or has given up: until it is connected again, if ever. */
+  readonly status?: string;
   listenerCount?(event: 'error'): number;
-  on?(event: 'error', listener: () => void): unknown;
+  on?(event: 'error' | 'end', listener: () => void): unknown;
+  once?(event: 'ready', listener: () => void): unknown;
+  off?(event: 'end', listener: () => void): unknown;
 }
 
 export interface BlockingClient extends Pick<RedisClient, 'callBuffer'> {
@@ -34,6 +38,12 @@ export function callable(client: RedisClient): RedisClient {
   return {
     isCluster: client.isCluster ?? false,
     options: client.options ?? {},
+    get status() {
+      return client.status as string;
+    },
+    on: (event, listener) => client.on?.(event, listener),
+    once: (event, listener) => client.once?.(event, listener),
+    off: (event, listener) => client.off?.(event, listener),
     duplicate: (...how) => client.duplicate?.(...how) as BlockingClient,
     async callBuffer(command, args) {
       const pipeline = client.pipeline?.() as Pipeline;
@@ -51,4 +61,31 @@ export function blockingOf(client: RedisClient): BlockingClient | undefined {
   if (!client.isCluster) return client.duplicate?.({ ...plain, ...patient });
   const { redisOptions } = client.options as { redisOptions?: object };
   return client.duplicate?.([], { ...plain, redisOptions: { ...redisOptions, ...patient } });
+}
+
+export function hasEnded({ status }: RedisClient): boolean {
+  return status === 'end';
+}
+
+/** When clients that have ended are connected again, if ever: one listener for all who wait for that. */
+const revivals = new WeakMap<RedisClient, Promise<void>>();
+
+async function revived(client: RedisClient): Promise<void> {
+  const known = revivals.get(client);
+  if (known !== undefined) return known;
+  const revival = new Promise<void>((resolve) => void client.once?.('ready', resolve));
+  revivals.set(client, revival);
+  await revival;
+  revivals.delete(client);
+}
+
+/** Lets time pass before a client is asked once more. While it has ended it is not: mostly that is for ever. */
+export async function pause(client: RedisClient, ms: number): Promise<void> {
+  await passing(ms);
+  while (hasEnded(client)) await revived(client);
+}
+
+/** Doesn't keep the process from its end. */
+export function passing(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms).unref());
 }

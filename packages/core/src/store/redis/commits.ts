@@ -15,8 +15,8 @@ import { randomBytes } from 'node:crypto';
 import type { Receipt } from '../store.js';
 import { createAnswers } from './answers.js';
 import { type Batch, createBatches } from './batch.js';
-import type { RedisClient } from './client.js';
-import { failed, giveUp, tooLate } from './faults.js';
+import { hasEnded, passing, pause, type RedisClient } from './client.js';
+import { ended, failed, giveUp, tooLate } from './faults.js';
 import { type Operation, probeAt } from './operation.js';
 import { BATCH, CANCEL, runScript, type Script } from './scripts.js';
 import type { Spend, SpendLedger } from './spend-ledger.js';
@@ -86,6 +86,11 @@ export function createCommits(
   let idle: (() => void)[] = [];
 
   function submit(operation: Operation, isFirst = false): void {
+    if (hasEnded(client)) {
+      giveUp(operation, ended());
+      known(operation);
+      return;
+    }
     latest = Math.max(latest, operation.now);
     if (isFirst) queue.unshift(operation);
     else queue.push(operation);
@@ -171,11 +176,14 @@ export function createCommits(
   }
 
   function probe(): void {
+    ledger?.forget();
+    if (ledger?.newest() === undefined || hasEnded(client)) {
+      endProbes();
+      return;
+    }
     const lane = lanes.find(({ batch }) => batch === undefined);
     if (isUnused && lane !== undefined) sendBy(lane, [probeAt(latest)]);
     isUnused = true;
-    ledger?.forget();
-    if (ledger?.newest() === undefined) endProbes();
   }
 
   function endProbes(): void {
@@ -187,7 +195,7 @@ export function createCommits(
   async function ask(lane: Lane, batch: Batch): Promise<void> {
     if (lane.asking) return;
     lane.asking = true;
-    for (let pause = FIRST_PAUSE_MS; lane.batch === batch; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    for (let ms = FIRST_PAUSE_MS; lane.batch === batch; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
       const self = lanes.indexOf(lane);
       const cancelling = call(CANCEL, [lane.marker], [String(lane.number), String(ledger?.last(self) ?? 0)]);
       cancelling.then(
@@ -195,7 +203,7 @@ export function createCommits(
         () => {},
       );
       await Promise.race([cancelling.catch(() => {}), passing(timeoutMs)]);
-      if (lane.batch === batch) await passing(pause);
+      if (lane.batch === batch) await pause(client, ms);
     }
   }
 
@@ -245,8 +253,4 @@ export function createCommits(
       tellIdle();
     },
   };
-}
-
-function passing(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms).unref());
 }

@@ -13,6 +13,11 @@ export function tooLate(timeoutMs: number): TollgateError {
   return new TollgateError('TOLLGATE_STORE_TIMEOUT', `Redis has not answered within ${timeoutMs} ms.`);
 }
 
+/** Of a client that nobody asks any more. */
+export function ended(): TollgateError {
+  return failed(new Error('Its client has been closed.'));
+}
+
 /** Without what ioredis puts beside its message: the command, with all that was in it. */
 export function failed(error: unknown): TollgateError {
   return new TollgateError('TOLLGATE_STORE_FAILED', `Redis has failed: ${showThrown(error)}`);

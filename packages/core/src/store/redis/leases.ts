@@ -51,14 +51,16 @@ const SWEEP_MS = 250;
 /** Since when somebody last could not be asked. */
 const CUT_OFF_MS = 60_000;
 
-/** Before what could not be given back is given back once more. */
-const AGAIN_MS = 1_000;
-
 /**
  * @param storeOf where a meter's records are
  * @param isTimeGiven records go by the gate's time, else by the store's own
+ * @param later before what could not be given back is given back once more
  */
-export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTimeGiven: boolean): Leases {
+export function createLeases(
+  storeOf: (charge: Charge, who: Who) => Store,
+  isTimeGiven: boolean,
+  later: () => Promise<void>,
+): Leases {
   const holdings = new Map<string, Holding>();
   /** What could not be given back yet. */
   const owed = new Map<RedisEntry, Store>();
@@ -132,7 +134,7 @@ export function createLeases(storeOf: (charge: Charge, who: Who) => Store, isTim
       if (holding.usage !== undefined) holding.usage = { ...holding.usage, used: holding.usage.used - cost };
     } catch {
       owed.set(entry, holding.store);
-      setTimeout(() => giveBack(holding, entry), AGAIN_MS).unref();
+      void later().then(() => giveBack(holding, entry));
     }
   }
 

@@ -1,7 +1,7 @@
 /** What the lines of processes tell each other by Redis: who is the first to wait, and where there may be room for it. */
 import { type Key, type Meter, whoHas } from '../../meters/meter.js';
 import type { SharedLine } from '../store.js';
-import { type BlockingClient, blockingOf, type RedisClient } from './client.js';
+import { type BlockingClient, blockingOf, hasEnded, pause, type RedisClient } from './client.js';
 import { createWaitersNames, waitingName } from './keys.js';
 import { runScript, WAIT } from './scripts.js';
 
@@ -72,15 +72,37 @@ export function createLine(
     }
     // What fails is told again: of who waits by the next beat, of who doesn't when this one is woken for it.
     await Promise.allSettled(calls);
-    if (heads.size > 0 && !isBeating) beat();
+    if (heads.size > 0 && !isBeating) void beat();
   }
 
-  function beat(): void {
+  async function beat(): Promise<void> {
     isBeating = true;
-    setTimeout(() => {
-      isBeating = false;
-      for (const name of heads.keys()) change(name);
-    }, BEAT_MS).unref();
+    await pause(client, BEAT_MS);
+    isBeating = false;
+    for (const name of heads.keys()) change(name);
+  }
+
+  function connect(): void {
+    if (hasEnded(client)) return void reconnect();
+    blocking = blockingOf(client);
+    if (blocking === undefined) return;
+    // Who made the client hears of that one's.
+    blocking.on('error', () => {});
+    client.on?.('end', reconnect);
+    void listen(blocking);
+  }
+
+  function hangUp(): void {
+    client.off?.('end', reconnect);
+    blocking?.disconnect();
+    blocking = undefined;
+  }
+
+  /** Once the client is, if it ever is: the connection of its own would keep the process from its end. */
+  async function reconnect(): Promise<void> {
+    hangUp();
+    await pause(client, PAUSE_MS);
+    if (blocking === undefined && listeners.size > 0) connect();
   }
 
   async function listen(connection: BlockingClient): Promise<void> {
@@ -90,7 +112,7 @@ export function createLine(
         const woken = await connection.callBuffer('bzpopmin', [`${waiting}/${instance}`, BLOCK_S]);
         if (woken !== null && isOpen()) look(head + String((woken as Buffer[])[1]));
       } catch {
-        if (isOpen()) await new Promise((resolve) => void setTimeout(resolve, PAUSE_MS).unref());
+        if (isOpen()) await pause(client, PAUSE_MS);
       }
     }
   }
@@ -111,17 +133,10 @@ export function createLine(
     },
     onRoom(listener) {
       listeners.add(listener);
-      if (blocking === undefined) {
-        blocking = blockingOf(client);
-        // Who made the client hears of that one's.
-        blocking?.on('error', () => {});
-        if (blocking) void listen(blocking);
-      }
+      if (blocking === undefined) connect();
       return () => {
         listeners.delete(listener);
-        if (listeners.size > 0) return;
-        blocking?.disconnect();
-        blocking = undefined;
+        if (listeners.size === 0) hangUp();
       };
     },
     told: tell,

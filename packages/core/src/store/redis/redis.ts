@@ -3,7 +3,7 @@ import { warn } from '../../errors.js';
 import type { Usage } from '../../meters/meter.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
-import { callable, type RedisClient } from './client.js';
+import { callable, pause, type RedisClient } from './client.js';
 import { createCommits } from './commits.js';
 import { failed, giveUp, tooLate } from './faults.js';
 import { createLine } from './line.js';
@@ -43,7 +43,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   if (shardBy === undefined) return denyCache(open(prefix));
   // A prefix has no brace, so no other store has such tags.
   const shard = (number: number) => open(`${prefix}{${number}`);
-  return denyCache(shardedStore(shard, open(prefix), { shardBy, shared: shared ?? [], isTimeGiven }));
+  const later = () => pause(callee, AGAIN_MS);
+  return denyCache(shardedStore(shard, open(prefix), { shardBy, shared: shared ?? [], isTimeGiven, later }));
 }
 
 /** All of whose keys begin alike. */
@@ -136,8 +137,8 @@ function openStore(
 
   /** Until it is done. */
   function settleForSure(entries: Receipt, actual: readonly number[], now: number, isFirst: boolean): void {
-    const again = () => void setTimeout(() => settleForSure(entries, actual, now, isFirst), AGAIN_MS).unref();
-    settle(entries, actual, now, false, isFirst).catch(again);
+    const again = () => settleForSure(entries, actual, now, isFirst);
+    settle(entries, actual, now, false, isFirst).catch(() => pause(client, AGAIN_MS).then(again));
   }
 
   function within<T>(promise: Promise<T>): Promise<T> {

@@ -17,6 +17,8 @@ interface Sharding {
   /** Names of limits that all shards share. */
   readonly shared: readonly string[];
   readonly isTimeGiven: boolean;
+  /** Before what could not be done is tried once more. */
+  readonly later: () => Promise<void>;
 }
 
 /** Never another number: who is where follows from it. */
@@ -27,10 +29,10 @@ const SHARDS = 64;
  * @param base what keeps records, and by what processes tell each other what they have to tell
  */
 export function shardedStore(open: (shard: number) => Store, base: Store, sharding: Sharding): Store {
-  const { shardBy, shared, isTimeGiven } = sharding;
+  const { shardBy, shared, isTimeGiven, later } = sharding;
   const stores = new Map<number, Store>();
   let latest = 0;
-  const leases = createLeases(({ meter }, who) => storeOf(meter.scope, who), isTimeGiven);
+  const leases = createLeases(({ meter }, who) => storeOf(meter.scope, who), isTimeGiven, later);
 
   function storeOf(scope: Scope, who: Who): Store {
     const number = hash(isShared(scope) ? recordName(scopeName(scope), scope, who) : shardValue(scope, who)) % SHARDS;

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { showThrown, warn } from '../../errors.js';
 import type { Shared } from '../store.js';
-import type { RedisClient } from './client.js';
+import { pause, type RedisClient } from './client.js';
 import { PUBLISH, runScript, SHARED } from './scripts.js';
 
 /** How often a gate asks what was told. */
@@ -44,7 +44,6 @@ export function createShared(
     let readTo = '0-0';
     let hasEnded = false;
     let hasFailed = false;
-    let timer: NodeJS.Timeout | undefined;
 
     async function ask(): Promise<readonly StreamEntry[]> {
       const keys = [`${head}/listening/${gate}`, toldKey(gate)];
@@ -75,13 +74,13 @@ export function createShared(
         }
         hasFailed = true;
       }
-      if (!hasEnded) timer = setTimeout(poll, isBehind ? 0 : POLL_MS).unref();
+      await pause(client, isBehind ? 0 : POLL_MS);
+      if (!hasEnded) void poll();
     }
 
     void poll();
     return () => {
       hasEnded = true;
-      clearTimeout(timer);
     };
   }
 
