@@ -515,8 +515,9 @@ describeWithRedis('a store in Redis', () => {
   it('closes, though what it asks while nothing else is asked is never answered', async () => {
     let unanswered = () => {};
     let isSilent = false;
-    const falling: RedisClient = {
-      callBuffer(command, args) {
+    const falling = {
+      status: 'ready',
+      callBuffer(...[command, args]: Parameters<RedisClient['callBuffer']>) {
         if (!isSilent) return client.callBuffer(command, args);
         unanswered();
         return new Promise(() => {});
@@ -529,21 +530,31 @@ describeWithRedis('a store in Redis', () => {
       unanswered = resolve;
     });
     await store.close();
+    falling.status = 'end';
   });
 
-  it('asks no more whether Redis knows what was spent once it is closed, until it has spent again', async () => {
-    const [begun, ended] = [jest.spyOn(globalThis, 'setInterval'), jest.spyOn(globalThis, 'clearInterval')];
-    const timers = () => begun.mock.results.map(({ value }) => value);
-    const left = () => timers().filter((timer) => !ended.mock.calls.some(([one]) => one === timer)).length;
-    const store = redisStore(client, { prefix, spendLedger: true });
-    const way = alternativeOf([charge(meters.budget, daily(START), ['ann'], 1, 100)]);
-    for (let i = 0; i < 2; i++) {
-      await take(store, way);
-      expect(left()).toBe(1);
-      await store.close();
-      expect(left()).toBe(0);
+  it('asks whether Redis knows what was spent for as long as that is noted, though a gate that shares it has closed it', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    let asked = 0;
+    const counted: RedisClient = {
+      callBuffer(command, args) {
+        asked++;
+        return client.callBuffer(command, args);
+      },
+    };
+    const store = redisStore(counted, { prefix, spendLedger: true });
+    await take(store, alternativeOf([charge(meters.budget, daily(START), ['ann'], 1, 100)]));
+    await store.close();
+    for (const isNoted of [true, false]) {
+      asked = 0;
+      for (let second = 0; second < 300; second++) {
+        await jest.advanceTimersByTimeAsync(1_000);
+        await client.ping();
+      }
+      expect(asked > 100).toBe(isNoted);
     }
-    jest.restoreAllMocks();
+    expect([asked, jest.getTimerCount()]).toEqual([0, 0]);
+    jest.useRealTimers();
   });
 
   it('asks for nothing once its client has ended, and goes on where that is connected again', async () => {

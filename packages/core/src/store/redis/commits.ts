@@ -36,7 +36,10 @@ const LANES = 4;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
-/** Whoever has been idle for so long asks whether Redis still knows what was answered. */
+/**
+ * Whoever has been idle for so long asks whether Redis still knows what was answered. Also once a gate has closed the store:
+ * others may share it.
+ */
 const PROBE_MS = 1_000;
 
 /** What is answered where it doesn't: the last call of the lane that it knows of. */
@@ -47,7 +50,7 @@ export interface Commits {
   readonly instance: string;
   /** @param isFirst goes before all that is waiting to be sent */
   submit(operation: Operation, isFirst?: boolean): void;
-  /** Calls `task` once nothing is awaited. Until something more is submitted, nobody asks what Redis still knows. */
+  /** Calls `task` once nothing is awaited. */
   whenIdle(task: () => void): void;
 }
 
@@ -176,19 +179,15 @@ export function createCommits(
   }
 
   function probe(): void {
-    ledger?.forget();
-    if (ledger?.newest() === undefined || hasEnded(client)) {
-      endProbes();
-      return;
+    if (hasEnded(client) || ledger?.newest() === undefined) {
+      clearInterval(probing);
+      probing = undefined;
+    } else {
+      const lane = lanes.find(({ batch }) => batch === undefined);
+      if (isUnused && lane !== undefined) sendBy(lane, [probeAt(latest)]);
+      isUnused = true;
     }
-    const lane = lanes.find(({ batch }) => batch === undefined);
-    if (isUnused && lane !== undefined) sendBy(lane, [probeAt(latest)]);
-    isUnused = true;
-  }
-
-  function endProbes(): void {
-    clearInterval(probing);
-    probing = undefined;
+    ledger?.forget();
   }
 
   /** Asks what became of a call, until it is known; and what was not done by then never will be. */
@@ -246,10 +245,7 @@ export function createCommits(
     instance,
     submit,
     whenIdle(task) {
-      idle.push(() => {
-        endProbes();
-        task();
-      });
+      idle.push(task);
       tellIdle();
     },
   };
