@@ -35,14 +35,15 @@ describeWithRedis('G6 order over instances, on Redis', () => {
 
   let count = 0;
 
-  function open(slots: number) {
+  function open(slots: number, shareStore: boolean) {
     // It never moves while they end, so that nobody is tried but who is told.
     const clock = manualClock(START);
     const prefix = `order ${process.pid} ${count++}`;
     const { interactive: _, ...ageing } = BEHIND;
     const queue = { concurrency: slots, lease: '1d', maxWait: '1d', shedding: false, ageing: ageing as never } as const;
-    const gates = clients.map((client) =>
-      createTollgate({ limits: [], queue, clock, store: redisStore(client, { prefix, timeoutMs: 10_000 }) }),
+    const stores = clients.map((client) => redisStore(client, { prefix, timeoutMs: 10_000 }));
+    const gates = stores.map((own) =>
+      createTollgate({ limits: [], queue, clock, store: shareStore ? stores[0] : own }),
     );
     return { clock, gates };
   }
@@ -55,52 +56,59 @@ describeWithRedis('G6 order over instances, on Redis', () => {
     }
   }
 
-  it('is that of one line in which all wait', async () => {
-    await check(
-      fc.asyncProperty(requests, fc.integer({ min: 1, max: 3 }), ends, async (asked, slots, ends) => {
-        const { clock, gates } = open(slots);
-        const running: Admission[] = [];
-        for (let i = 0; i < slots; i++) {
-          const decision = await gates[i].admit({ permits: 1 });
-          if (decision.admitted) running.push(decision.admission);
-        }
-        expect(running).toHaveLength(slots);
-        const began: number[] = [];
-        let tellBegan = () => {};
-        const waiting: { readonly name: number; readonly score: number }[] = [];
-        for (const [name, { at, priority }] of asked.entries()) {
-          const score = clock.now() + BEHIND[priority];
-          clock.advance(1);
-          if (waiting.some((one) => one.score === score)) continue;
-          waiting.push({ name, score });
-          gates[at].admit({ permits: 1, priority }).then(
-            (decision) => {
-              began.push(name);
-              if (decision.admitted) running.push(decision.admission);
-              tellBegan();
-            },
-            () => {},
-          );
-          await settled();
-        }
-        const left = waiting.toSorted((a, b) => a.score - b.score).map(({ name }) => name);
-        for (const end of ends) {
-          if (left.length === 0) break;
-          const ended = running.splice(0, end);
-          const expected = left.splice(0, ended.length);
-          const begin = new Promise<void>((resolve) => {
-            tellBegan = () => began.length === expected.length && resolve();
-          });
-          await Promise.all(ended.map((admission) => admission.settle()));
-          await begin;
-          await settled();
-          expect(began.splice(0).toSorted()).toEqual(expected.toSorted());
-        }
-        await Promise.all(gates.map((gate) => gate.close()));
-      }),
-      8,
-    );
-  }, 60_000);
+  it.each([
+    ['of processes', false],
+    ['of gates that share a store', true],
+  ])(
+    '%s is that of one line in which all wait',
+    async (_, shareStore) => {
+      await check(
+        fc.asyncProperty(requests, fc.integer({ min: 1, max: 3 }), ends, async (asked, slots, ends) => {
+          const { clock, gates } = open(slots, shareStore);
+          const running: Admission[] = [];
+          for (let i = 0; i < slots; i++) {
+            const decision = await gates[i].admit({ permits: 1 });
+            if (decision.admitted) running.push(decision.admission);
+          }
+          expect(running).toHaveLength(slots);
+          const began: number[] = [];
+          let tellBegan = () => {};
+          const waiting: { readonly name: number; readonly score: number }[] = [];
+          for (const [name, { at, priority }] of asked.entries()) {
+            const score = clock.now() + BEHIND[priority];
+            clock.advance(1);
+            if (waiting.some((one) => one.score === score)) continue;
+            waiting.push({ name, score });
+            gates[at].admit({ permits: 1, priority }).then(
+              (decision) => {
+                began.push(name);
+                if (decision.admitted) running.push(decision.admission);
+                tellBegan();
+              },
+              () => {},
+            );
+            await settled();
+          }
+          const left = waiting.toSorted((a, b) => a.score - b.score).map(({ name }) => name);
+          for (const end of ends) {
+            if (left.length === 0) break;
+            const ended = running.splice(0, end);
+            const expected = left.splice(0, ended.length);
+            const begin = new Promise<void>((resolve) => {
+              tellBegan = () => began.length === expected.length && resolve();
+            });
+            await Promise.all(ended.map((admission) => admission.settle()));
+            await begin;
+            await settled();
+            expect(began.splice(0).toSorted()).toEqual(expected.toSorted());
+          }
+          await Promise.all(gates.map((gate) => gate.close()));
+        }),
+        8,
+      );
+    },
+    60_000,
+  );
 
   it('gives room to those of whom it was not known yet that they wait when it came', async () => {
     const prefix = `order ${process.pid} ${count++}`;
@@ -229,6 +237,15 @@ describeWithRedis('G6 order over instances, on Redis', () => {
         duplicate.mockRestore();
       }
     }
+  });
+
+  it('listens to a client once, however many gates share it', async () => {
+    const client = clients[0].duplicate();
+    const store = redisStore(client);
+    const gates = Array.from({ length: 11 }, () => createTollgate({ limits: [], queue: { concurrency: 1 }, store }));
+    expect([client.listenerCount('end'), client.listenerCount('error')]).toEqual([1, 1]);
+    await Promise.all(gates.map((gate) => gate.close()));
+    client.disconnect();
   });
 
   it('has who finds room that is for another tell that one', async () => {

@@ -43,7 +43,8 @@ export function createTollgate<
   const checked = validate(input as TollgateConfig);
   const { name, clock, ladders, budgetStatus } = checked;
   const hasOutside = checked.layers.some(({ outside }) => outside);
-  const store = hasOutside ? withOutside(checked.store, () => ledger) : checked.store;
+  const own = (checked.queue && checked.store.join?.()) ?? checked.store;
+  const store = hasOutside ? withOutside(own, () => ledger) : own;
   const learned = createLearned();
   let closed = false;
   let count = 0;

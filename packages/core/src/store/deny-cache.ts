@@ -20,6 +20,7 @@ interface Denied {
 }
 
 export function denyCache(store: Store): Store {
+  const { join } = store;
   const known = new Map<string, Denied>();
   /** How often something was given back: what was refused before that, though told of after it, may hold no longer. */
   let returns = 0;
@@ -82,6 +83,7 @@ export function denyCache(store: Store): Store {
     records: store.records,
     shared: store.shared,
     line: store.line,
+    join: join && (() => denyCache(join())),
     unsharded: store.unsharded,
     close: () => store.close(),
   };

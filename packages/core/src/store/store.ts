@@ -102,6 +102,11 @@ export interface Store {
   readonly shared?: Shared | undefined;
   /** Of stores by which the lines of several processes keep one order. */
   readonly line?: SharedLine | undefined;
+  /**
+   * Of stores that have a line: the same place once more, for one more gate with a line. Others are told a single score of who
+   * waits in a store, so each line goes by a store of its own; who wraps a store wraps those, too.
+   */
+  readonly join?: (() => Store) | undefined;
   /** Of stores that are sharded: the same place in one shard, for a gate whose requests have nothing to be sharded by. */
   readonly unsharded?: Store | undefined;
   /** Each gate that closes calls it; others that share the store may go on. */

@@ -14,7 +14,6 @@ export interface RedisClient {
   listenerCount?(event: 'error'): number;
   on?(event: 'error' | 'end', listener: () => void): unknown;
   once?(event: 'ready', listener: () => void): unknown;
-  off?(event: 'end', listener: () => void): unknown;
 }
 
 export interface BlockingClient extends Pick<RedisClient, 'callBuffer'> {
@@ -43,7 +42,6 @@ export function callable(client: RedisClient): RedisClient {
     },
     on: (event, listener) => client.on?.(event, listener),
     once: (event, listener) => client.once?.(event, listener),
-    off: (event, listener) => client.off?.(event, listener),
     duplicate: (...how) => client.duplicate?.(...how) as BlockingClient,
     async callBuffer(command, args) {
       const pipeline = client.pipeline?.() as Pipeline;
@@ -65,6 +63,25 @@ export function blockingOf(client: RedisClient): BlockingClient | undefined {
 
 export function hasEnded({ status }: RedisClient): boolean {
   return status === 'end';
+}
+
+/** What is to be done as clients end: one listener for all of it, for Node warns where there are many. */
+const endings = new WeakMap<RedisClient, Set<() => void>>();
+
+/** Calls `task` each time that a client ends. Returns what ends that. */
+export function onEnd(client: RedisClient, task: () => void): () => void {
+  const tasks = endings.get(client) ?? listenForEnd(client);
+  tasks.add(task);
+  return () => void tasks.delete(task);
+}
+
+function listenForEnd(client: RedisClient): Set<() => void> {
+  const tasks = new Set<() => void>();
+  endings.set(client, tasks);
+  client.on?.('end', () => {
+    for (const task of [...tasks]) task();
+  });
+  return tasks;
 }
 
 /** When clients that have ended are connected again, if ever: one listener for all who wait for that. */

@@ -1,7 +1,7 @@
 /** What the lines of processes tell each other by Redis: who is the first to wait, and where there may be room for it. */
 import { type Key, type Meter, whoHas } from '../../meters/meter.js';
 import type { SharedLine } from '../store.js';
-import { type BlockingClient, blockingOf, hasEnded, pause, type RedisClient } from './client.js';
+import { type BlockingClient, blockingOf, hasEnded, onEnd, pause, type RedisClient } from './client.js';
 import { createWaitersNames, waitingName } from './keys.js';
 import { runScript, WAIT } from './scripts.js';
 
@@ -52,6 +52,7 @@ export function createLine(
   let isScheduled = false;
   let isBeating = false;
   let blocking: BlockingClient | undefined;
+  let unlisten = () => {};
 
   function change(name: string): void {
     untold.add(name);
@@ -88,12 +89,12 @@ export function createLine(
     if (blocking === undefined) return;
     // Who made the client hears of that one's.
     blocking.on('error', () => {});
-    client.on?.('end', reconnect);
+    unlisten = onEnd(client, reconnect);
     void listen(blocking);
   }
 
   function hangUp(): void {
-    client.off?.('end', reconnect);
+    unlisten();
     blocking?.disconnect();
     blocking = undefined;
   }

@@ -152,6 +152,7 @@ function openStore(
     records,
     shared,
     line,
+    join: () => ({ ...openStore(client, head, timeoutMs, isTimeGiven, hasLedger), records, shared }),
     take({ alternatives, tells = false, score: given }, now) {
       const score = turnOf(alternatives, given);
       return new Promise<Taken | NotTaken>((resolve, reject) => {
