@@ -132,7 +132,7 @@ test('a tier that is a function of the request is judged by the gate, request by
   );
   expect((await app.inject({ url: '/', headers: { tier: 'large' } })).body).toBe('paid');
   const unknown = await app.inject({ url: '/', headers: { tier: 'larg' } });
-  expect(unknown.json()).toMatchObject({ statusCode: 400, code: 'TOLLGATE_UNKNOWN_TIER' });
+  expect(unknown.json()).toMatchObject({ statusCode: 500, code: 'TOLLGATE_UNKNOWN_TIER' });
   expect(await used()).toBe(10);
 });
 

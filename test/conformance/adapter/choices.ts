@@ -39,15 +39,6 @@ export function choiceContract(open: Open): void {
 
   describe('that is wrong is answered 400, by the framework, and charges nothing:', () => {
     test.each<[string, Annotation, unknown, string, string]>([
-      ['a tier', { ...ask, tier: chosen }, 'huge', 'TOLLGATE_UNKNOWN_TIER', "tier: got 'huge'; expected a name"],
-      [
-        'no tier',
-        { ...ask, tier: chosen },
-        undefined,
-        'TOLLGATE_REQUEST_INVALID',
-        'tier: got undefined; expected a na',
-      ],
-      ['a feature', { ...ask, feature: chosen }, 'x', 'TOLLGATE_UNKNOWN_FEATURE', "feature: got 'x'; expected a name"],
       ['a model', { ...ask, model: chosen }, 'gpt-9', 'TOLLGATE_UNKNOWN_MODEL', "model: got 'gpt-9'; expected a name"],
       [
         'no model',
@@ -64,43 +55,6 @@ export function choiceContract(open: Open): void {
         'other-best',
         'TOLLGATE_REQUEST_INVALID',
         "model: got 'other-best'; expected a name",
-      ],
-      [
-        'a preference',
-        { ...ask, degrade: chosen },
-        'no',
-        'TOLLGATE_REQUEST_INVALID',
-        "degrade: got 'no'; expected true",
-      ],
-      ['permits', { ...ask, permits: chosen }, -1, 'TOLLGATE_REQUEST_INVALID', 'permits: got -1; expected a finite n'],
-      [
-        'an estimate',
-        { ...ask, estimate: chosen },
-        { inputTokens: -1 },
-        'TOLLGATE_REQUEST_INVALID',
-        'estimate.inputTokens: got -1; expected a finite number',
-      ],
-      ['dollars', { ...ask, usd: chosen }, '-$1', 'TOLLGATE_REQUEST_INVALID', "usd: got '-$1'; expected an amount"],
-      [
-        'a priority',
-        { ...ask, priority: chosen },
-        'now',
-        'TOLLGATE_REQUEST_INVALID',
-        "priority: got 'now'; expected 'i",
-      ],
-      [
-        'a wait',
-        { ...ask, maxWait: chosen },
-        'soon',
-        'TOLLGATE_REQUEST_INVALID',
-        "maxWait: got 'soon'; expected a dur",
-      ],
-      [
-        'what if shed',
-        { ...ask, whenShed: chosen },
-        'x',
-        'TOLLGATE_REQUEST_INVALID',
-        "whenShed: got 'x'; expected 'ref",
       ],
     ])('%s', async (_, toll, value, code, message) => {
       const { reply, used, handled, errors } = await choose(toll, { chosen: value });
@@ -119,29 +73,53 @@ export function choiceContract(open: Open): void {
     });
   });
 
-  describe('is no excuse for what the app has got wrong:', () => {
+  describe('is no excuse for what the app has got wrong, which is a 500 and charges nothing:', () => {
     const model = () => 'secret-best';
+    const wrong = (value: unknown) => () => value as never;
     const throws = () => {
       throw new TypeError('no such list');
     };
+    const anyone = () => ({ user: 'ann' });
     test.each<[string, Annotation, () => Subject, string]>([
-      [
-        'a model of the annotation',
-        { ...ask, model: 'gpt-9', priority: () => 'batch' },
-        () => ({}),
-        "model: got 'gpt-9'",
-      ],
-      ['a function that throws', { ...ask, model, feature: throws }, () => ({}), 'no such list'],
+      ['a tier', { ...ask, model, tier: wrong('huge') }, anyone, "tier: got 'huge'; expected one of 'small', 'hidden'"],
+      ['no tier', { ...ask, tier: wrong(undefined) }, anyone, 'permits: got undefined'],
+      ['a feature', { ...ask, feature: wrong('x') }, anyone, "feature: got 'x'; expected one of 'chat', 'inside'"],
+      ['a preference', { ...ask, degrade: wrong('no') }, anyone, "degrade: got 'no'"],
+      ['permits', { ...ask, permits: wrong(Number.NaN) }, anyone, 'permits: got NaN'],
+      ['an estimate', { ...ask, estimate: wrong({ inputTokens: -1 }) }, anyone, 'estimate.inputTokens: got -1'],
+      ['dollars', { ...ask, usd: wrong('-$1') }, anyone, "usd: got '-$1'"],
+      ['a priority', { ...ask, priority: wrong('now') }, anyone, "priority: got 'now'"],
+      ['a wait', { ...ask, maxWait: wrong('soon') }, anyone, "maxWait: got 'soon'"],
+      ['what if shed', { ...ask, whenShed: wrong('x') }, anyone, "whenShed: got 'x'"],
+      ['a model of the annotation', { ...ask, model: 'gpt-9', priority: () => 'batch' }, anyone, "model: got 'gpt-9'"],
+      ['a floor of the annotation', { ...ask, floor: 'low', priority: () => 'batch' }, anyone, "floor: got 'low'"],
+      ['a function that throws', { ...ask, model, feature: throws }, anyone, 'no such list'],
       ['a subject', { ...ask, model }, () => ({ user: {} }) as Subject, 'user: got an object'],
-      ['a subject’s floor', { ...ask, model, floor: model }, () => ({ floor: 'low' }), "subject.floor: got 'low'"],
+      [
+        'a subject’s floor',
+        { ...ask, model, floor: model },
+        () => ({ user: 'ann', floor: 'low' }),
+        "subject.floor: got 'low'",
+      ],
     ])('%s', async (_, toll, identify, message) => {
-      const { send, errors } = await open({
+      const { send, errors, used } = await open({
         ...config,
         options: { identify },
         routes: [{ path: '/', toll, handler: ok }],
       });
       expect(await send('/')).toMatchObject({ status: 500, text: 'app error' });
       expect(errors).toMatchObject([{ message: expect.stringContaining(message) }]);
+      for (const field of ['status', 'statusCode', 'expose']) expect(errors[0]).not.toHaveProperty(field);
+      expect([await used('user', { user: 'ann' }), await used('spend', { user: 'ann' })]).toEqual([0, 0]);
+    });
+
+    test('but where a function throws an error that bears a status, that is the answer', async () => {
+      const permits = () => {
+        throw Object.assign(new Error('pages: a number'), { status: 422, statusCode: 422, expose: true });
+      };
+      const bench = await open({ ...config, routes: [{ path: '/', toll: { ...ask, permits }, handler: ok }] });
+      expect((await bench.send('/', ann)).status).toBe(422);
+      expect(await bench.used('user', { user: 'ann' })).toBe(0);
     });
   });
 }

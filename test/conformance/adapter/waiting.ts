@@ -155,10 +155,10 @@ export function waitingContract(open: Open): void {
     await first;
   });
 
-  test('fail where their annotation says what is none', async () => {
+  test('fail as errors of the app where their annotation says what is none', async () => {
     const toll: Annotation = { tier: 'small', maxWait: () => 'soon' as '1s' };
     const { send, first, letGo, errors } = await occupied(toll);
-    expect((await send('/next')).status).toBe(400);
+    expect((await send('/next')).status).toBe(500);
     expect(errors).toMatchObject([{ code: 'TOLLGATE_REQUEST_INVALID' }]);
     letGo();
     await first;

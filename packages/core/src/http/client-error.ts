@@ -1,26 +1,23 @@
-/** Faults of what clients have chosen: where a toll leaves a fact to a function of the request, what that gives may be theirs. */
+/** Faults of what clients have chosen: a toll may leave model and floor to them, by a function of the request. */
 import { type TollgateError, wrongValue } from '../errors.js';
 import type { Toll, TollFacts } from './toll.js';
 
-/** What is wrong with the one may be due to the other: without a tier there are no permits, and a floor is in one model's ladder. */
-const DUE_TO: Partial<Record<keyof TollFacts, keyof TollFacts>> = { permits: 'tier', floor: 'model' };
-
-/** Whose right values are names of the app's, which no client is told. */
-const OWN_NAMES: readonly (keyof TollFacts)[] = ['tier', 'feature', 'model', 'floor'];
-
 /**
- * What a gate has thrown at a toll: as it is or, where a function of the request gave the wrong value, with the status 400 and a
- * message for the client, as `http-errors` makes them and Express, Koa and Fastify read them. The `cause` is what was thrown.
+ * What a gate has thrown at a toll: as it is or, where a function of the request gave a model or floor that can't be, with the
+ * status 400 and a message for the client that tells no names, as `http-errors` makes them and Express, Koa and Fastify read
+ * them. The `cause` is what was thrown.
  */
 export function clientErrorOf<R>({ open }: Toll<R>, facts: TollFacts, thrown: unknown): unknown {
   const { code, problems = [] } = (thrown ?? {}) as Partial<TollgateError>;
   if (code === undefined || problems.length !== 1) return thrown;
-  const [{ path, value, expected }] = problems;
-  const fact = path.split('.', 1)[0] as keyof TollFacts;
-  const chosen = [fact, DUE_TO[fact]].find((one) => one !== undefined && open.includes(one));
+  const chosen = chosenBy(problems[0].path, open);
   if (chosen === undefined) return thrown;
-  const [field, given] = chosen === fact ? [path, value] : [chosen, facts[chosen]];
-  const right = OWN_NAMES.includes(chosen) ? 'a name that is known here' : expected;
-  const error = wrongValue(code, field, given, right, { cause: thrown });
+  const error = wrongValue(code, chosen, facts[chosen], 'a name that is known here', { cause: thrown });
   return Object.assign(error, { status: 400, statusCode: 400, expose: true });
+}
+
+function chosenBy(path: string, open: Toll<unknown>['open']): 'model' | 'floor' | undefined {
+  if (path === 'floor' && open.includes('floor')) return 'floor';
+  // A floor of the app's own is right for the models of its ladder.
+  return (path === 'model' || path === 'floor') && open.includes('model') ? 'model' : undefined;
 }

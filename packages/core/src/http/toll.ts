@@ -29,10 +29,7 @@ export type FeatureName = Registered['feature'];
 /** The models of the registered gate; any where none is, or where its prices are a table of its own. */
 export type ModelName = Registered['model'];
 
-/**
- * A value, or a function of the request that gives it. What a function gives may be the client's choice: where it is wrong, that
- * is an error that bears the status 400. What it throws is the app's own.
- */
+/** A value, or a function of the request that gives it. What that gives or throws is the app's own; clients choose models alone. */
 export type Fact<R, T> = T | ((request: R) => May<T>);
 
 export interface TollOptions<R> {
@@ -45,9 +42,12 @@ export interface TollOptions<R> {
   maxWait?: Fact<R, Duration | undefined>;
   /** Where its priority is shed: refused, or delayed until it is served again. */
   whenShed?: Fact<R, 'refuse' | 'delay' | undefined>;
-  /** The model to be served by; `admission.model` says what became of it. What clients choose may be any string. */
+  /**
+   * The model to be served by; `admission.model` says what became of it. What a function gives is taken for the client's choice,
+   * which may be any string: one that is wrong is an error that bears the status 400.
+   */
   model?: ModelName | ((request: R) => May<string | undefined>);
-  /** The cheapest model of its ladder that will do. */
+  /** The cheapest model of its ladder that will do; of a function's as of `model`. */
   floor?: ModelName | ((request: R) => May<string | undefined>);
   /** `false`: the model asked for or none. */
   degrade?: Fact<R, boolean | undefined>;
