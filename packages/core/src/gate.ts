@@ -31,6 +31,11 @@ export interface AdmitOptions {
    * `estimate` leaves out are estimated from it; nothing of it is kept.
    */
   body?: unknown;
+  /**
+   * The request's model was left to whoever asks. Where dollars count, it then has to name one or say its `usd`, unless what is
+   * not named has a price: it would be free of them where nothing tells its tokens.
+   */
+  needsModel?: boolean | undefined;
   /** The decision tells how the limits stand after it, as refusals always do, where that is known at once. */
   layers?: boolean | undefined;
 }

@@ -22,7 +22,7 @@ import { createLearned } from './money/learned.js';
 import { type AdmitRequest, andThen, isPromise, type May } from './request.js';
 import { withOutside } from './store/outside.js';
 import type { NotTaken, Receipt, Taken } from './store/store.js';
-import { moneyOf } from './terms/pricing.js';
+import { checkNamed, moneyOf } from './terms/pricing.js';
 import { type Offer, offersOf } from './terms/terms.js';
 import { LineRequest, lineDeskOf } from './waiting.js';
 
@@ -84,11 +84,12 @@ export function createTollgate<
   });
   const handovers = createHandovers({ gate: name, store, clock, terms: present, ledger, books: () => books });
 
-  function decide(request: AdmitRequest, { signal, extending, body, layers }: AdmitOptions): May<Decision> {
+  function decide(request: AdmitRequest, { signal, extending, body, needsModel, layers }: AdmitOptions): May<Decision> {
     assertOpen();
     signal?.throwIfAborted();
     const now = clock.now();
     const offers = offersOf(present(), request, body, now);
+    if (needsModel) checkNamed(present().costing, request, now);
     if (extending) return amendments.amend(ownAdmission(extending), request, offers, signal, body);
     const sequence = count++;
     if (emitter.hears.asked) asked(idOf(sequence), 'request', request, body);

@@ -132,7 +132,8 @@ export function budgetModelContract(open: Open): void {
   });
 
   describe('that clients choose', () => {
-    const chosen: Annotation = { tier: 'small', estimate, model: (req) => (req.body as { model: string }).model };
+    const bare: Annotation = { tier: 'small', model: (req) => (req.body as { model: string }).model };
+    const chosen: Annotation = { ...bare, estimate };
     const routes = [{ method: 'POST', path: '/', toll: chosen, handler: tell }] as const;
     const post = (model: unknown) => ({ headers: as({ user: 'ann' }), body: JSON.stringify({ model }) });
 
@@ -174,6 +175,30 @@ export function budgetModelContract(open: Open): void {
       expect((await send('/', post(model))).status).toBe(400);
       expect(errors).toMatchObject([{ name: 'TollgateError', message: expect.stringMatching(/^model: /) }]);
       expect(await used('user', { user: 'ann' })).toBe(20e6);
+    });
+
+    describe('and are missing, of a body that tells no tokens,', () => {
+      const unnamed = (toll: Annotation, more: Partial<BenchSpec> = {}) =>
+        openWith(toll, { routes: [{ method: 'POST', path: '/', toll, handler: tell }], ...more });
+
+      test('are an error of theirs, and charge nothing', async () => {
+        const { send, used, errors } = await unnamed(bare);
+        expect((await send('/', post(undefined))).status).toBe(400);
+        expect(errors).toMatchObject([{ code: 'TOLLGATE_UNKNOWN_MODEL', message: expect.stringMatching(/^model: /) }]);
+        expect(await used('user', { user: 'ann' })).toBe(0);
+        expect((await send('/', post('cheap'))).status).toBe(200);
+      });
+
+      test.each<[string, Annotation, Partial<BenchSpec>]>([
+        ['the toll says its dollars', { ...bare, usd: '$0' }, {}],
+        ['the toll leaves no model to them', { tier: 'small', feature: () => 'chat' }, {}],
+        ['what is not named has a price', bare, { prices: { ...prices, default: prices.best } }],
+        ['budgets are on trial', bare, { budgets: [{ ...user, mode: 'shadow' }] }],
+        ['nothing counts dollars', bare, { budgets: [] }],
+      ])('pass where %s', async (_, toll, more) => {
+        const { send } = await unnamed(toll, more);
+        expect((await send('/', post(undefined))).status).toBe(200);
+      });
     });
   });
 

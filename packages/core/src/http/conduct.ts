@@ -104,6 +104,7 @@ export function createConduct<R extends object, S, F>(
         signal: leaving?.signal,
         extending: admission,
         body,
+        needsModel: toll.open.includes('model'),
         layers: headers !== false,
       });
     } catch (error) {

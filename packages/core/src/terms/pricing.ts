@@ -2,7 +2,7 @@
 import { type ErrorCode, show, type TollgateError, warnOnce, wrongValue } from '../errors.js';
 import { parseMoney } from '../money/nano-dollars.js';
 import type { PriceTable } from '../money/prices.js';
-import type { TokenCounts } from '../request.js';
+import type { AdmitRequest, TokenCounts } from '../request.js';
 import { A_COST, isCost } from '../units.js';
 
 export interface Pricing {
@@ -59,6 +59,12 @@ export function priceOf(
     `Budgets, all in shadow mode, counted a request as free: ${error.message}`,
   );
   return 0;
+}
+
+/** @throws TollgateError `TOLLGATE_UNKNOWN_MODEL` where a request names no model and needs one, to have a price */
+export function checkNamed({ prices, countsUsd, onTrial }: Pricing, { model, usd }: AdmitRequest, at: number): void {
+  if (!countsUsd || onTrial || prices === undefined || model !== undefined || usd !== undefined) return;
+  if (prices.costOf(model, {}, at) === undefined) throw withoutPrice(prices, model);
 }
 
 /** Without any prices no model that is named can be to blame, whoever has chosen it. */
