@@ -62,6 +62,17 @@ export class TollgateError extends Error {
   }
 }
 
+/** Something was asked of a gate that has been closed, or waited as it was. */
+export class ClosedError extends TollgateError {
+  /** Of the request, as events tell it; `undefined` where it was none. */
+  readonly id: string | undefined;
+
+  constructor(gate: string, id?: string) {
+    super('TOLLGATE_CLOSED', `Gate '${gate}' has been closed.`);
+    this.id = id;
+  }
+}
+
 /** Where what bears a code is explained. */
 function helpOf(code: string): string {
   return `@tollgate/core/ERRORS.md#${code.toLowerCase()}`;

@@ -11,10 +11,11 @@ import { createChanges } from './changes/changes.js';
 import { validate } from './config/validate.js';
 import type { DefaultTier, TollgateChange, TollgateConfig } from './config.js';
 import { createDecisions, isRefusal } from './decisions.js';
-import { TollgateError, wrongValue } from './errors.js';
+import { ClosedError, wrongValue } from './errors.js';
 import { createEmitter } from './events.js';
 import type { AdmitOptions, KnownModel, Tollgate } from './gate.js';
 import { lineRefusal } from './http/line-problem.js';
+import { closedRefusal } from './http/problem.js';
 import { explain, inspect } from './insight.js';
 import { createLedger } from './ledger/ledger.js';
 import { createLine, type Line } from './line/line.js';
@@ -57,7 +58,7 @@ export function createTollgate<
   const present = changes.terms;
   store.check?.([...present().plan.layerOf.keys()]);
   const lineDesk = { gate: name, clock, emitter, store, ledger: () => ledger, terms: present };
-  const line = checked.queue && createLine(lineDeskOf({ ...lineDesk, closed: closedError }));
+  const line = checked.queue && createLine(lineDeskOf(lineDesk));
   const ledger = createLedger(name, store, clock, emitter, alerts, () => present().plan, line?.gaveBack);
   const deferrals = createDeferrals(clock, LONGEST_CALL_MS);
   const idPrefix = `${randomBytes(6).toString('base64url')}-`;
@@ -85,7 +86,7 @@ export function createTollgate<
   const handovers = createHandovers({ gate: name, store, clock, terms: present, ledger, books: () => books });
 
   function decide(request: AdmitRequest, { signal, extending, body, needsModel, layers }: AdmitOptions): May<Decision> {
-    assertOpen();
+    if (closed) throw lateError(request, extending?.id ?? idOf(count++));
     signal?.throwIfAborted();
     const now = clock.now();
     const offers = offersOf(present(), request, body, now);
@@ -109,11 +110,12 @@ export function createTollgate<
   }
 
   function assertOpen(): void {
-    if (closed) throw closedError();
+    if (closed) throw new ClosedError(name);
   }
 
-  function closedError(): TollgateError {
-    return new TollgateError('TOLLGATE_CLOSED', `Gate '${name}' has been closed.`);
+  function lateError(request: AdmitRequest, id: string): ClosedError {
+    refusedFor(request, closedRefusal(id));
+    return new ClosedError(name, id);
   }
 
   /** Charges a request when its turn has come. */

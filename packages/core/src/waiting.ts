@@ -3,7 +3,7 @@
  * counts for), what the line asks of the gate, and what is told of those who wait.
  */
 import type { Clock } from './clock.js';
-import { wrongValue } from './errors.js';
+import { ClosedError, wrongValue } from './errors.js';
 import type { Emitter } from './events.js';
 import { type Ledger, tryPeekAll } from './ledger/ledger.js';
 import type { FairKey } from './line/fairness.js';
@@ -32,6 +32,7 @@ interface Told {
  * @throws TollgateError `TOLLGATE_REQUEST_INVALID` for a priority, a wait or a preference that is none
  */
 export class LineRequest implements Entrant<Offer> {
+  readonly id: string | undefined;
   readonly priority: Priority;
   readonly key: FairKey;
   readonly whenShed: WhenShed;
@@ -65,6 +66,7 @@ export class LineRequest implements Entrant<Offer> {
     if (maxWait !== undefined && maxWaitMs === undefined) {
       throw wrong('maxWait', maxWait, "a duration such as '10s', or '0s' for no wait");
     }
+    this.id = told?.id;
     this.priority = priority;
     this.key = fairKeyOf(terms(), request, alternatives[0]);
     this.whenShed = whenShed;
@@ -115,11 +117,9 @@ interface Gate {
   ledger(): Ledger;
   /** The present ones. A gate that has a line has a queue configured, for good. */
   terms(): Terms;
-  /** The error of a gate that has been closed. */
-  closed(): unknown;
 }
 
-export function lineDeskOf({ gate, clock, emitter, store, ledger, terms, closed }: Gate): LineDesk<Offer> {
+export function lineDeskOf({ gate, clock, emitter, store, ledger, terms }: Gate): LineDesk<Offer> {
   return {
     clock,
     elsewhere: store.line,
@@ -130,6 +130,6 @@ export function lineDeskOf({ gate, clock, emitter, store, ledger, terms, closed 
     peekAll: (offers) => tryPeekAll(ledger(), offers),
     giveBack: (receipt) => void ledger().giveBack(receipt),
     levelChanged: (from, to) => emitter.emit('shed.level', { gate, from, to }),
-    closed,
+    closed: (id) => new ClosedError(gate, id),
   };
 }

@@ -85,11 +85,20 @@ export function waitingContract(open: Open): void {
   });
 
   test('are told to come again when the gate is closed, as are those that come then', async () => {
-    const { send, gate, first, letGo, waiting, admissions, errors, settlements } = await occupied();
+    const { send, gate, first, letGo, waiting, queued, admissions, errors, settlements } = await occupied();
+    const withdrawn: TollgateEvents['withdrawn'][] = [];
+    const refused: TollgateEvents['refused'][] = [];
+    gate.on('withdrawn', (event) => withdrawn.push(event));
+    gate.on('refused', (event) => refused.push(event));
     const next = send('/next');
     await waiting;
     await gate.close();
-    for (const reply of [await next, await send('/next')]) {
+    const replies = [await next, await send('/next')];
+    const [inLine, late] = replies.map((reply) => String(problemOf(reply).instance).replace('urn:tollgate:', ''));
+    expect([queued, withdrawn]).toMatchObject([[{ id: inLine }], [{ id: inLine }]]);
+    expect(refused).toMatchObject([{ id: late, request: { tier: 'small' }, refusal: { id: late, reason: 'closed' } }]);
+    expect(late).not.toBe(inLine);
+    for (const reply of replies) {
       expect(reply.status).toBe(503);
       expect(reply.headers).toMatchObject({ 'content-type': 'application/problem+json', 'retry-after': '5' });
       expect(problemOf(reply)).toMatchObject({

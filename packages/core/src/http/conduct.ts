@@ -3,7 +3,7 @@
  * is the client told, how did it end. What differs between frameworks is in their {@link Adapter}.
  */
 import type { Admission, Decision } from '../admission.js';
-import { type TollgateError, wrongValue } from '../errors.js';
+import { type ClosedError, wrongValue } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import type { ApiKey } from '../keys/key.js';
 import { lackedScope } from '../keys/scopes.js';
@@ -131,9 +131,10 @@ export function createConduct<R extends object, S, F>(
 
   /** A gate that has been closed is no fault of the app's: whoever waited, or comes, is told to come again. */
   async function refuseIfClosed(response: S, exchange: Exchange, error: unknown): Promise<Passage> {
-    if ((error as Partial<TollgateError> | undefined)?.code !== 'TOLLGATE_CLOSED') throw error;
+    const { code, id } = (error ?? {}) as Partial<ClosedError>;
+    if (code !== 'TOLLGATE_CLOSED' || id === undefined) throw error;
     await release(exchange);
-    return keep(response, exchange, { admitted: false, refusal: closedRefusal() });
+    return keep(response, exchange, { admitted: false, refusal: closedRefusal(id) });
   }
 
   /** Keeps what was decided, and tells the client how it stands. */

@@ -1,5 +1,4 @@
 /** Refusals: the value that `admit` returns, its words, and its body as RFC 9457 has it. */
-import { randomBytes } from 'node:crypto';
 import { type LayerState, statesOf } from '../meters/layer-state.js';
 import type { Unit, Usage } from '../meters/meter.js';
 import { ASK_AGAIN_MS } from '../meters/outside.js';
@@ -162,8 +161,8 @@ export function storeDownRefusal(id: string): Refusal {
 }
 
 /** The refusal of a request that comes to a gate which has been closed, or that waits as it is. */
-export function closedRefusal(): Refusal {
-  return unavailable(randomBytes(9).toString('base64url'), 'closed', 'This service is being shut down or restarted.');
+export function closedRefusal(id: string): Refusal {
+  return unavailable(id, 'closed', 'This service is being shut down or restarted.');
 }
 
 function unavailable(id: string, reason: 'store-down' | 'closed', why: string): Refusal {

@@ -37,8 +37,8 @@ export function approach<A extends Alternative>(
 }
 
 /** The store may have taken its time since it came. */
-function assertStays<A extends Alternative>({ isClosed, desk }: Hall<A>, { signal }: Entrant<A>): void {
-  if (isClosed) throw desk.closed();
+function assertStays<A extends Alternative>({ isClosed, desk }: Hall<A>, { id, signal }: Entrant<A>): void {
+  if (isClosed) throw desk.closed(id);
   signal?.throwIfAborted();
 }
 

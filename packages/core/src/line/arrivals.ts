@@ -61,6 +61,7 @@ function comeAgain<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): May
   const told = (passed: Passed<A>) => resolve({ ...passed, waitedMs: passed.waitedMs + before });
   try {
     const coming: Entrant<A> = {
+      id: entrant.id,
       priority,
       key: entrant.key,
       whenShed: entrant.whenShed,

@@ -36,8 +36,8 @@ export interface LineDesk<A extends Alternative> {
   /** Gives back what was charged for a request that has left meanwhile. */
   giveBack(receipt: Receipt): void;
   levelChanged(from: number, to: number): void;
-  /** What a request that waits is told of when the gate has been closed. */
-  closed(): unknown;
+  /** What a request is told that waits as the gate is closed, by its id. */
+  closed(id: string | undefined): unknown;
 }
 
 export interface Hall<A extends Alternative> {

@@ -158,7 +158,9 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
     },
     async close() {
       hall.isClosed = true;
-      for (const waiter of [...deadlines.entries]) if (!waiter.hasLeft) withdraw(hall, waiter, desk.closed());
+      for (const waiter of [...deadlines.entries]) {
+        if (!waiter.hasLeft) withdraw(hall, waiter, desk.closed(waiter.entrant.id));
+      }
       hall.alarm.set(Number.POSITIVE_INFINITY, false);
       unlisten?.();
       await Promise.all(hall.tries);

@@ -11,6 +11,8 @@ import type { Stand } from './station.js';
 
 /** A request that comes to the line. */
 export interface Entrant<A extends Alternative> {
+  /** As events tell it; `undefined` where none do. */
+  readonly id: string | undefined;
   readonly priority: Priority;
   /** What shares are counted by. */
   readonly key: FairKey;
