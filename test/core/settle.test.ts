@@ -321,6 +321,36 @@ describe('extending by an estimate', () => {
     );
   });
 
+  test('hundreds of times, looks at each charge no more often as it is settled than a few times', async () => {
+    async function looksAtEach(times: number): Promise<number> {
+      let looks = 0;
+      let charges = 0;
+      const kept = memoryStore();
+      const take: Store['take'] = (request, now) => {
+        const result = kept.take(request, now) as Awaited<ReturnType<Store['take']>>;
+        for (const entry of 'receipt' in result ? result.receipt : []) {
+          const { charge } = entry;
+          charges++;
+          const get = () => {
+            looks++;
+            return charge;
+          };
+          Object.defineProperty(entry, 'charge', { get });
+        }
+        return result;
+      };
+      const { admission, used } = gateOf(LIMITS, { store: { ...kept, take } });
+      const open = await admission(REQUEST);
+      for (let i = 0; i < times; i++) await open.extend({ inputTokens: 1, outputTokens: 1 });
+      looks = 0;
+      await open.settle({ usage: { inputTokens: 12, outputTokens: 34 } });
+      const ofEach = looks / charges;
+      expect(await used()).toEqual(counts(1, 3, 12, 34));
+      return ofEach;
+    }
+    expect(await looksAtEach(400)).toBeLessThan(2 * (await looksAtEach(4)));
+  });
+
   test('that is still on its way when the admission is given back is given back too', async () => {
     const { admission, used } = gateOf(LIMITS);
     const open = await admission(REQUEST);

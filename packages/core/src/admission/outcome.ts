@@ -92,12 +92,24 @@ export function actualCosts(receipt: Receipt, estimated: Cost, total: Cost | und
     if (total === undefined || meter.unit === 'slots') actual[i] = 0;
     else if (total === estimated) actual[i] = cost;
     else if (meter.unit === 'requests' || meter.unit === 'permits') actual[i] = total[meter.unit] === 0 ? 0 : cost;
-    else {
-      const left = Math.max(0, totalOf(meter, receipt, estimated, total) - chargedTo(meter, receipt, i));
-      actual[i] = isLast(meter, receipt, i) ? left : Math.min(left, cost);
-    }
+    else if (actual[i] === undefined) share(actual, receipt, i, totalOf(meter, receipt, estimated, total));
   }
   return actual;
+}
+
+/** Shares out what all entries of a meter come to together: one walk for a meter, since an agent may extend a thousand times. */
+function share(actual: number[], receipt: Receipt, first: number, total: number): void {
+  const { meter } = receipt[first].charge;
+  let left = total;
+  let last = first;
+  for (let i = first + 1; i < receipt.length; i++) {
+    if (receipt[i].charge.meter !== meter) continue;
+    const { cost } = receipt[last].charge;
+    actual[last] = Math.min(left, cost);
+    left = Math.max(0, left - cost);
+    last = i;
+  }
+  actual[last] = left;
 }
 
 /** What all entries of a meter come to together. */
@@ -106,17 +118,11 @@ function totalOf(meter: Meter, receipt: Receipt, estimated: Cost, total: Cost): 
   return isWorst ? total.worstUsd : costIn(meter.unit, total);
 }
 
-/** What a meter was charged at first, in the entries before `end`. */
-function chargedTo(meter: Meter, receipt: Receipt, end = receipt.length): number {
+/** What a meter was charged at first. */
+function chargedTo(meter: Meter, receipt: Receipt): number {
   let sum = 0;
-  for (let i = 0; i < end; i++) if (receipt[i].charge.meter === meter) sum += receipt[i].charge.cost;
+  for (let i = 0; i < receipt.length; i++) if (receipt[i].charge.meter === meter) sum += receipt[i].charge.cost;
   return sum;
-}
-
-/** The meter has no entry behind this one. */
-function isLast(meter: Meter, receipt: Receipt, at: number): boolean {
-  for (let i = at + 1; i < receipt.length; i++) if (receipt[i].charge.meter === meter) return false;
-  return true;
 }
 
 /** @throws TollgateError `TOLLGATE_USAGE_INVALID` for what is no outcome, or has a field that none has */
