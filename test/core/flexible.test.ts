@@ -525,7 +525,7 @@ describe('a limiter that does not answer', () => {
   /** One whose answers to some questions come when they are let. */
   function silent(
     options: Partial<Parameters<typeof flexible>[1]> = {},
-    ...questions: ('consume' | 'reward' | 'get')[]
+    ...questions: ('consume' | 'reward' | 'penalty' | 'get')[]
   ) {
     const { limiter, ...rest } = setUp(10, options);
     const real = new Map(questions.map((question) => [question, limiter[question].bind(limiter)]));
@@ -578,6 +578,23 @@ describe('a limiter that does not answer', () => {
     await settling;
     expect((await inspecting).limits.map(({ layer }) => layer)).toEqual(['all']);
     expect(failures).toHaveLength(2);
+  });
+
+  test.each([
+    ['gives back', 'reward', 3, 1],
+    ['charges', 'penalty', 6, 8],
+  ] as const)('in time, and %s late, does so once', async (_, question, provisional, final) => {
+    const { limiter, clock, admission, answer } = silent({ unit: 'tokens' }, question);
+    const open = await admission({ ...ann, permits: 1, estimate: { inputTokens: 4, outputTokens: 0 } });
+    const settling = open.conclude({ usage: { inputTokens: provisional } });
+    await flush();
+    clock.advance(1000);
+    await settling;
+    answer();
+    await flush();
+    expect(await consumed(limiter, 'ann')).toBe(provisional);
+    await open.settle({ usage: { inputTokens: final } });
+    expect(await consumed(limiter, 'ann')).toBe(final);
   });
 
   test('who answers in time leaves no timer behind', async () => {

@@ -1,6 +1,6 @@
 /** What limiters of rate-limiter-flexible are asked: answered in time, or failed. */
 import type { Clock } from './clock.js';
-import { EDGE_MS, type Limiter } from './meters/outside.js';
+import { EDGE_MS, type Limiter, NoAnswer } from './meters/outside.js';
 import type { May } from './request.js';
 
 /** Milliseconds; as long as a Redis may take unless told otherwise. */
@@ -16,7 +16,7 @@ export function inTime<T>(clock: Clock, answer: May<T>, late: (outcome: unknown)
     let isLate = false;
     const stop = clock.after(LONGEST_MS, () => {
       isLate = true;
-      reject(new Error(`The limiter has not answered within ${LONGEST_MS} ms.`));
+      reject(new NoAnswer(`The limiter has not answered within ${LONGEST_MS} ms.`));
     });
     const settle = <O>(outcome: O, told: (outcome: O) => void) => {
       stop();

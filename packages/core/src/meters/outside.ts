@@ -49,3 +49,6 @@ interface Standing {
 export function hasRefused(thrown: unknown): thrown is Standing & { readonly msBeforeNext: number } {
   return typeof (thrown as Standing | undefined)?.msBeforeNext === 'number';
 }
+
+/** What a limiter fails with that has not answered in time: it may count all the same, later. */
+export class NoAnswer extends Error {}

@@ -1,6 +1,6 @@
 /** What a limiter that counts outside of stores is asked, and what is made of its answers and failures. */
 import { type Charge, type Key, keyIn, type Usage, type Who } from '../meters/meter.js';
-import { ASK_AGAIN_MS, EDGE_MS, hasRefused, type Outside } from '../meters/outside.js';
+import { ASK_AGAIN_MS, EDGE_MS, hasRefused, NoAnswer, type Outside } from '../meters/outside.js';
 import type { Entry } from './store.js';
 
 export interface OutsideCharge extends Charge {
@@ -75,7 +75,8 @@ export async function correct(entry: Entry, actual: number, now: number, tell: T
   try {
     await (refund > 0 ? limiter.reward?.(name, refund) : limiter.penalty?.(name, -refund));
   } catch (error) {
-    entry.cost += refund;
+    // What was asked for and not answered is mostly done later: asked for anew, it would be done twice.
+    if (!(error instanceof NoAnswer)) entry.cost += refund;
     tell(error);
   }
 }
