@@ -25,7 +25,8 @@
 --          key, by a rule
 --       4: the sender. 5: where instances wait for what these charge or give back: each `cell, key of the waiters`. The last
 --          of all keys is `waiting`. Both are left out where there is no such
---       All but the sender are lists in JSON.
+--       All but the sender are lists in JSON. A batch that is no more than a run may be brief: it has ARGV 1 alone, where
+--       places in ARGV 2 are those in a list of the operations themselves
 -- Reply in doubles `now, epoch`, and 1 where the run's settlings were done at once, plus 2 where its takes were; then for each operation:
 --            take    the alternative that was taken, then for each charge `place`, of a budget `used` too; or NOT_CHARGED
 --                    and the row, of a shadow charge that didn't fit. Or NOT_CHARGED and the rows of all charges of all
@@ -40,6 +41,7 @@
 --          of a budget for each record that is charged `used` after all of them
 -- Or the number of the last batch of that lane, where that is before `known`: what was answered since is lost, and
 -- nothing is done.
+-- Or one character, where what is brief can't be done at once, and nothing is done.
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
 --
 -- A batch that is sent again is answered as it was before. Epochs tell apart what was charged before all data was lost:

@@ -1,9 +1,9 @@
 /** Operations as one script call has them: batch.lua says how they are written. */
 import { needsNoRoom } from '../../meters/meter.js';
 import { createCells } from './cells.js';
-import type { Counted } from './columns.js';
 import { createNumbers, push, reset, textOf } from './numbers.js';
 import {
+  beside,
   countOf,
   mostKeysOf,
   type Observe,
@@ -13,7 +13,7 @@ import {
   type Settle,
   type Take,
 } from './operation.js';
-import { type Run, type Steps, stepsOf } from './runs.js';
+import { countRun, type Run, type Steps, stepsOf } from './runs.js';
 import { createWaitings, isWaitedFor } from './waitings.js';
 
 export interface Batch {
@@ -28,6 +28,9 @@ export interface Batch {
 /** A call with more operations would keep Redis from others for too long; one with many more keys than this, Lua can't unpack. */
 const MOST_OPERATIONS = 128;
 const MOST_KEYS = 2_000;
+
+/** A run in full is twice as long, and one that isn't, and can't be done at once, takes one more call. */
+const FULLS = 64;
 
 /** One is like another only by chance. */
 const EPOCHS = 2 ** 31;
@@ -66,7 +69,9 @@ export function createBatches(prefix: string, instance: string) {
   const waitings = createWaitings(prefix, instance);
   const head = createNumbers();
   const body = createNumbers();
-  const places = createNumbers();
+  const list = createNumbers();
+  /** How many more batches are written in full, also where a run is all that they are. */
+  let fulls = 0;
 
   /**
    * Takes from the front of a queue what fits in one call.
@@ -76,7 +81,7 @@ export function createBatches(prefix: string, instance: string) {
    */
   function next(queue: Operation[], number: number, known: number, time: number | undefined): Batch {
     cells.reset();
-    for (const numbers of [head, body, places]) reset(numbers);
+    for (const numbers of [head, body, list]) reset(numbers);
     let [count, most] = [0, 0];
     while (count < queue.length && count < MOST_OPERATIONS && most < MOST_KEYS) {
       if (time !== undefined && queue[count].now !== time) break;
@@ -85,42 +90,44 @@ export function createBatches(prefix: string, instance: string) {
     const operations = queue.splice(0, count);
     const steps = stepsOf(operations);
     const { run, since, first, others } = steps;
-    const settledTo = writeAll(run.settles, run);
-    const takenFrom = writeAll(first);
-    const takenTo = writeAll(run.takes, run);
-    writeAll(others);
+    countRun(run, cells);
+    const isBrief = first.length + others.length === 0 && fulls === 0;
+    if (fulls > 0) fulls--;
+    const places = isBrief ? placesOf(run) : writeAll(steps);
     const keys = cells.layOut();
     // A new epoch begins with it, should there be none: all data was lost.
     const epoch = Math.floor(Math.random() * EPOCHS);
     for (const value of [number, known, epoch, time ?? -1, cells.countLayouts()]) push(head, value);
-    for (const value of [since, settledTo, takenFrom, takenTo, body.count + 1]) push(head, value);
+    for (const value of [since, ...places]) push(head, value);
     run.columns = cells.writeLayouts(head, operations[0].now);
-    cells.writeCells(places);
+    if (isBrief) return { operations, steps, keys, values: [textOf(head)] };
+    cells.writeCells(list);
     const waiting = waitings.next(keys, known > 0 ? 3 : 2);
     return {
       operations,
       steps,
       keys: [...keys, ...waiting.keys],
-      values: [textOf(head), textOf(body), textOf(places), ...waiting.values],
+      values: [textOf(head), textOf(body), textOf(list), ...waiting.values],
     };
   }
 
-  /** Returns where what comes behind them begins, from 1. @param run that they are of */
-  function writeAll(operations: readonly Operation[], run?: Run): number {
-    for (let i = 0; i < operations.length; i++) write(operations[i], run);
-    return body.count + 1;
+  /** Returns where the run's settlings end, its takes begin and end, and all of them end: in places from 1. */
+  function writeAll({ run, first, others }: Steps): readonly number[] {
+    return [run.settles, first, run.takes, others].map((operations) => {
+      for (let i = 0; i < operations.length; i++) write(operations[i]);
+      return body.count + 1;
+    });
   }
 
-  /** @param run that it is of */
-  function write(operation: Operation, run: Run | undefined): void {
+  function write(operation: Operation): void {
     push(body, kindOf(operation));
     switch (operation.kind) {
       case 'take':
         if (operation.score !== undefined) push(body, operation.score);
-        writeTake(operation, run);
+        writeTake(operation);
         break;
       case 'settle':
-        writeSettle(operation, run);
+        writeSettle(operation);
         break;
       case 'peek':
         writePeek(operation);
@@ -130,7 +137,7 @@ export function createBatches(prefix: string, instance: string) {
     }
   }
 
-  function writeTake({ alternatives, score }: Take, run: Run | undefined): void {
+  function writeTake({ alternatives, score }: Take): void {
     push(body, alternatives.length);
     for (let a = 0; a < alternatives.length; a++) {
       const { who, bills } = alternatives[a];
@@ -146,10 +153,6 @@ export function createBatches(prefix: string, instance: string) {
           push(body, shadow ? -cell : cell);
           push(body, cost);
           push(body, needsNoRoom(charge) ? Number.POSITIVE_INFINITY : limit - cost);
-          if (run !== undefined) {
-            run.cells.push(cell);
-            cells.add(place, column, charge);
-          }
           if (score !== undefined && isWaitedFor(charge)) waitings.note(cell, charge.meter, who);
         }
       }
@@ -164,7 +167,7 @@ export function createBatches(prefix: string, instance: string) {
     }
   }
 
-  function writeSettle({ entries, actual, goesOn }: Settle, run: Run | undefined): void {
+  function writeSettle({ entries, actual, goesOn }: Settle): void {
     const last = entries[entries.length - 1] as RedisEntry | undefined;
     push(body, goesOn ? 1 : 0);
     push(body, last?.epoch ?? UNKNOWN);
@@ -177,7 +180,6 @@ export function createBatches(prefix: string, instance: string) {
       const column = cells.columnIn(place, charge, 0);
       const cell = place.cells[column];
       if (actual[i] < cost && isWaitedFor(charge)) waitings.note(cell, charge.meter, who);
-      if (run !== undefined) run.sums.push(cells.addSettled(place, column, at, cost, actual[i]));
       push(body, cell);
       push(body, at);
       push(body, cost);
@@ -198,22 +200,20 @@ export function createBatches(prefix: string, instance: string) {
     }
   }
 
-  return next;
+  return {
+    next,
+    /** A run could not be done at once. So it goes while something is full: for some time all is written in full. */
+    writeInFull(): void {
+      fulls = FULLS;
+    },
+  };
 }
 
-type Charged = { readonly charge: Counted; readonly who: Take['alternatives'][number]['who'] };
+/** As {@link Steps} are written in full, but counted in operations. */
+function placesOf({ settles, takes }: Run): readonly number[] {
+  const [settled, all] = [settles.length + 1, settles.length + takes.length + 1];
+  return [settled, settled, all, all];
+}
 
 /** It has no place in any data. */
 const NO_ENTRY = { place: UNKNOWN, epoch: UNKNOWN };
-
-/** The charges of an entry and of those behind it that stand in the same record, of each meter one. */
-function beside(entries: readonly Charged[], from: number): Counted[] {
-  const { charge, who } = entries[from];
-  const charges: Counted[] = [];
-  for (let i = from; i < entries.length; i++) {
-    const next = entries[i];
-    if (next.who !== who || next.charge.meter.scope !== charge.meter.scope) break;
-    if (!charges.some(({ meter }) => meter === next.charge.meter)) charges.push(next.charge);
-  }
-  return charges;
-}

@@ -45,6 +45,9 @@ const PROBE_MS = 1_000;
 /** What is answered where it doesn't: the last call of the lane that it knows of. */
 const LOSS_BYTES = 8;
 
+/** What is answered to a run that can't be done at once, and was not sent in full. */
+const TOO_BRIEF_BYTES = 1;
+
 export interface Commits {
   /** By which Redis knows this one from others. */
   readonly instance: string;
@@ -73,7 +76,7 @@ export function createCommits(
   spendAgain: (spends: readonly Spend[]) => void,
 ): Commits {
   const instance = randomBytes(9).toString('base64url');
-  const nextBatch = createBatches(head, instance);
+  const batches = createBatches(head, instance);
   const tell = createAnswers(giveBack, ledger !== undefined);
   let queue: Operation[] = [];
   const lanes = Array.from({ length: LANES }, (_, i): Lane => {
@@ -125,7 +128,7 @@ export function createCommits(
     isUnused = false;
     const now = isTimeGiven ? from[0].now : undefined;
     const witness = ledger?.newest();
-    const batch = nextBatch(from, lane.number, witness?.number ?? 0, now);
+    const batch = batches.next(from, lane.number, witness?.number ?? 0, now);
     lane.batch = batch;
     watchOver();
     const before = witness === undefined ? [] : [lanes[witness.lane].marker];
@@ -152,7 +155,15 @@ export function createCommits(
     lane.batch = undefined;
     lane.asking = false;
     if (reply?.length === LOSS_BYTES) {
-      sendAgain(lane, batch, witness, reply.readDoubleLE());
+      putBack(batch);
+      spendAgain(ledger?.takeSince(witness, reply.readDoubleLE()) ?? []);
+      sendAgain(lane, batch);
+      return;
+    }
+    if (reply?.length === TOO_BRIEF_BYTES) {
+      batches.writeInFull();
+      putBack(batch);
+      sendAgain(lane, batch);
       return;
     }
     if (reply === null) for (const operation of batch.operations) giveUp(operation, tooLate(timeoutMs));
@@ -162,13 +173,13 @@ export function createCommits(
     tellIdle();
   }
 
-  /**
-   * What was answered to a lane since a call is lost, and this batch was not done: it is, once what was spent is spent again.
-   * At once, and by its own lane: after that, should it arrive late, it does nothing.
-   */
-  function sendAgain(lane: Lane, { operations }: Batch, loser: number, number: number): void {
+  /** What of a batch is still asked for goes before all that waits: it was not done. */
+  function putBack({ operations }: Batch): void {
     queue = [...operations.filter(({ givenUp }) => !givenUp), ...queue];
-    spendAgain(ledger?.takeSince(loser, number) ?? []);
+  }
+
+  /** At once, and by its own lane: after that, should what was sent before arrive late, it does nothing. */
+  function sendAgain(lane: Lane, { operations }: Batch): void {
     sendBy(lane, queue.length > 0 ? queue : [probeAt(latest)]);
     for (const operation of operations) if (operation.givenUp) known(operation);
   }

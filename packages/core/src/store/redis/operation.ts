@@ -1,6 +1,7 @@
 /** What is asked of Redis, and by whom it is awaited. */
 import type { Bill, Usage, Who } from '../../meters/meter.js';
 import type { Alternative, Entry, NotTaken, Receipt, Seen, Taken } from '../store.js';
+import type { Counted } from './columns.js';
 
 /** What was charged in Redis, to be settled there. */
 export interface RedisEntry extends Entry {
@@ -81,4 +82,18 @@ export function countOf(bills: readonly Bill[]): number {
 export function probeAt(now: number): Peek {
   const at = performance.now();
   return { kind: 'peek', who: [], bills: [], now, at, givenUp: false, resolve() {}, reject() {} };
+}
+
+type Charged = { readonly charge: Counted; readonly who: Take['alternatives'][number]['who'] };
+
+/** The charges of an entry and of those behind it that stand in the same record, of each meter one. */
+export function beside(entries: readonly Charged[], from: number): Counted[] {
+  const { charge, who } = entries[from];
+  const charges: Counted[] = [];
+  for (let i = from; i < entries.length; i++) {
+    const next = entries[i];
+    if (next.who !== who || next.charge.meter.scope !== charge.meter.scope) break;
+    if (!charges.some(({ meter }) => meter === next.charge.meter)) charges.push(next.charge);
+  }
+  return charges;
 }

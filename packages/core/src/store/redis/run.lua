@@ -4,6 +4,8 @@
 --
 -- Both return false where one has to be done after the other. Then the batch has to begin anew.
 
+local TOO_BRIEF = '-'
+
 local function settleAll()
   if since ~= -1 and since ~= epoch then return false end
   local head, records, isBooked, reply, calendar = head, records, isBooked, reply, calendar
@@ -103,4 +105,5 @@ end
 if settledTo == takenFrom and takenTo == ends then
   begin()
   if settlesAtOnce() and takesAtOnce() then return commit() end
+  if not ARGV[2] then return TOO_BRIEF end
 end

@@ -1,7 +1,8 @@
 /** What of a batch is done at once. */
 import type { Charge } from '../../meters/meter.js';
+import type { Cells } from './cells.js';
 import type { RunColumn, Sum } from './layouts.js';
-import type { Operation, RedisEntry, Settle, Take } from './operation.js';
+import { beside, type Operation, type RedisEntry, type Settle, type Take } from './operation.js';
 import { isWaitedFor } from './waitings.js';
 
 /** Settlings in a row of which each is booked for what it says; and takes in a row that have no choice. */
@@ -45,6 +46,29 @@ export function stepsOf(operations: readonly Operation[]): Steps {
     else others.push(operation);
   }
   return { run, since, first, others };
+}
+
+/** Counts what a run does, column by column. */
+export function countRun({ settles, sums, takes, cells: charged }: Run, cells: Cells): void {
+  for (const { entries, actual } of settles) {
+    for (let i = 0; i < entries.length; i++) {
+      const { charge, who, place: at, cost } = entries[i];
+      const place = cells.placeOf(charge.meter.scope, who, beside(entries, i));
+      sums.push(cells.addSettled(place, cells.columnIn(place, charge, 0), at, cost, actual[i]));
+    }
+  }
+  for (const { alternatives } of takes) {
+    const { who, bills } = alternatives[0];
+    for (let i = 0; i < bills.length; i++) {
+      const { scope, charges } = bills[i];
+      const place = cells.placeOf(scope, who, charges);
+      for (let j = 0; j < charges.length; j++) {
+        const column = cells.columnIn(place, charges[j], j);
+        cells.add(place, column, charges[j]);
+        charged.push(place.cells[column]);
+      }
+    }
+  }
 }
 
 /** At its end, of one epoch, not waited for; it stays in the places where it is, and sums of it are exact. */
