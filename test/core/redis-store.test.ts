@@ -391,6 +391,52 @@ describeWithRedis('a store in Redis', () => {
     expect(calls).toBe(8);
   });
 
+  it('asks once more, and for some time in full, where not all that is asked can be done', async () => {
+    const calls: number[] = [];
+    const counting: RedisClient = {
+      callBuffer(command, args) {
+        calls.push(args.length);
+        return client.callBuffer(command, args);
+      },
+    };
+    const store = redisStore(counting, { prefix, timeoutMs: 60_000 });
+    const spend = (user: string, cost: number) =>
+      store.take({ alternatives: [alternativeOf([charge(meters.budget, daily(START), [user], cost, 10)])] }, START);
+    await spend('ann', 5);
+    calls.length = 0;
+    await spend('ann', 5);
+    expect(calls).toHaveLength(1);
+    const [brief] = calls;
+    expect(await spend('ann', 1)).toMatchObject({ refused: [[{ used: 10 }]] });
+    expect(calls).toHaveLength(3);
+    // Each for more than the one before, since what has just been refused is not asked again.
+    for (let cost = 2; cost < 65; cost++) expect(await spend('ann', cost)).toMatchObject({ refused: [[{ used: 10 }]] });
+    expect(calls).toHaveLength(66);
+    expect(calls.slice(2).every((length) => length > brief)).toBe(true);
+    await spend('bob', 1);
+    expect(calls.slice(66)).toEqual([brief]);
+  });
+
+  it('does nothing by a call that comes once more after what it asks was sent in full', async () => {
+    const late: Parameters<RedisClient['callBuffer']>[] = [];
+    const keeping: RedisClient = {
+      callBuffer(command, args) {
+        late.push([command, args]);
+        return client.callBuffer(command, args);
+      },
+    };
+    const store = redisStore(keeping, { prefix, timeoutMs: 60_000 });
+    const way = (cost: number) => alternativeOf([charge(meters.budget, daily(START), ['ann'], cost, 10)]);
+    await take(store, way(1));
+    late.length = 0;
+    const answers = [7, 7].map((cost) => store.take({ alternatives: [way(cost)] }, START));
+    expect(await Promise.all(answers)).toMatchObject([{ taken: 0 }, { refused: [[{ used: 8 }]] }]);
+    expect(late).toHaveLength(2);
+    for (const [command, args] of late) await client.callBuffer(command, args);
+    const { bills, who } = way(0);
+    expect(await store.peek(who, bills, START)).toMatchObject([{ used: 8 }]);
+  });
+
   it('answers a call that is sent again as it did before, be that shorter than what it answered the call before', async () => {
     const twice: RedisClient = {
       async callBuffer(command, args) {
