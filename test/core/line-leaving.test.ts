@@ -325,6 +325,32 @@ describe('who gives up', () => {
 });
 
 describe('a gate that closes', () => {
+  it('tells of who asks the store as it closes, or leaves then, under the id that is told', async () => {
+    const slow = slowStore();
+    const { gate } = gateOf([perMinute(1), concurrency({ name: 'c', limit: 1 })], {
+      queue: { maxWait: '1h' },
+      store: slow.store,
+    });
+    const heard: string[] = [];
+    gate.on('withdrawn', ({ id }) => heard.push(id));
+    const { ask, errors } = askers(gate);
+    ask('runs');
+    await flush();
+    slow.begin();
+    const leaving = new AbortController();
+    ask('asks');
+    ask('leaves', one, { signal: leaving.signal });
+    await flush();
+    leaving.abort('gone');
+    const closing = gate.close();
+    for (const answer of slow.pending) answer();
+    await flush();
+    expect(errors.get('asks')).toMatchObject({ code: 'TOLLGATE_CLOSED', id: expect.stringMatching(/-1$/) });
+    expect(errors.get('leaves')).toBeDefined();
+    expect(heard.map((id) => id.slice(-2))).toEqual(['-1', '-2']);
+    await closing;
+  });
+
   it('turns all away, leaves no timer and gives back what was under way', async () => {
     const slow = slowStore();
     const order: string[] = [];

@@ -437,6 +437,29 @@ describeWithRedis('a store in Redis', () => {
     expect(await store.peek(who, bills, START)).toMatchObject([{ used: 8 }]);
   });
 
+  it('does nothing by a call that comes once more before what it asks is sent in full, though there is room by then', async () => {
+    const other = open();
+    const way = (cost: number) => alternativeOf([charge(meters.budget, daily(START), ['ann'], cost, 10)]);
+    const { receipt } = await take(other, way(8));
+    const answers: unknown[] = [];
+    const twice: RedisClient = {
+      async callBuffer(command, args) {
+        const answer = await client.callBuffer(command, args);
+        if (answers.push(answer) > 1) return answer;
+        await other.settle(receipt, [0], START);
+        answers.push(await client.callBuffer(command, args));
+        return answer;
+      },
+    };
+    const store = redisStore(twice, { prefix, timeoutMs: 60_000 });
+    expect(await store.take({ alternatives: [way(3)] }, START)).toMatchObject({ taken: 0 });
+    const [first, again, ...full] = answers;
+    expect(again).toEqual(first);
+    expect(full).toHaveLength(1);
+    const { bills, who } = way(0);
+    expect(await store.peek(who, bills, START)).toMatchObject([{ used: 3 }]);
+  });
+
   it('answers a call that is sent again as it did before, be that shorter than what it answered the call before', async () => {
     const twice: RedisClient = {
       async callBuffer(command, args) {

@@ -612,6 +612,31 @@ describe('what the store has failed to settle', () => {
     expect(failures).toEqual([new Error('not this one')]);
   });
 
+  test('is not asked again once a later settling of it has been done', async () => {
+    const kept = memoryStore();
+    const asked: { fail(): void; answer(): void }[] = [];
+    const settle: Store['settle'] = (...how) =>
+      new Promise((resolve, reject) => {
+        asked.push({ fail: () => reject(new Error('too late')), answer: () => resolve(kept.settle(...how)) });
+      });
+    const { admission, used, clock } = gateOf(LIMITS, { store: { ...kept, settle } });
+    const open = await admission(REQUEST);
+    open.conclude({ usage: { outputTokens: 15 } });
+    const settled = open.settle({ usage: { outputTokens: 70 } });
+    await flush();
+    const [provisional, final] = asked.splice(0);
+    provisional.fail();
+    await flush();
+    final.answer();
+    await settled;
+    clock.advance(SECOND);
+    await flush();
+    for (const { answer } of asked) answer();
+    await flush();
+    expect(await used()).toEqual(counts(1, 3, 10, 70));
+    expect(asked).toEqual([]);
+  });
+
   test('is given up where the gate closes meanwhile, which is told', async () => {
     const told = warnings();
     const store = breakableStore();

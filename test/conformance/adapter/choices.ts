@@ -93,6 +93,12 @@ export function choiceContract(open: Open): void {
       ['what if shed', { ...ask, whenShed: wrong('x') }, anyone, "whenShed: got 'x'"],
       ['a model of the annotation', { ...ask, model: 'gpt-9', priority: () => 'batch' }, anyone, "model: got 'gpt-9'"],
       ['a floor of the annotation', { ...ask, floor: 'low', priority: () => 'batch' }, anyone, "floor: got 'low'"],
+      [
+        'a floor of the annotation, where the model is chosen',
+        { ...ask, floor: 'low', model },
+        anyone,
+        "floor: got 'low'",
+      ],
       ['a function that throws', { ...ask, model, feature: throws }, anyone, 'no such list'],
       ['a subject', { ...ask, model }, () => ({ user: {} }) as Subject, 'user: got an object'],
       [

@@ -108,7 +108,7 @@ export function createConduct<R extends object, S, F>(
         layers: headers !== false,
       });
     } catch (error) {
-      return refuseIfClosed(response, exchange, clientErrorOf(toll, facts, error));
+      return refuseIfClosed(response, exchange, clientErrorOf(gate, toll, facts, error));
     }
     if (!isPromise(decision)) return keep(response, exchange, decision);
     if (leaving !== undefined) abortOnClose(adapter, response, decision, leaving);

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import { warn } from '../errors.js';
 import type { Plan } from '../meters/charges.js';
 import { isPromise, type May } from '../request.js';
-import type { Receipt, Store } from '../store/store.js';
+import type { Entry, Receipt, Store } from '../store/store.js';
 import type { Breaker } from './breaker.js';
 import { type Contest, createUnsettled, type Settling } from './unsettled.js';
 
@@ -38,6 +38,9 @@ export function createSettlements(
       ),
   );
 
+  /** By entry of a store that takes its time, the last settling that was asked for. */
+  const last = new WeakMap<Entry, Settling>();
+
   /** Fails as the store does. */
   function settleInStore({ receipt, actual, goesOn, contest }: Settling): May<void> {
     if (contest !== undefined) return settleIfOurs(contest, { receipt, actual, goesOn });
@@ -62,13 +65,22 @@ export function createSettlements(
 
   /** Behind those of the same admission that wait for the store. */
   function settle(settling: Settling): May<void> {
-    if (breaker.isOpen || unsettled.holds(settling.receipt)) return unsettled.add(settling);
+    if (breaker.isOpen || unsettled.holds(settling.receipt)) {
+      noteLast(settling);
+      return unsettled.add(settling);
+    }
     try {
       const settled = settleInStore(settling);
-      return isPromise(settled) ? orLater(settled, settling) : settled;
+      if (!isPromise(settled)) return settled;
+      noteLast(settling);
+      return orLater(settled, settling);
     } catch (error) {
       settleLater(error, settling);
     }
+  }
+
+  function noteLast(settling: Settling): void {
+    for (const entry of settling.receipt) last.set(entry, settling);
   }
 
   async function orLater(settled: Promise<void>, settling: Settling): Promise<void> {
@@ -79,9 +91,12 @@ export function createSettlements(
     }
   }
 
+  /** Where another has followed that says what all of its entries have come to, that one holds. */
   function settleLater(error: unknown, settling: Settling): void {
     failed(error);
-    unsettled.add(settling);
+    const { receipt } = settling;
+    const isSuperseded = receipt.length > 0 && receipt.every((entry) => (last.get(entry) ?? settling) !== settling);
+    if (!isSuperseded) unsettled.add(settling);
   }
 
   return { settle, close: unsettled.close };

@@ -52,6 +52,8 @@ export function createUnsettled(
   gaveUp: () => void,
 ): Unsettled {
   let kept: Settling[] = [];
+  /** By entry, in how many of those it is. */
+  const counts = new Map<Entry, number>();
   /** What is under way. */
   let asking: Promise<void> | undefined;
   let isClosed = false;
@@ -68,20 +70,29 @@ export function createUnsettled(
     return asking;
   }
 
-  /** Once for each. Where none is done the store is down; what alone fails comes behind the others, for it may be its own fault. */
+  /** Once for each; where of some none is done the store is down, and that was all. What fails comes behind: it may be by its own fault. */
   async function askAll(): Promise<void> {
     const failed = new Set<Settling>();
     for (let most = isDown() ? 1 : MOST_AT_ONCE; ; most = MOST_AT_ONCE) {
-      const some = firstApart(putBehind(kept, failed).others, most);
+      const some = firstApart(split(kept, failed).ready, most);
       if (some.length === 0) break;
       const results = await Promise.allSettled(some.map(async (settling) => settle(settling)));
       const settled = new Set(some.filter((_, i) => results[i].status === 'fulfilled'));
       kept = kept.filter((settling) => !settled.has(settling));
+      for (const settling of settled) count(settling, -1);
       for (const settling of some) if (!settled.has(settling)) failed.add(settling);
       if (settled.size === 0) break;
     }
-    const { others, behind } = putBehind(kept, failed);
-    kept = [...others, ...behind];
+    const { ready, blocked } = split(kept, failed);
+    kept = [...ready, ...blocked];
+  }
+
+  function count({ receipt }: Settling, by: number): void {
+    for (const entry of receipt) {
+      const now = (counts.get(entry) ?? 0) + by;
+      if (now > 0) counts.set(entry, now);
+      else counts.delete(entry);
+    }
   }
 
   function giveUp(): void {
@@ -95,15 +106,17 @@ export function createUnsettled(
   }
 
   return {
-    holds: (receipt) => kept.some((settling) => settling.receipt.some((entry) => receipt.includes(entry))),
+    holds: (receipt) => counts.size > 0 && receipt.some((entry) => counts.has(entry)),
     add(settling) {
       if (isClosed) return giveUp();
       if (kept.length === 0) wait();
       if (kept.length === MOST_KEPT) {
-        kept.shift();
+        const [oldest] = kept.splice(0, 1);
+        count(oldest, -1);
         giveUp();
       }
       kept.push(settling);
+      count(settling, 1);
     },
     async close() {
       isClosed = true;
@@ -116,15 +129,15 @@ export function createUnsettled(
 }
 
 /** Those that failed, each with what comes after it of the same admission; and all others. */
-function putBehind(settlings: readonly Settling[], failed: ReadonlySet<Settling>) {
+function split(settlings: readonly Settling[], failed: ReadonlySet<Settling>) {
   const entries = new Set<Entry>();
-  const [others, behind]: [Settling[], Settling[]] = [[], []];
+  const [ready, blocked]: [Settling[], Settling[]] = [[], []];
   for (const settling of settlings) {
-    const isBehind = failed.has(settling) || settling.receipt.some((entry) => entries.has(entry));
-    (isBehind ? behind : others).push(settling);
-    if (isBehind) for (const entry of settling.receipt) entries.add(entry);
+    const isBlocked = failed.has(settling) || settling.receipt.some((entry) => entries.has(entry));
+    (isBlocked ? blocked : ready).push(settling);
+    if (isBlocked) for (const entry of settling.receipt) entries.add(entry);
   }
-  return { others, behind };
+  return { ready, blocked };
 }
 
 /** The first, up to one that has an entry in common with another: those of one admission are settled in turn. */

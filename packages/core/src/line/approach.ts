@@ -37,9 +37,11 @@ export function approach<A extends Alternative>(
 }
 
 /** The store may have taken its time since it came. */
-function assertStays<A extends Alternative>({ isClosed, desk }: Hall<A>, { id, signal }: Entrant<A>): void {
-  if (isClosed) throw desk.closed(id);
-  signal?.throwIfAborted();
+function assertStays<A extends Alternative>({ isClosed, desk }: Hall<A>, entrant: Entrant<A>): void {
+  const { id, signal } = entrant;
+  if (!isClosed && !signal?.aborted) return;
+  entrant.withdrawn(0);
+  throw isClosed ? desk.closed(id) : signal?.reason;
 }
 
 /** True where somebody who waits goes first, though there may be room. */

@@ -29,8 +29,11 @@ export interface Batch {
 const MOST_OPERATIONS = 128;
 const MOST_KEYS = 2_000;
 
-/** A run in full is twice as long, and one that isn't, and can't be done at once, takes one more call. */
-const FULLS = 64;
+/**
+ * A brief run that can't be done at once costs a second call, one in full twice the bytes. So it goes while something is full:
+ * after one such call, so many batches are written in full.
+ */
+const BATCHES_IN_FULL = 64;
 
 /** One is like another only by chance. */
 const EPOCHS = 2 ** 31;
@@ -71,7 +74,7 @@ export function createBatches(prefix: string, instance: string) {
   const body = createNumbers();
   const list = createNumbers();
   /** How many more batches are written in full, also where a run is all that they are. */
-  let fulls = 0;
+  let leftInFull = 0;
 
   /**
    * Takes from the front of a queue what fits in one call.
@@ -91,8 +94,8 @@ export function createBatches(prefix: string, instance: string) {
     const steps = stepsOf(operations);
     const { run, since, first, others } = steps;
     countRun(run, cells);
-    const isBrief = first.length + others.length === 0 && fulls === 0;
-    if (fulls > 0) fulls--;
+    const isBrief = first.length + others.length === 0 && leftInFull === 0;
+    if (leftInFull > 0) leftInFull--;
     const places = isBrief ? placesOf(run) : writeAll(steps);
     const keys = cells.layOut();
     // A new epoch begins with it, should there be none: all data was lost.
@@ -202,14 +205,14 @@ export function createBatches(prefix: string, instance: string) {
 
   return {
     next,
-    /** A run could not be done at once. So it goes while something is full: for some time all is written in full. */
+    /** A brief run could not be done at once. */
     writeInFull(): void {
-      fulls = FULLS;
+      leftInFull = BATCHES_IN_FULL;
     },
   };
 }
 
-/** As {@link Steps} are written in full, but counted in operations. */
+/** Where the run's settlings end, its takes begin and end, and all of them end: in operations from 1, where it is brief. */
 function placesOf({ settles, takes }: Run): readonly number[] {
   const [settled, all] = [settles.length + 1, settles.length + takes.length + 1];
   return [settled, settled, all, all];

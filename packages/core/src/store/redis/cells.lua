@@ -70,6 +70,17 @@ local function note(r, record, minute, ends)
   if ends > (record[minute] - 1) * MINUTE then record[minute], isLater[r] = minuteAfter(ends, now, record[minute]), true end
 end
 
+-- Keeps what came of the batch, and returns that.
+local function keep(answer)
+  -- Its time goes by Redis's clock. What it had for a longer answer may stay behind this one.
+  if head[4] == -1 and markerEnds - now > MARKER_MS then
+    redis.call('SETRANGE', KEYS[1], '0', packNumbers(MARKER, number, markerEnds, #answer) .. answer)
+  else
+    redis.call('SET', KEYS[1], packNumbers(MARKER, number, now + 2 * MARKER_MS, #answer) .. answer, 'PX', 2 * MARKER_MS)
+  end
+  return answer
+end
+
 -- Writes what was booked, and what came of the batch, and returns that.
 local function commit()
   local KEYS, call, packNumbers, unpack = KEYS, redis.call, packNumbers, unpack
@@ -92,12 +103,5 @@ local function commit()
   end
   -- The first call of a lane renews it, however soon its process ends.
   if not values[2] or number % 256 == 1 then call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS) end
-  local packed = packAll(reply, length)
-  -- Its time goes by Redis's clock. What it had for a longer reply may stay behind this one.
-  if head[4] == -1 and markerEnds - now > MARKER_MS then
-    call('SETRANGE', KEYS[1], '0', packNumbers(MARKER, number, markerEnds, #packed) .. packed)
-  else
-    call('SET', KEYS[1], packNumbers(MARKER, number, now + 2 * MARKER_MS, #packed) .. packed, 'PX', 2 * MARKER_MS)
-  end
-  return packed
+  return keep(packAll(reply, length))
 end

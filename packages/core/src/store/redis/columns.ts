@@ -54,13 +54,13 @@ function numbersOf(rule: Rule, now: number): readonly [number, number] {
       return [rule.perMs, 0];
     case 'calendar':
       // By the gate's clock, as periods are. What was spent is asked for until the next period is over, which may be longer.
-      return [rule.period, minutes(rule.resetsAt + 2 * (rule.resetsAt - rule.startsAt) - now)];
+      return [rule.period, wholeMinutes(rule.resetsAt + 2 * (rule.resetsAt - rule.startsAt) - now)];
     case 'slots':
       return [rule.leaseMs, 0];
   }
 }
 
-/** In whole minutes of milliseconds, at least: records go by those. */
-function minutes(ms: number): number {
+/** Milliseconds rounded up to minutes: records live by those, and a number that seldom changes is written faster. */
+function wholeMinutes(ms: number): number {
   return Math.max(0, Math.ceil(ms / MINUTE_MS) * MINUTE_MS);
 }

@@ -45,7 +45,7 @@ export function push(numbers: Numbers, value: number): void {
   let rest = size;
   for (let i = end - 1; i >= numbers.bytes; i--) {
     const tenth = Math.floor(rest / 10);
-    text[i] = ZERO + rest - 10 * tenth;
+    text[i] = ZERO + (rest - 10 * tenth);
     rest = tenth;
   }
   text[end] = COMMA;

@@ -18,7 +18,7 @@ local MINUTE = 60000
 local LAST_MINUTE = 2 ^ 32 - 1
 local LONGEST_MORE = 30 * MINUTE
 
--- The entry of the directory that begins at a byte: its meter, which is as good in bytes of 8 bits, and its width.
+-- The entry of the directory that begins at a byte: a number that tells its meter from others, and its width.
 local function entryAt(bytes, at)
   local meter, width = unpackNumbers(ENTRY, bytes, at)
   return meter, width % 256 + floor(width / 256) * 128

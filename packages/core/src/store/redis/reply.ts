@@ -4,7 +4,7 @@ import { type Charge, keyIn, type Usage, type Who } from '../../meters/meter.js'
 import { settledPlace, usage, width } from '../../meters/rules.js';
 import type { Alternative, Entry, NotTaken, Taken } from '../store.js';
 import type { Sum } from './layouts.js';
-import type { Operation, Peek, RedisEntry, Settle, Take } from './operation.js';
+import { countOf, type Operation, type Peek, type RedisEntry, type Settle, type Take } from './operation.js';
 import type { Run } from './runs.js';
 
 const NOT_CHARGED = -1;
@@ -102,7 +102,8 @@ export function readingOf(reply: Buffer): Reading {
     }
     let next = 0;
     return takes.map(({ alternatives: [{ who, bills }] }) => {
-      const receipt: RedisEntry[] = [];
+      const receipt: RedisEntry[] = new Array(countOf(bills));
+      let count = 0;
       for (let i = 0; i < bills.length; i++) {
         const { charges } = bills[i];
         for (let j = 0; j < charges.length; j++) {
@@ -112,7 +113,8 @@ export function readingOf(reply: Buffer): Reading {
           const before = amounts[cell];
           const used = before === undefined ? undefined : before + cost;
           amounts[cell] = used;
-          receipt.push({ charge, who, cost, place: places[cell], used, epoch, bookedAt: now, settling: undefined });
+          const place = places[cell];
+          receipt[count++] = { charge, who, cost, place, used, epoch, bookedAt: now, settling: undefined };
         }
       }
       return { taken: 0, receipt, shadowRefused: NO_USAGE, usages: undefined };

@@ -105,5 +105,6 @@ end
 if settledTo == takenFrom and takenTo == ends then
   begin()
   if settlesAtOnce() and takesAtOnce() then return commit() end
-  if not ARGV[2] then return TOO_BRIEF end
+  -- Kept, lest a copy of it, come before it is sent in full, find room and be done besides.
+  if not ARGV[2] then return keep(TOO_BRIEF) end
 end
