@@ -1,6 +1,6 @@
 /**
  * Who has just been refused, and asks again for the same, is refused again without asking the store: those who hammer at a
- * limit cost no round trips. What is given back through this process is seen at once, what is given back elsewhere within
+ * limit cost no round trips. What is given back through this store is seen at once, what is given back elsewhere within
  * {@link HOLDS_MS}.
  */
 import type { Bill, Charge, Usage } from '../meters/meter.js';

@@ -3,13 +3,13 @@
 --
 -- KEYS  1: what the last batch of the sender's lane was, and what came of it. 2: the epoch; where `known` is above 0, the
 --          same as 1 of the lane that it is of; the records, those of a layout together; then those where instances wait.
--- ARGV  1: `number, known, epoch, now, layouts, since, settled to, taken from, taken to, end`; each layout `records, columns,
+-- ARGV  1: `number, known, epoch, now, layouts, settled in, settled to, taken from, taken to, end`; each layout `records, columns,
 --          numbers, format, directory`, as records.lua has them; then each column of each `kind, at, width, minute, rule (2),
 --          limit, sums, takes`: where in the records its row begins, and where its last minute stands. Behind it, what the
 --          run does there: sums of its settlings, each `record, place, cost, actual`; and unless `takes` is 0, for each record
 --          the `cost` of its takes, or -1 for none.
 --          `now` is -1 where the time is Redis's; `known` a batch of the sender's that was answered, or 0. The run are the
---          settlings at the first places of ARGV 2, of what was charged in the epoch `since`, and the takes at those places,
+--          settlings at the first places of ARGV 2, of what was charged in the epoch `settled in`, and the takes at those places,
 --          none of which has a choice
 --       2: the operations, each by its kind:
 --            1 take           `alternatives`, and of each `count` and so many charges, each `cell, cost, room`. The cell of

@@ -92,7 +92,7 @@ export function createBatches(prefix: string, instance: string) {
     }
     const operations = queue.splice(0, count);
     const steps = stepsOf(operations);
-    const { run, since, first, others } = steps;
+    const { run, first, others } = steps;
     countRun(run, cells);
     const isBrief = first.length + others.length === 0 && leftInFull === 0;
     if (leftInFull > 0) leftInFull--;
@@ -101,7 +101,7 @@ export function createBatches(prefix: string, instance: string) {
     // A new epoch begins with it, should there be none: all data was lost.
     const epoch = Math.floor(Math.random() * EPOCHS);
     for (const value of [number, known, epoch, time ?? -1, cells.countLayouts()]) push(head, value);
-    for (const value of [since, ...places]) push(head, value);
+    for (const value of [steps.epoch, ...places]) push(head, value);
     run.columns = cells.writeLayouts(head, operations[0].now);
     if (isBrief) return { operations, steps, keys, values: [textOf(head)] };
     cells.writeCells(list);

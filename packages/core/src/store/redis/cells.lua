@@ -13,7 +13,7 @@ local RULES = { window, bucket, calendar, slots, headroom }
 
 local KEYS, ARGV = KEYS, ARGV
 local head = numbersOf(ARGV[1])
-local number, epoch, now, layouts, since = head[1], head[3], head[4], head[5], head[6]
+local number, epoch, now, layouts, settledIn = head[1], head[3], head[4], head[5], head[6]
 local settledTo, takenFrom, takenTo, ends = head[7], head[8], head[9], head[10]
 -- Where in it a layout is, and where the columns begin.
 local LAYOUT, LAYOUT_NUMBERS = 11, 5

@@ -18,6 +18,7 @@ import { type Batch, createBatches } from './batch.js';
 import { hasEnded, passing, pause, type RedisClient } from './client.js';
 import { ended, failed, giveUp, tooLate } from './faults.js';
 import { type Operation, probeAt } from './operation.js';
+import { createProbes } from './probes.js';
 import { BATCH, CANCEL, runScript, type Script } from './scripts.js';
 import type { Spend, SpendLedger } from './spend-ledger.js';
 
@@ -36,13 +37,7 @@ const LANES = 4;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
-/**
- * Whoever has been idle for so long asks whether Redis still knows what was answered. Also once a gate has closed the store:
- * others may share it.
- */
-const PROBE_MS = 1_000;
-
-/** What is answered where it doesn't: the last call of the lane that it knows of. */
+/** What is answered where Redis has lost what it had answered: the last call of the lane that it knows of. */
 const LOSS_BYTES = 8;
 
 /** What is answered to a run that can't be done at once, and was not sent in full. */
@@ -84,12 +79,10 @@ export function createCommits(
   });
   let isScheduled = false;
   let watch: NodeJS.Timeout | undefined;
-  let probing: NodeJS.Timeout | undefined;
-  /** Nothing was sent since that was looked at. */
-  let isUnused = true;
   /** The latest time that came with an operation. */
   let latest = 0;
   let idle: (() => void)[] = [];
+  const probes = createProbes(hasSpent, probe);
 
   function submit(operation: Operation, isFirst = false): void {
     if (hasEnded(client)) {
@@ -125,7 +118,7 @@ export function createCommits(
 
   function sendBy(lane: Lane, from = queue): void {
     lane.number++;
-    isUnused = false;
+    probes.noteUse();
     const now = isTimeGiven ? from[0].now : undefined;
     const witness = ledger?.newest();
     const batch = batches.next(from, lane.number, witness?.number ?? 0, now);
@@ -186,19 +179,17 @@ export function createCommits(
 
   function note(lane: Lane, spends: readonly Spend[]): void {
     ledger?.note(lanes.indexOf(lane), lane.number, spends);
-    if (ledger?.newest() !== undefined) probing ??= setInterval(probe, PROBE_MS).unref();
+    if (ledger?.newest() !== undefined) probes.begin();
+  }
+
+  function hasSpent(): boolean {
+    ledger?.forget();
+    return ledger?.newest() !== undefined && !hasEnded(client);
   }
 
   function probe(): void {
-    if (hasEnded(client) || ledger?.newest() === undefined) {
-      clearInterval(probing);
-      probing = undefined;
-    } else {
-      const lane = lanes.find(({ batch }) => batch === undefined);
-      if (isUnused && lane !== undefined) sendBy(lane, [probeAt(latest)]);
-      isUnused = true;
-    }
-    ledger?.forget();
+    const lane = lanes.find(({ batch }) => batch === undefined);
+    if (lane !== undefined) sendBy(lane, [probeAt(latest)]);
   }
 
   /** Asks what became of a call, until it is known; and what was not done by then never will be. */

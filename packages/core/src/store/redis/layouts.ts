@@ -1,4 +1,7 @@
-/** Records of a batch of which the same is asked, together, and what a run does to them column by column: batch.lua says how that is written. */
+/**
+ * Records of a batch of which the same is asked, together, and what a run does to them column by column: batch.lua says how that
+ * is written.
+ */
 import { areAlike, type Counted, columnOf } from './columns.js';
 import { type Numbers, push, pushText } from './numbers.js';
 import { createShapes, type Shape } from './shapes.js';

@@ -7,7 +7,7 @@
 local TOO_BRIEF = '-'
 
 local function settleAll()
-  if since ~= -1 and since ~= epoch then return false end
+  if settledIn ~= -1 and settledIn ~= epoch then return false end
   local head, records, isBooked, reply, calendar = head, records, isBooked, reply, calendar
   local now, first, at, last = now, before, COLUMNS, length
   for l = 1, layouts do

@@ -20,14 +20,14 @@ export interface Run {
 /** In the order in which they are done: the run's settlings, `first`, the run's takes, `others`. */
 export interface Steps {
   readonly run: Run;
-  /** The epoch of what the run settles; -1: nothing. */
-  readonly since: number;
+  /** In which all that the run settles was charged; -1: it settles nothing. */
+  readonly epoch: number;
   /** What else may leave room: it comes before what may have it. */
   readonly first: readonly Operation[];
   readonly others: readonly Operation[];
 }
 
-const NEVER = -1;
+const NO_EPOCH = -1;
 
 /** Sums of multiples of its inverse are exact up to 2⁴³. */
 const EXACT = 1024;
@@ -36,16 +36,16 @@ export function stepsOf(operations: readonly Operation[]): Steps {
   const run: Run = { settles: [], sums: [], takes: [], cells: [], columns: [] };
   const first: Operation[] = [];
   const others: Operation[] = [];
-  let since = NEVER;
+  let epoch = NO_EPOCH;
   for (const operation of operations) {
-    if (operation.kind === 'settle' && first.length === 0 && isPlainSettle(operation, since)) {
+    if (operation.kind === 'settle' && first.length === 0 && isPlainSettle(operation, epoch)) {
       run.settles.push(operation);
-      since = (operation.entries[0] as RedisEntry | undefined)?.epoch ?? since;
+      epoch = (operation.entries[0] as RedisEntry | undefined)?.epoch ?? epoch;
     } else if (operation.kind === 'settle' || operation.kind === 'observe') first.push(operation);
     else if (operation.kind === 'take' && others.length === 0 && isPlainTake(operation)) run.takes.push(operation);
     else others.push(operation);
   }
-  return { run, since, first, others };
+  return { run, epoch, first, others };
 }
 
 /** Counts what a run does, column by column. */
@@ -71,14 +71,19 @@ export function countRun({ settles, sums, takes, cells: charged }: Run, cells: C
   }
 }
 
-/** At its end, of one epoch, not waited for; it stays in the places where it is, and sums of it are exact. */
-function isPlainSettle({ entries, actual, goesOn }: Settle, since: number): boolean {
+/**
+ * At its end, of one epoch, not waited for; it stays in the places where it is, and sums of it are exact.
+ *
+ * @param epoch of those before it
+ */
+function isPlainSettle({ entries, actual, goesOn }: Settle, epoch: number): boolean {
   if (goesOn) return false;
+  const own = epoch === NO_EPOCH ? (entries[0] as RedisEntry | undefined)?.epoch : epoch;
   for (let i = 0; i < entries.length; i++) {
     const { charge, cost, epoch } = entries[i] as RedisEntry;
     const { kind } = charge.rule;
     const isMore = actual[i] > cost;
-    if (epoch !== (since === NEVER ? (entries[0] as RedisEntry).epoch : since)) return false;
+    if (epoch !== own) return false;
     if (kind === 'headroom' || !isExact(cost) || !isExact(actual[i])) return false;
     if (isMore && (kind === 'slots' || cost === 0)) return false;
     if (actual[i] < cost && isWaitedFor(charge)) return false;

@@ -42,7 +42,7 @@ export function createShared(
     /** When it began, by Redis's time: it hears what was told since, or before and held then. No message ends before it is told. */
     let since: number | undefined;
     let readTo = '0-0';
-    let hasEnded = false;
+    let isOver = false;
     let hasFailed = false;
 
     async function ask(): Promise<readonly StreamEntry[]> {
@@ -51,12 +51,12 @@ export function createShared(
       // Clients may be set to give numbers as texts.
       const [count, now, entries] = reply as [number | string, number | string, readonly StreamEntry[]];
       since ??= Number(now) - (performance.now() - begun);
-      if (!hasEnded) known.set(gate, Number(count));
+      if (!isOver) known.set(gate, Number(count));
       return entries;
     }
 
     function hear([id, [, ends, , message]]: StreamEntry, from: number): void {
-      if (hasEnded) return;
+      if (isOver) return;
       readTo = id.toString();
       if (Number(ends) >= from) listener(message.toString());
     }
@@ -69,18 +69,18 @@ export function createShared(
         isBehind = entries.length === MOST_AT_ONCE;
         hasFailed = false;
       } catch (error) {
-        if (!hasFailed && !hasEnded) {
+        if (!hasFailed && !isOver) {
           warn('TOLLGATE_NOT_SHARED', `What other processes tell can't be read: ${showThrown(error)}`);
         }
         hasFailed = true;
       }
       await pause(client, isBehind ? 0 : POLL_MS);
-      if (!hasEnded) void poll();
+      if (!isOver) void poll();
     }
 
     void poll();
     return () => {
-      hasEnded = true;
+      isOver = true;
     };
   }
 
