@@ -5,7 +5,7 @@
  */
 import type { Bill, Charge, Usage } from '../meters/meter.js';
 import { andThen, isPromise, type May } from '../request.js';
-import type { Alternative, NotTaken, Seen, Store, Taken } from './store.js';
+import type { Alternative, NotTaken, Receipt, Seen, Store, Taken } from './store.js';
 
 const HOLDS_MS = 100;
 
@@ -73,9 +73,10 @@ export function denyCache(store: Store): Store {
         : learn(alternatives, answer, now, before);
     },
     settle(entries, actual, now, goesOn) {
-      const givesBack = entries.some(({ cost }, i) => actual[i] < cost);
+      // Before that changes them.
+      const isLess = givesBack(entries, actual);
       const settling = store.settle(entries, actual, now, goesOn);
-      return givesBack ? andThen(settling, forget) : settling;
+      return isLess ? andThen(settling, forget) : settling;
     },
     peek: (who, bills, now) => store.peek(who, bills, now),
     takeLeased: store.takeLeased,
@@ -87,6 +88,11 @@ export function denyCache(store: Store): Store {
     unsharded: store.unsharded,
     close: () => store.close(),
   };
+}
+
+function givesBack(entries: Receipt, actual: readonly number[]): boolean {
+  for (let i = 0; i < entries.length; i++) if (actual[i] < entries[i].cost) return true;
+  return false;
 }
 
 /** By whom it is asked, and at what costs: whoever asks on two routes in turn is known on both. */

@@ -89,11 +89,11 @@ type Charged = { readonly charge: Counted; readonly who: Take['alternatives'][nu
 /** The charges of an entry and of those behind it that stand in the same record, of each meter one. */
 export function beside(entries: readonly Charged[], from: number): Counted[] {
   const { charge, who } = entries[from];
-  const charges: Counted[] = [];
-  for (let i = from; i < entries.length; i++) {
-    const next = entries[i];
-    if (next.who !== who || next.charge.meter.scope !== charge.meter.scope) break;
-    if (!charges.some(({ meter }) => meter === next.charge.meter)) charges.push(next.charge);
+  const charges: Counted[] = [charge];
+  for (let i = from + 1; i < entries.length; i++) {
+    const { charge: next, who: nextWho } = entries[i];
+    if (nextWho !== who || next.meter.scope !== charge.meter.scope) break;
+    if (!charges.some(({ meter }) => meter === next.meter)) charges.push(next);
   }
   return charges;
 }

@@ -192,5 +192,6 @@ function openStore(
 
 /** What becomes of another settling of the same entries isn't known yet. */
 function hasToWait({ entries }: Settle): boolean {
-  return (entries as readonly RedisEntry[]).some(({ settling }) => settling !== undefined);
+  for (let i = 0; i < entries.length; i++) if ((entries[i] as RedisEntry).settling !== undefined) return true;
+  return false;
 }
