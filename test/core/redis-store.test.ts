@@ -125,7 +125,7 @@ describeWithRedis('a store in Redis', () => {
   beforeAll(() => {
     client = new Redis(url());
   });
-  afterAll(() => client.quit());
+  afterAll(() => client.disconnect());
   beforeEach(() => {
     prefix = `own ${process.pid} ${count++}`;
   });

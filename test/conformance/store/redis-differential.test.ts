@@ -119,7 +119,7 @@ describeWithRedis('memory and Redis', () => {
   beforeAll(() => {
     client = new Redis(url());
   });
-  afterAll(() => client.quit());
+  afterAll(() => client.disconnect());
 
   it.each<[string, fc.Arbitrary<Burst>]>([
     ['whatever they are asked', anyBurst],

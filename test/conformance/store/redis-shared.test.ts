@@ -14,7 +14,7 @@ describeWithRedis('what processes share by Redis', () => {
   beforeAll(() => {
     client = new Redis(url());
   });
-  afterAll(() => client.quit());
+  afterAll(() => client.disconnect());
   beforeEach(() => {
     prefix = `shared ${process.pid} ${count++}`;
     closing = [];

@@ -17,7 +17,7 @@ describeWithRedis('on Redis', () => {
     beforeAll(() => {
       client = connect(url());
     });
-    afterAll(() => client.quit());
+    afterAll(() => client.disconnect());
 
     storeContract(`redisStore(), by ${name},`, () =>
       redisStore(client, { prefix: `${name} ${process.pid} ${count++}`, clock: 'gate', timeoutMs: 60_000 }),
@@ -29,7 +29,7 @@ describeWithRedis('on Redis', () => {
     beforeAll(() => {
       client = new Redis(url());
     });
-    afterAll(() => client.quit());
+    afterAll(() => client.disconnect());
     const put = { collection: 'c', name: 'a', was: undefined, text: 'x', ttlMs: 60_000 };
 
     it('end by themselves, and so does what lists them, but not before them', async () => {
@@ -63,7 +63,7 @@ describeWithRedis('on Redis', () => {
     beforeAll(() => {
       client = new Redis(url());
     });
-    afterAll(() => client.quit());
+    afterAll(() => client.disconnect());
     const open = (shardBy: 'user' | 'tenant') =>
       redisStore(client, {
         prefix: `sharded ${process.pid} ${count++}`,
