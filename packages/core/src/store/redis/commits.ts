@@ -37,11 +37,11 @@ const LANES = 4;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
-/** What is answered where Redis has lost what it had answered: the last call of the lane that it knows of. */
+/**
+ * What is answered where Redis has lost what it had answered: the last call of the lane that it knows of. A run that can't be
+ * done at once, and was not sent in full, is answered less; all else more.
+ */
 const LOSS_BYTES = 8;
-
-/** What is answered to a run that can't be done at once, and was not sent in full. */
-const TOO_BRIEF_BYTES = 1;
 
 export interface Commits {
   /** By which Redis knows this one from others. */
@@ -147,16 +147,8 @@ export function createCommits(
     if (lane.batch !== batch) return;
     lane.batch = undefined;
     lane.asking = false;
-    if (reply?.length === LOSS_BYTES) {
-      putBack(batch);
-      spendAgain(ledger?.takeSince(witness, reply.readDoubleLE()) ?? []);
-      sendAgain(lane, batch);
-      return;
-    }
-    if (reply?.length === TOO_BRIEF_BYTES) {
-      batches.writeInFull();
-      putBack(batch);
-      sendAgain(lane, batch);
+    if (reply !== null && reply.length <= LOSS_BYTES) {
+      sendAgain(lane, batch, reply, witness);
       return;
     }
     if (reply === null) for (const operation of batch.operations) giveUp(operation, tooLate(timeoutMs));
@@ -166,13 +158,14 @@ export function createCommits(
     tellIdle();
   }
 
-  /** What of a batch is still asked for goes before all that waits: it was not done. */
-  function putBack({ operations }: Batch): void {
+  /**
+   * It was not done. It is now, in full or once what was spent is spent again: at once, and by its own lane, so that what was
+   * sent before does nothing should it arrive late.
+   */
+  function sendAgain(lane: Lane, { operations }: Batch, reply: Buffer, witness: number): void {
     queue = [...operations.filter(({ givenUp }) => !givenUp), ...queue];
-  }
-
-  /** At once, and by its own lane: after that, should what was sent before arrive late, it does nothing. */
-  function sendAgain(lane: Lane, { operations }: Batch): void {
+    if (reply.length === LOSS_BYTES) spendAgain(ledger?.takeSince(witness, reply.readDoubleLE()) ?? []);
+    else batches.writeInFull();
     sendBy(lane, queue.length > 0 ? queue : [probeAt(latest)]);
     for (const operation of operations) if (operation.givenUp) known(operation);
   }
