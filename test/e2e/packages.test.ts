@@ -26,12 +26,17 @@ const CONSUMERS = join(__dirname, 'consumers');
 const visits = (file: string) =>
   `import('./${file}').then(({ run }) => run()).then((answers) => console.log(JSON.stringify(answers)))`;
 
+/** Entries of which each kind of module has a copy. Of all others there is one. */
+const COPIED = ['@tollgate/core/context', '@tollgate/upstream/prices'];
+
 /** What a module exports as `then` would be called by `import()`, as of a promise. */
 const loads = (specifier: string) =>
-  `const names = (module) => Object.keys(module).filter((name) => name !== 'default' && name !== 'module.exports').sort();
-  const required = names(require('${specifier}'));
+  `const assert = require('node:assert');
+  const names = (module) => Object.keys(module).filter((name) => name !== 'default' && name !== 'module.exports').sort();
+  const required = require('${specifier}');
   import('${specifier}').then((imported) => {
-    require('node:assert').deepEqual(names(imported), required);
+    assert.deepEqual(names(imported), names(required));
+    if (!${COPIED.includes(specifier)}) for (const name of names(required)) assert.equal(imported[name], required[name]);
     process.stdout.write('alike');
   });`;
 
@@ -84,13 +89,18 @@ describe.each(PACKAGES)('the package %s', (name) => {
     const texts = [...(name === 'core' ? ['ERRORS.md'] : []), 'LICENSE', 'README.md', 'package.json'];
     expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual(texts);
     const sources = await filesIn(join(ROOT, 'packages', name, 'src'));
-    const modules = sources.flatMap((file) =>
-      file.endsWith('.ts')
-        ? ['.d.ts', '.js', '.js.map'].map((ending) => file.replace(/\.ts$/, ending))
-        : [`${file}.js`],
+    const declarations = sources.flatMap((file) => (file.endsWith('.ts') ? [file.replace(/\.ts$/, '.d.ts')] : []));
+    const { exports = {}, bin = {} } = await manifestOf(packageOf(name));
+    const entries = Object.values(exports).flatMap((entry) =>
+      typeof entry === 'string' ? [] : [entry.import.default, entry.require.default],
     );
-    const built = ['cjs', 'esm'].flatMap((build) => modules.map((module) => `dist/${build}/${module}`));
-    expect(files.filter((file) => file.startsWith('dist/')).sort()).toEqual([...built, 'dist/cjs/package.json'].sort());
+    const built = [
+      ...['cjs', 'esm'].flatMap((build) => declarations.map((file) => `dist/${build}/${file}`)),
+      ...[...entries, ...Object.values(bin)].map((file) => file.replace(/^\.\//, '')),
+      `dist/${name}.cjs`,
+      'dist/cjs/package.json',
+    ];
+    expect(files.filter((file) => file.startsWith('dist/') && !file.endsWith('.map')).sort()).toEqual(built.sort());
   });
 
   test('has source maps that bring their sources', async () => {
@@ -148,9 +158,9 @@ describe.each(PACKAGES)('the package %s', (name) => {
   }, 120_000);
 });
 
-test('both builds in one process share gates, tolls and the current admission', async () => {
-  const project = join(temp, 'both-builds');
-  await writeFiles(project, { 'app.cjs': await readFile(join(CONSUMERS, 'both-builds.cjs'), 'utf8') });
+test('two copies in one process share gates, tolls and the current admission', async () => {
+  const project = join(temp, 'two-copies');
+  await writeFiles(project, { 'app.cjs': await readFile(join(CONSUMERS, 'two-copies.cjs'), 'utf8') });
   await install(project, GATES, packed);
   const answers = JSON.parse(await succeeded(run(process.execPath, ['app.cjs'], project)));
   const either = { cjs: [200, 429], esm: [200, 429] };

@@ -15,7 +15,8 @@ export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly license?: string;
-  readonly exports?: Record<string, unknown>;
+  readonly exports?: Record<string, string | Record<'import' | 'require', { readonly default: string }>>;
+  readonly bin?: Record<string, string>;
   readonly dependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
 }

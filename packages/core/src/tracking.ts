@@ -2,7 +2,7 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { Admission } from './admission.js';
 
-// One for the process, though both the ESM and the CommonJS build may be loaded in it.
+// One for the process, though several copies of this file may be loaded in it: `context.ts` is built with its own.
 const TRACKING = Symbol.for('tollgate.tracking');
 const shared = globalThis as { [TRACKING]?: { storage: AsyncLocalStorage<Admission | undefined> | undefined } };
 shared[TRACKING] ??= { storage: undefined };

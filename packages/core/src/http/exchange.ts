@@ -43,7 +43,7 @@ export interface Exchange {
   outer: Exchange | undefined;
 }
 
-/** Names that both builds of this file know: they may meet in one process. */
+/** Names that all copies of this file know: several may meet in one process. */
 const EXCHANGE = Symbol.for('tollgate.exchange');
 const EXCHANGES = Symbol.for('tollgate.exchanges');
 

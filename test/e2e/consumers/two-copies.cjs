@@ -1,6 +1,7 @@
 /**
- * Both builds of everything in one process, as where an app is CommonJS and a library that it uses is not: the gate of
- * one, the tolls and the current admission of the other. Writes what each app answered to two requests.
+ * Two copies of everything in one process, one required and one imported, as where an app and a library that it uses have
+ * each installed its own: the gate of one, the tolls and the current admission of the other. Writes what each app answered
+ * to two requests.
  */
 const { once } = require('node:events');
 const express = require('express');
@@ -63,11 +64,13 @@ async function visitTwice(server) {
 
 async function main() {
   const cjs = { context: require('@tollgate/core/context') };
+  for (const name of Object.keys(APPS)) cjs[name] = require(`@tollgate/${name}`);
+  // What is imported is what has been required, unless that is forgotten: as where two copies are installed.
+  for (const file of Object.keys(require.cache)) if (/[\\/]@tollgate[\\/]/.test(file)) delete require.cache[file];
   const esm = { context: await import('@tollgate/core/context') };
   for (const name of Object.keys(APPS)) {
-    cjs[name] = require(`@tollgate/${name}`);
     esm[name] = await import(`@tollgate/${name}`);
-    if (cjs[name].tollgate === esm[name].tollgate && name !== 'core') throw new Error(`one build only of ${name}`);
+    if (cjs[name].tollgate === esm[name].tollgate && name !== 'core') throw new Error(`one copy only of ${name}`);
   }
   const answers = {};
   for (const [name, answersOf] of Object.entries(APPS)) {
