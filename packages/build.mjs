@@ -9,7 +9,7 @@
  */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 /** Entries that do something as they are loaded, or bring along what few need. Each has a copy of the code that it uses. */
@@ -36,42 +36,47 @@ for (const { name } of packages) await buildPackage(name, join(import.meta.dirna
 
 async function buildPackage(name, folder) {
   const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
-  const dist = join(folder, 'dist');
-  const sourceOf = (entry) => join(folder, 'src', entry.replace(/\.js$/, '.ts'));
-  const exported = Object.entries(manifest.exports).flatMap(([entry, { import: built }]) =>
-    built === undefined ? [] : [[join(manifest.name, entry), relative('dist/esm', built.default)]],
-  );
-  const together = exported.flatMap(([specifier, entry]) => (APART.includes(specifier) ? [] : [entry]));
-  const apart = exported.flatMap(([specifier, entry]) => (APART.includes(specifier) ? [entry] : []));
-  const commands = Object.values(manifest.bin ?? {}).map((built) => relative('dist/esm', built));
+  const entries = Object.entries(manifest.exports).flatMap(([path, { import: built }]) => {
+    if (built === undefined) return [];
+    return [entryOf(built.default, path === '.' ? 'index' : path.slice(2), manifest.name + path.slice(1))];
+  });
+  const commands = Object.values(manifest.bin ?? {}).map((built) => entryOf(built));
+  const together = entries.filter(({ specifier }) => !APART.includes(specifier));
+  const apart = entries.filter(({ specifier }) => APART.includes(specifier));
 
   await removeStale(folder);
-  const bundle = join(dist, `${name}.cjs`);
-  await bundleAll(together.map(sourceOf), bundle);
-  const names = await Promise.all(together.map((entry) => namesIn(sourceOf(entry))));
-  for (const [i, entry] of together.entries()) {
-    const [esm, cjs] = ['esm', 'cjs'].map((format) => join(dist, format, entry));
+  await bundleAll(together, folder, `dist/${name}.cjs`);
+  for (const { name: entry, file, source } of together) {
+    const exported = (await namesIn(join(folder, source))).join(', ');
+    const bundle = `${'../'.repeat(file.split('/').length)}${name}.cjs`;
     await writeInto(
-      esm,
-      `import all from '${pathTo(bundle, esm)}';\nexport const { ${names[i].join(', ')} } = all.entry${i};\n`,
+      join(folder, 'dist/esm', file),
+      `import { ${entry} } from '${bundle}';\nexport const { ${exported} } = ${entry};\n`,
     );
-    await writeInto(cjs, `module.exports = { ...require('${pathTo(bundle, cjs)}').entry${i} };\n`);
+    await writeInto(join(folder, 'dist/cjs', file), `module.exports = { ...require('${bundle}').${entry} };\n`);
   }
-  await bundleEach([...apart, ...commands].map(sourceOf), 'esm', folder);
-  await bundleEach(apart.map(sourceOf), 'cjs', folder);
+  await bundleEach([...apart, ...commands], 'esm', folder);
+  await bundleEach(apart, 'cjs', folder);
   const filter = (path) => !/\.(js|js\.map|tsbuildinfo)$/.test(path);
-  await cp(join(dist, 'esm'), join(dist, 'cjs'), { recursive: true, filter });
-  await writeInto(join(dist, 'cjs', 'package.json'), '{ "type": "commonjs" }\n');
+  await cp(join(folder, 'dist/esm'), join(folder, 'dist/cjs'), { recursive: true, filter });
+  await writeInto(join(folder, 'dist/cjs/package.json'), '{ "type": "commonjs" }\n');
 }
 
-/** All that the entries export, each as `entry0`, `entry1` … */
-async function bundleAll(entries, outfile) {
-  const contents = entries.map((entry, i) => `export * as entry${i} from '${entry}';\n`).join('');
-  const stdin = { contents, resolveDir: dirname(outfile) };
-  await build({ ...OPTIONS, stdin, outfile, format: 'cjs', sourcemap: true });
+/** @param built where the manifest has it */
+function entryOf(built, name, specifier) {
+  const file = built.replace('./dist/esm/', '');
+  return { name, specifier, file, source: `src/${file.replace(/\.js$/, '.ts')}` };
 }
 
-async function bundleEach(entryPoints, format, folder) {
+/** All that the entries export, each by its name. */
+async function bundleAll(entries, folder, outfile) {
+  const contents = entries.map(({ name, source }) => `export * as ${name} from './${source}';\n`).join('');
+  const stdin = { contents, resolveDir: folder };
+  await build({ ...OPTIONS, stdin, outfile: join(folder, outfile), format: 'cjs', sourcemap: true });
+}
+
+async function bundleEach(entries, format, folder) {
+  const entryPoints = entries.map(({ source }) => join(folder, source));
   const outdir = join(folder, 'dist', format);
   await build({ ...OPTIONS, entryPoints, outdir, outbase: join(folder, 'src'), format, sourcemap: true });
 }
@@ -97,8 +102,4 @@ async function removeStale(folder) {
 async function writeInto(file, text) {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text);
-}
-
-function pathTo(file, from) {
-  return relative(dirname(from), file);
 }
