@@ -51,7 +51,7 @@ async function buildPackage(name, folder) {
     const bundle = `${'../'.repeat(file.split('/').length)}${name}.cjs`;
     await writeInto(
       join(folder, 'dist/esm', file),
-      `import { ${entry} } from '${bundle}';\nexport const { ${exported} } = ${entry};\n`,
+      `import { ${entry} as entry } from '${bundle}';\nexport const { ${exported} } = entry;\n`,
     );
     await writeInto(join(folder, 'dist/cjs', file), `module.exports = { ...require('${bundle}').${entry} };\n`);
   }

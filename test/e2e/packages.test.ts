@@ -121,8 +121,7 @@ describe.each(PACKAGES)('the package %s', (name) => {
 
   test('is loaded alike by require() and by import(), whichever entry', async () => {
     const { name: specifier, exports = {} } = await manifestOf(packageOf(name));
-    const optional = name === 'core' ? ['./redis', './flexible'] : [];
-    const entries = Object.keys(exports).filter((entry) => !entry.endsWith('.json') && !optional.includes(entry));
+    const entries = Object.keys(exports).filter((entry) => !entry.endsWith('.json'));
     for (const entry of entries) {
       const load = loads(join(specifier, entry));
       expect([entry, await succeeded(run(process.execPath, ['-e', load], projectOf(name)))]).toEqual([entry, 'alike']);
