@@ -14,6 +14,8 @@ export interface RedisSentinel {
   /** A client of whichever is the master. */
   connect(): Redis;
   readonly master: RedisServer;
+  /** It was paused for 2 s, as with its machine: it does nothing for the next 30 s, and then it is too late. */
+  isTilted(): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -43,6 +45,7 @@ export async function startSentinel(): Promise<RedisSentinel> {
   const clients: Redis[] = [sentinel];
   return {
     master,
+    isTilted: async () => (await sentinel.info('sentinel')).includes('sentinel_tilt:1'),
     connect() {
       const sentinels = [{ host: '127.0.0.1', port: sentinelPort }];
       const client = new Redis({ sentinels, name: NAME, retryStrategy: () => 50, sentinelRetryStrategy: () => 50 });
