@@ -73,24 +73,31 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
     return usages.map(([{ used }]) => used);
   }
 
-  /** Two instances spend, some of it behind the replica's back; the master dies, and the replica takes over. */
-  async function failOver(stores: readonly Store[]): Promise<void> {
+  /**
+   * Two instances spend, some of it behind the replica's back; the master dies, and the replica takes over, with nothing if
+   * `isEmpty`. Returns what isn't settled yet.
+   */
+  async function failOver(stores: readonly Store[], isEmpty = false): Promise<Taken[]> {
     const [one, other] = stores;
     const before = await Promise.all(Array.from({ length: 40 }, (_, i) => take(stores[i % 2], 10, USERS[i % 2])));
     await replicated();
     await admins[1].replicaof('127.0.0.1', 1);
     // By all lanes, with what is given back, and what is above its estimate.
+    const open = before.slice(8);
     const takes = Array.from({ length: 8 }, async (_, i) => {
       await settle(stores[i % 2], before[i], i % 4 < 2 ? 3 : 12);
       const lost = await Promise.all(Array.from({ length: 20 }, () => take(stores[i % 2], 10, USERS[i % 2])));
       await settle(stores[i % 2], lost[0], 4);
       await settle(stores[i % 2], lost[1], 15);
+      open.push(lost[2 + (i % 2)]);
     });
     await Promise.all(takes);
     expect([await spent(one), await spent(other)]).toEqual([WANTED, WANTED]);
     await master.kill();
     await admins[1].replicaof('NO', 'ONE');
+    if (isEmpty) await admins[1].flushall();
     proxy.redirect(replica.port);
+    return open;
   }
 
   /** Of ann 20 × 10 − 4 × 7 + 4 × (18 × 10 + 4 + 15); of bob likewise, by 2 more where it was 12; of all both. */
@@ -114,6 +121,54 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
     expect(await spent(reader)).toEqual([EACH, EACH + 20, 2 * EACH + 20]);
   });
 
+  it.each([
+    ['some', false],
+    ['all', true],
+  ])('can be settled where it is open as %s of it is lost', async (_, isEmpty) => {
+    const stores = [open({ spendLedger: true }), open({ spendLedger: true })];
+    const pending = await failOver(stores, isEmpty);
+    const storeOf = ({ receipt }: Taken) => stores[USERS.indexOf(receipt[0].who[1] as string)];
+    await Promise.all(pending.map((taken) => settle(storeOf(taken), taken, 3)));
+    const reader = open();
+    const each = EACH - 7 * (pending.length / 2);
+    await until(async () => `${await spent(reader)}` === `${[each, each, 2 * each]}`);
+    // Nothing is left to give back.
+    await Promise.all(pending.map((taken) => settle(storeOf(taken), taken, 0)));
+    const least = each - 3 * (pending.length / 2);
+    expect(await spent(reader)).toEqual([least, least, 2 * least]);
+  });
+
+  it('is given back once it is spent again, whichever lane is asked about first', async () => {
+    const store = open({ spendLedger: true });
+    await take(store, 1, 'ann');
+    await replicated();
+    await admins[1].replicaof('127.0.0.1', 1);
+    const taken = await take(store, 10, 'bob');
+    // While a call is under way, the next goes by another lane.
+    const another = take(store, 1, 'ann');
+    await new Promise(setImmediate);
+    await settle(store, taken, 4);
+    await another;
+    await take(store, 1, 'ann');
+    await master.kill();
+    await admins[1].replicaof('NO', 'ONE');
+    proxy.redirect(replica.port);
+    await take(store, 1, 'ann');
+    await until(async () => `${await spent(store)}` === '4,4,8');
+  });
+
+  it('gives nothing back of what others have spent since all was lost', async () => {
+    const [store, other] = [open({ spendLedger: true }), open()];
+    const taken = await take(other, 10, 'ann');
+    await admins[1].replicaof('NO', 'ONE');
+    await admins[1].flushall();
+    await master.kill();
+    proxy.redirect(replica.port);
+    await take(store, 5, 'ann');
+    await settle(other, taken, 0);
+    expect(await spent(store)).toEqual([5, 0, 5]);
+  });
+
   it('is known to whoever asks next before that is decided', async () => {
     const store = open({ spendLedger: true });
     await take(store, 1, 'ann');
@@ -132,12 +187,15 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
   it('is not hidden by asking what became of a call that was under way', async () => {
     const doubles = (...numbers: number[]) => Buffer.from(new Float64Array(numbers).buffer);
     const marker = (number: number) => doubles(number, 0, 0);
-    const ask = (number: number, known: number) =>
-      runScript(admins[0], CANCEL, ['lane'], [`${number}`, `${known}`]) as Promise<Buffer | null>;
+    const ask = (number: number, known: number, epoch: number) => {
+      const values = [number, known, epoch].map(String);
+      return runScript(admins[0], CANCEL, ['lane', 'epoch'], values) as Promise<Buffer | null>;
+    };
     await admins[0].set('lane', marker(2));
-    expect(await ask(5, 4)).toEqual(doubles(2));
+    for (const epoch of [7, 8]) expect(await ask(5, 4, epoch)).toEqual(doubles(2, 7));
     expect(await admins[0].getBuffer('lane')).toEqual(marker(2));
-    expect(await ask(5, 2)).toBeNull();
+    expect(await admins[0].getBuffer('epoch')).toEqual(doubles(7));
+    expect(await ask(5, 2, 8)).toBeNull();
     expect(await admins[0].getBuffer('lane')).toEqual(marker(5));
   });
 

@@ -97,7 +97,8 @@ function remoteShards({ fails = (_: Scope): boolean => false } = {}) {
       if (fails(request.alternatives[0].bills[0].scope)) throw new Error('it is down');
       const result = (await memories[number].take(request, now)) as Taken | NotTaken;
       await later();
-      if ('receipt' in result) for (const entry of result.receipt) Object.assign(entry, { epoch: 1, bookedAt: now });
+      if ('receipt' in result)
+        for (const entry of result.receipt) Object.assign(entry, { data: { epoch: 1 }, bookedAt: now });
       return result;
     },
     async settle(...settling) {

@@ -1,13 +1,15 @@
 /** What a process keeps of what it has spent: what is lost is told once, to the nano-dollar, and memory is bounded. */
 import fc from 'fast-check';
-import type { RedisEntry } from '../../packages/core/src/store/redis/operation.js';
+import { type Data, epochOf, type RedisEntry } from '../../packages/core/src/store/redis/operation.js';
 import { createSpendLedger, type Spend } from '../../packages/core/src/store/redis/spend-ledger.js';
 import { charge, daily, makeMeters, START } from '../conformance/store/charges.js';
 import { check } from '../helpers/oracle-log.js';
 
 const { budget } = makeMeters();
 
-function spend(user: string, amount: number, place = 1): Spend {
+const EPOCH = 1;
+
+function spend(user: string, amount: number, place = 1, data: Data = { epoch: EPOCH }): Spend {
   const made = charge(budget, daily(START), [user], 1).charge;
   const entry: RedisEntry = {
     charge: made,
@@ -15,19 +17,28 @@ function spend(user: string, amount: number, place = 1): Spend {
     cost: 1,
     place,
     used: 0,
-    epoch: 1,
+    data,
     bookedAt: START,
     settling: undefined,
   };
   return { entry, amount };
 }
 
-const told = (spends: readonly Spend[]) =>
-  Object.fromEntries(spends.map(({ entry, amount }) => [`${entry.who[1]}${entry.place}`, amount]));
+function told(spends: readonly Spend[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { entry, amount } of spends) add(sums, `${entry.who[1]}${entry.place}`, amount);
+  return sums;
+}
 
-test('what a lane has spent behind a call is told once, summed by budget, key and period', async () => {
+function add(sums: Record<string, number>, name: string, amount: number): void {
+  sums[name] = (sums[name] ?? 0) + amount;
+  if (sums[name] === 0) delete sums[name];
+}
+
+test('what a lane has spent behind a call, and all lanes in another epoch, is told once, by budget, key and period', async () => {
   const call = fc.record({
     lane: fc.nat(3),
+    epoch: fc.constantFrom(EPOCH, EPOCH, EPOCH + 1),
     user: fc.constantFrom('a', 'b'),
     amount: fc.integer({ min: -9, max: 9 }),
     place: fc.integer({ min: 1, max: 2 }),
@@ -36,37 +47,58 @@ test('what a lane has spent behind a call is told once, summed by budget, key an
     const ledger = createSpendLedger([() => 0]);
     const numbers = [0, 0, 0, 0];
     const wanted: Record<string, number> = {};
-    for (const { lane: by, user, amount, place } of calls) {
+    for (const { lane: by, epoch, user, amount, place } of calls) {
       numbers[by]++;
-      ledger.note(by, numbers[by], [spend(user, amount, place)]);
-      if (by !== lane || numbers[by] <= since) continue;
-      wanted[`${user}${place}`] = (wanted[`${user}${place}`] ?? 0) + amount;
+      ledger.note(by, numbers[by], epoch, [spend(user, amount, place, { epoch })]);
+      if (epoch === EPOCH && (by !== lane || numbers[by] <= since)) continue;
+      add(wanted, `${user}${place}`, amount);
     }
-    for (const name of Object.keys(wanted)) if (wanted[name] === 0) delete wanted[name];
-    expect(told(ledger.takeSince(lane, since))).toEqual(wanted);
-    expect(ledger.takeSince(lane, since)).toEqual([]);
+    expect(told(ledger.takeLost(lane, since, EPOCH))).toEqual(wanted);
+    expect(ledger.takeLost(lane, since, EPOCH)).toEqual([]);
     expect(ledger.last(lane)).toBeLessThanOrEqual(since);
   });
   await check(property, 200);
 });
 
+test('what was charged stands where it is spent again, however often; but what was forgotten before is lost', () => {
+  let now = 0;
+  const ledger = createSpendLedger([() => now]);
+  const [older, newer] = [{ epoch: 1 }, { epoch: 1 }];
+  ledger.note(0, 1, 1, [spend('a', 9, 1, older)]);
+  now = 300_000;
+  ledger.note(0, 2, 1, [spend('a', 5, 1, newer)]);
+  ledger.note(1, 1, 1, [spend('a', -2, 1, newer), spend('a', -3, 1, older)]);
+  ledger.note(2, 1, 1, [spend('a', 4)]);
+  const byEpoch = (spends: readonly Spend[]) => spends.map(({ entry, amount }) => [epochOf(entry), amount]);
+  let lost = ledger.takeLost(0, 2, 2);
+  // Of what is known there is one sum.
+  expect(byEpoch(lost)).toEqual([
+    [2, 7],
+    [1, -3],
+  ]);
+  ledger.note(0, 3, 2, [lost[0]]);
+  lost = ledger.takeLost(2, 0, 3);
+  expect(byEpoch(lost)).toEqual([[3, 7]]);
+  expect([older, newer].map((data) => epochOf(spend('a', 0, 1, data).entry))).toEqual([1, 3]);
+});
+
 test('it is forgotten after five minutes, and the oldest where there is too much', () => {
   let now = 0;
   const ledger = createSpendLedger([() => now]);
-  ledger.note(0, 1, [spend('a', 1)]);
+  ledger.note(0, 1, EPOCH, [spend('a', 1)]);
   now = 299_999;
-  ledger.note(1, 1, [spend('a', 2)]);
+  ledger.note(1, 1, EPOCH, [spend('a', 2)]);
   expect([ledger.last(0), ledger.last(1), ledger.newest()]).toEqual([1, 1, expect.objectContaining({ lane: 1 })]);
   now = 300_000;
   expect([ledger.last(0), ledger.last(1)]).toEqual([0, 1]);
-  for (let i = 1; i <= 100_010; i++) ledger.note(2, i, [spend('a', 1)]);
+  for (let i = 1; i <= 100_010; i++) ledger.note(2, i, EPOCH, [spend('a', 1)]);
   ledger.forget();
-  expect(told(ledger.takeSince(2, 0))).toEqual({ a1: 100_000 });
+  expect(told(ledger.takeLost(2, 0, EPOCH))).toEqual({ a1: 100_000 });
 });
 
 test('it is forgotten as well where the machine has slept, and with it the clock of the process', () => {
   const ledger = createSpendLedger();
-  ledger.note(0, 1, [spend('a', 1)]);
+  ledger.note(0, 1, EPOCH, [spend('a', 1)]);
   expect(ledger.newest()).toMatchObject({ lane: 0, number: 1 });
   const wall = Date.now;
   jest.spyOn(Date, 'now').mockImplementation(() => wall() + 301_000);
@@ -81,12 +113,12 @@ test('it is kept for no longer where the wall clock has jumped ahead and back', 
   jest.spyOn(Date, 'now').mockImplementation(() => wall);
   const ledger = createSpendLedger();
   wall += 60 * MINUTE;
-  ledger.note(0, 1, [spend('a', 1)]);
+  ledger.note(0, 1, EPOCH, [spend('a', 1)]);
   wall -= 60 * MINUTE;
   expect(ledger.last(0)).toBe(1);
   own += 5 * MINUTE;
   wall += 5 * MINUTE;
   expect(ledger.last(0)).toBe(0);
-  expect(told(ledger.takeSince(0, 0))).toEqual({});
+  expect(told(ledger.takeLost(0, 0, EPOCH))).toEqual({});
   jest.restoreAllMocks();
 });

@@ -34,7 +34,8 @@ function shards() {
     async take(request, now) {
       up();
       const result = (await memories[number].take(request, now)) as Taken | NotTaken;
-      if ('receipt' in result) for (const entry of result.receipt) Object.assign(entry, { epoch: 1, bookedAt: now });
+      if ('receipt' in result)
+        for (const entry of result.receipt) Object.assign(entry, { data: { epoch: 1 }, bookedAt: now });
       return result;
     },
     async settle(...settling) {

@@ -39,8 +39,8 @@
 --       What of the run was done at once is answered in their place, column by column. Settlings: for each sum what is booked
 --          of it, the cost or the actual, of a budget `used` before and after that too. Takes: `place`, the same for all, and
 --          of a budget for each record that is charged `used` after all of them
--- Or the number of the last batch of that lane, where that is before `known`: what was answered since is lost, and
--- nothing is done.
+-- Or the number of the last batch of that lane, and the epoch, where that is before `known`: what was answered since is
+-- lost, and nothing is done.
 -- Or one character, where what is brief can't be done at once, and nothing is done.
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
 --

@@ -5,6 +5,7 @@ import { createNumbers, push, reset, textOf } from './numbers.js';
 import {
   beside,
   countOf,
+  epochOf,
   mostKeysOf,
   type Observe,
   type Operation,
@@ -35,8 +36,10 @@ const MOST_KEYS = 2_000;
  */
 const BATCHES_IN_FULL = 64;
 
-/** One is like another only by chance. */
-const EPOCHS = 2 ** 31;
+/** Of what begins where all data was lost. One is like another only by chance. */
+export function newEpoch(): number {
+  return Math.floor(Math.random() * 2 ** 31);
+}
 
 const TAKE = 1;
 const SETTLE = 2;
@@ -75,6 +78,8 @@ export function createBatches(prefix: string, instance: string) {
   const list = createNumbers();
   /** How many more batches are written in full, also where a run is all that they are. */
   let leftInFull = 0;
+  /** The newest that is known of. */
+  let epoch = UNKNOWN;
 
   /**
    * Takes from the front of a queue what fits in one call.
@@ -98,9 +103,7 @@ export function createBatches(prefix: string, instance: string) {
     if (leftInFull > 0) leftInFull--;
     const places = isBrief ? placesOf(run) : writeAll(steps);
     const keys = cells.layOut();
-    // A new epoch begins with it, should there be none: all data was lost.
-    const epoch = Math.floor(Math.random() * EPOCHS);
-    for (const value of [number, known, epoch, time ?? -1, cells.countLayouts()]) push(head, value);
+    for (const value of [number, known, newEpoch(), time ?? -1, cells.countLayouts()]) push(head, value);
     for (const value of [steps.epoch, ...places]) push(head, value);
     run.columns = cells.writeLayouts(head, operations[0].now);
     if (isBrief) return { operations, steps, keys, values: [textOf(head)] };
@@ -172,13 +175,16 @@ export function createBatches(prefix: string, instance: string) {
 
   function writeSettle({ entries, actual, goesOn }: Settle): void {
     const last = entries[entries.length - 1] as RedisEntry | undefined;
+    const isOfNewest = (entries as readonly RedisEntry[]).some((entry) => epochOf(entry) === epoch);
+    const own = isOfNewest || last === undefined ? epoch : epochOf(last);
     push(body, goesOn ? 1 : 0);
-    push(body, last?.epoch ?? UNKNOWN);
+    push(body, own);
     push(body, entries.length);
     for (let i = 0; i < entries.length; i++) {
-      const { charge, who, cost, place: booked, epoch } = entries[i] as RedisEntry;
+      const entry = entries[i] as RedisEntry;
+      const { charge, who, cost } = entry;
       // What was charged before all data was lost is nowhere any more.
-      const at = epoch === last?.epoch ? booked : UNKNOWN;
+      const at = epochOf(entry) === own ? entry.place : UNKNOWN;
       const place = cells.placeOf(charge.meter.scope, who, beside(entries, i));
       const column = cells.columnIn(place, charge, 0);
       const cell = place.cells[column];
@@ -197,9 +203,9 @@ export function createBatches(prefix: string, instance: string) {
       const place = cells.placeOf(meter.scope, who, [one]);
       const cell = place.cells[cells.columnIn(place, one, 0)];
       if (entry === undefined || entry.charge.whenFull === 'wait') waitings.note(cell, meter, who);
-      const { place: at, epoch } = (entry ?? NO_ENTRY) as RedisEntry;
+      const [at, of] = entry === undefined ? [UNKNOWN, UNKNOWN] : [entry.place, epochOf(entry as RedisEntry)];
       const charged = entry?.charge.cost ?? 0;
-      for (const value of [cell, at, epoch, charged, used ?? UNKNOWN, limit, shutMs ?? UNKNOWN]) push(body, value);
+      for (const value of [cell, at, of, charged, used ?? UNKNOWN, limit, shutMs ?? UNKNOWN]) push(body, value);
     }
   }
 
@@ -209,6 +215,9 @@ export function createBatches(prefix: string, instance: string) {
     writeInFull(): void {
       leftInFull = BATCHES_IN_FULL;
     },
+    epochIs(newest: number): void {
+      epoch = newest;
+    },
   };
 }
 
@@ -217,6 +226,3 @@ function placesOf({ settles, takes }: Run): readonly number[] {
   const [settled, all] = [settles.length + 1, settles.length + takes.length + 1];
   return [settled, settled, all, all];
 }
-
-/** It has no place in any data. */
-const NO_ENTRY = { place: UNKNOWN, epoch: UNKNOWN };

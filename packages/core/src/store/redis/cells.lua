@@ -20,6 +20,12 @@ local LAYOUT, LAYOUT_NUMBERS = 11, 5
 local COLUMNS, COLUMN_NUMBERS, SUM_NUMBERS = LAYOUT + LAYOUT_NUMBERS * layouts, 9, 4
 
 local values = redis.call('MGET', unpack(KEYS))
+if values[2] then epoch = unpackNumbers('<d', values[2]) end
+
+local function keepEpoch()
+  redis.call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS)
+end
+
 local markerEnds = 0
 if values[1] then
   local last, bytes
@@ -32,9 +38,11 @@ local before = 2
 if head[2] > 0 then
   before = 3
   local answered = values[3] and unpackNumbers('<d', values[3]) or 0
-  if answered < head[2] then return packNumbers('<d', answered) end
+  if answered < head[2] then
+    if not values[2] then keepEpoch() end
+    return packNumbers('<dd', answered, epoch)
+  end
 end
-if values[2] then epoch = unpackNumbers('<d', values[2]) end
 if now == -1 then now = milliseconds() end
 
 local reply, length
@@ -102,6 +110,6 @@ local function commit()
     end
   end
   -- The first call of a lane renews it, however soon its process ends.
-  if not values[2] or number % 256 == 1 then call('SET', KEYS[2], packNumbers('<d', epoch), 'PX', EPOCH_MS) end
+  if not values[2] or number % 256 == 1 then keepEpoch() end
   return keep(packAll(reply, length))
 end

@@ -14,7 +14,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Receipt } from '../store.js';
 import { createAnswers } from './answers.js';
-import { type Batch, createBatches } from './batch.js';
+import { type Batch, createBatches, newEpoch } from './batch.js';
 import { hasEnded, passing, pause, type RedisClient } from './client.js';
 import { ended, failed, giveUp, tooLate } from './faults.js';
 import { type Operation, probeAt } from './operation.js';
@@ -38,10 +38,15 @@ const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
 /**
- * What is answered where Redis has lost what it had answered: the last call of the lane that it knows of. A run that can't be
- * done at once, and was not sent in full, is answered less; all else more.
+ * What is answered where Redis has lost what it had answered: the last call of the lane that it knows of, and the epoch. A run
+ * that can't be done at once, and was not sent in full, is answered less; all else more.
  */
-const LOSS_BYTES = 8;
+const LOSS_BYTES = 16;
+
+/** All that is answered has it there, but for what is less. */
+function epochIn(reply: Buffer): number {
+  return reply.readDoubleLE(8);
+}
 
 export interface Commits {
   /** By which Redis knows this one from others. */
@@ -71,6 +76,7 @@ export function createCommits(
   spendAgain: (spends: readonly Spend[]) => void,
 ): Commits {
   const instance = randomBytes(9).toString('base64url');
+  const epoch = `${head}/epoch`;
   const batches = createBatches(head, instance);
   const tell = createAnswers(giveBack, ledger !== undefined);
   let queue: Operation[] = [];
@@ -125,7 +131,7 @@ export function createCommits(
     lane.batch = batch;
     watchOver();
     const before = witness === undefined ? [] : [lanes[witness.lane].marker];
-    call(BATCH, [lane.marker, `${head}/epoch`, ...before, ...batch.keys], batch.values).then(
+    call(BATCH, [lane.marker, epoch, ...before, ...batch.keys], batch.values).then(
       (reply) => finish(lane, batch, reply, witness?.lane),
       (error) => {
         if (lane.batch !== batch) return;
@@ -147,12 +153,13 @@ export function createCommits(
     if (lane.batch !== batch) return;
     lane.batch = undefined;
     lane.asking = false;
+    if (reply !== null && reply.length >= LOSS_BYTES) batches.epochIs(epochIn(reply));
     if (reply !== null && reply.length <= LOSS_BYTES) {
       sendAgain(lane, batch, reply, witness);
       return;
     }
     if (reply === null) for (const operation of batch.operations) giveUp(operation, tooLate(timeoutMs));
-    else note(lane, tell(batch, reply));
+    else note(lane, epochIn(reply), tell(batch, reply));
     for (const operation of batch.operations) known(operation);
     schedule();
     tellIdle();
@@ -164,14 +171,14 @@ export function createCommits(
    */
   function sendAgain(lane: Lane, { operations }: Batch, reply: Buffer, witness: number): void {
     queue = [...operations.filter(({ givenUp }) => !givenUp), ...queue];
-    if (reply.length === LOSS_BYTES) spendAgain(ledger?.takeSince(witness, reply.readDoubleLE()) ?? []);
+    if (reply.length === LOSS_BYTES) spendAgain(ledger?.takeLost(witness, reply.readDoubleLE(), epochIn(reply)) ?? []);
     else batches.writeInFull();
     sendBy(lane, queue.length > 0 ? queue : [probeAt(latest)]);
     for (const operation of operations) if (operation.givenUp) known(operation);
   }
 
-  function note(lane: Lane, spends: readonly Spend[]): void {
-    ledger?.note(lanes.indexOf(lane), lane.number, spends);
+  function note(lane: Lane, epoch: number, spends: readonly Spend[]): void {
+    ledger?.note(lanes.indexOf(lane), lane.number, epoch, spends);
     if (ledger?.newest() !== undefined) probes.begin();
   }
 
@@ -191,7 +198,8 @@ export function createCommits(
     lane.asking = true;
     for (let ms = FIRST_PAUSE_MS; lane.batch === batch; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
       const self = lanes.indexOf(lane);
-      const cancelling = call(CANCEL, [lane.marker], [String(lane.number), String(ledger?.last(self) ?? 0)]);
+      const values = [lane.number, ledger?.last(self) ?? 0, newEpoch()].map(String);
+      const cancelling = call(CANCEL, [lane.marker, epoch], values);
       cancelling.then(
         (reply) => finish(lane, batch, reply, self),
         () => {},

@@ -9,7 +9,7 @@
  * Steps with time as an argument: milliseconds of any clock that is never set back, the same for all steps of a lease.
  */
 import type { Rule } from '../../meters/meter.js';
-import type { RedisEntry } from './operation.js';
+import { epochOf, type RedisEntry } from './operation.js';
 
 export interface Lease {
   /** Where what is left was charged; `undefined` before the first charge. */
@@ -79,7 +79,7 @@ export function learnRoom(lease: Lease, room: number): void {
 export function add(lease: Lease, block: RedisEntry, cost: number, sentAt: number): RedisEntry | undefined {
   const spare = block.cost - cost;
   const before = lease.block;
-  if (before !== undefined && before.epoch === block.epoch && before.place > block.place) {
+  if (before !== undefined && epochOf(before) === epochOf(block) && before.place > block.place) {
     return spare > 0 ? part(block, spare) : undefined;
   }
   const isSame = isOf(before, block);
@@ -128,5 +128,5 @@ const USABLE_MS: {
 };
 
 function isOf(block: RedisEntry | undefined, entry: RedisEntry): boolean {
-  return block !== undefined && block.place === entry.place && block.epoch === entry.epoch;
+  return block !== undefined && block.place === entry.place && epochOf(block) === epochOf(entry);
 }

@@ -3,10 +3,18 @@ import type { Bill, Usage, Who } from '../../meters/meter.js';
 import type { Alternative, Entry, NotTaken, Receipt, Seen, Taken } from '../store.js';
 import type { Counted } from './columns.js';
 
+/** What a call found in Redis, or what takes the place of it: it is lost as a whole, if it is. */
+export interface Data {
+  /** Of all that Redis has; another one begins where that is lost. */
+  readonly epoch: number;
+  /** Where what was spent in it was spent again. */
+  again?: Data;
+}
+
 /** What was charged in Redis, to be settled there. */
 export interface RedisEntry extends Entry {
-  /** Of the data that it was charged in, lest it be given back in other. */
-  readonly epoch: number;
+  /** In which it was charged, lest it be given back in other. Of budgets it is other than that of the rest. */
+  readonly data: Data;
   /** When it was charged, by the time that records go by. */
   readonly bookedAt: number;
   /** A settling whose outcome isn't known yet: what comes of it is what the next one starts from. */
@@ -82,6 +90,17 @@ export function countOf(bills: readonly Bill[]): number {
 export function probeAt(now: number): Peek {
   const at = performance.now();
   return { kind: 'peek', who: [], bills: [], now, at, givenUp: false, resolve() {}, reject() {} };
+}
+
+/** In which an entry stands by now. */
+export function dataOf({ data }: RedisEntry): Data {
+  let standing = data;
+  while (standing.again !== undefined) standing = standing.again;
+  return standing;
+}
+
+export function epochOf(entry: RedisEntry): number {
+  return dataOf(entry).epoch;
 }
 
 type Charged = { readonly charge: Counted; readonly who: Take['alternatives'][number]['who'] };

@@ -123,16 +123,29 @@ function openStore(
     settleForSure(receipt, nothing, now, false);
   }
 
-  /** In front of all that is to be asked for, which is to see it. */
+  /** What is to be asked for is to see what was spent, if not what was given back. */
   function spendAgain(spends: readonly Spend[]): void {
     if (spends.length === 0) return;
     warn(
       'TOLLGATE_SPEND_LOST',
       'Redis has lost what it had answered, as in a failover. What was spent is spent again.',
     );
+    book(
+      spends.filter(({ amount }) => amount > 0),
+      true,
+    );
+    // It may be of what another lane has charged, whose loss shows later.
+    book(
+      spends.filter(({ amount }) => amount < 0),
+      false,
+    );
+  }
+
+  function book(spends: readonly Spend[], isFirst: boolean): void {
+    if (spends.length === 0) return;
     const entries = spends.map(({ entry, amount }) => ({ ...entry, cost: Math.max(0, -amount), settling: undefined }));
     const actual = spends.map(({ amount }) => Math.max(0, amount));
-    settleForSure(entries, actual, latest, true);
+    settleForSure(entries, actual, latest, isFirst);
   }
 
   /** Until it is done. */

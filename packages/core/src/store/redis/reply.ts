@@ -4,7 +4,7 @@ import { type Charge, keyIn, type Usage, type Who } from '../../meters/meter.js'
 import { settledPlace, usage, width } from '../../meters/rules.js';
 import type { Alternative, Entry, NotTaken, Taken } from '../store.js';
 import type { Sum } from './layouts.js';
-import { countOf, type Operation, type Peek, type RedisEntry, type Settle, type Take } from './operation.js';
+import { countOf, type Data, type Operation, type Peek, type RedisEntry, type Settle, type Take } from './operation.js';
 import type { Run } from './runs.js';
 
 const NOT_CHARGED = -1;
@@ -30,6 +30,7 @@ export interface Reading {
 export function readingOf(reply: Buffer): Reading {
   const numbers = new Float64Array(reply.buffer.slice(reply.byteOffset, reply.byteOffset + reply.length));
   const [now, epoch, atOnce] = numbers;
+  const [ofBudgets, ofOthers]: readonly Data[] = [{ epoch }, { epoch }];
   let at = 3;
 
   function take(operation: Take): Taken | NotTaken {
@@ -53,7 +54,8 @@ export function readingOf(reply: Buffer): Reading {
           continue;
         }
         const used = charge.rule.kind === 'calendar' ? numbers[at++] : undefined;
-        receipt.push({ charge, who, cost: charge.cost, place, used, epoch, bookedAt: now, settling: undefined });
+        const data = used === undefined ? ofOthers : ofBudgets;
+        receipt.push({ charge, who, cost: charge.cost, place, used, data, bookedAt: now, settling: undefined });
       }
     }
     const usages = operation.tells ? usagesOf(alternatives[taken], operation) : undefined;
@@ -114,7 +116,8 @@ export function readingOf(reply: Buffer): Reading {
           const used = before === undefined ? undefined : before + cost;
           amounts[cell] = used;
           const place = places[cell];
-          receipt[count++] = { charge, who, cost, place, used, epoch, bookedAt: now, settling: undefined };
+          const data = used === undefined ? ofOthers : ofBudgets;
+          receipt[count++] = { charge, who, cost, place, used, data, bookedAt: now, settling: undefined };
         }
       }
       return { taken: 0, receipt, shadowRefused: NO_USAGE, usages: undefined };

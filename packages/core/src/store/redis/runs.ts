@@ -2,7 +2,7 @@
 import type { Charge } from '../../meters/meter.js';
 import type { Cells } from './cells.js';
 import type { RunColumn, Sum } from './layouts.js';
-import { beside, type Operation, type RedisEntry, type Settle, type Take } from './operation.js';
+import { beside, epochOf, type Operation, type RedisEntry, type Settle, type Take } from './operation.js';
 import { isWaitedFor } from './waitings.js';
 
 /** Settlings in a row of which each is booked for what it says; and takes in a row that have no choice. */
@@ -40,7 +40,7 @@ export function stepsOf(operations: readonly Operation[]): Steps {
   for (const operation of operations) {
     if (operation.kind === 'settle' && first.length === 0 && isPlainSettle(operation, epoch)) {
       run.settles.push(operation);
-      epoch = (operation.entries[0] as RedisEntry | undefined)?.epoch ?? epoch;
+      epoch = epochOfFirst(operation) ?? epoch;
     } else if (operation.kind === 'settle' || operation.kind === 'observe') first.push(operation);
     else if (operation.kind === 'take' && others.length === 0 && isPlainTake(operation)) run.takes.push(operation);
     else others.push(operation);
@@ -76,19 +76,24 @@ export function countRun({ settles, sums, takes, cells: charged }: Run, cells: C
  *
  * @param epoch of those before it
  */
-function isPlainSettle({ entries, actual, goesOn }: Settle, epoch: number): boolean {
+function isPlainSettle(settle: Settle, epoch: number): boolean {
+  const { entries, actual, goesOn } = settle;
   if (goesOn) return false;
-  const own = epoch === NO_EPOCH ? (entries[0] as RedisEntry | undefined)?.epoch : epoch;
+  const own = epoch === NO_EPOCH ? epochOfFirst(settle) : epoch;
   for (let i = 0; i < entries.length; i++) {
-    const { charge, cost, epoch } = entries[i] as RedisEntry;
+    const { charge, cost } = entries[i];
     const { kind } = charge.rule;
     const isMore = actual[i] > cost;
-    if (epoch !== own) return false;
+    if (epochOf(entries[i] as RedisEntry) !== own) return false;
     if (kind === 'headroom' || !isExact(cost) || !isExact(actual[i])) return false;
     if (isMore && (kind === 'slots' || cost === 0)) return false;
     if (actual[i] < cost && isWaitedFor(charge)) return false;
   }
   return true;
+}
+
+function epochOfFirst({ entries }: Settle): number | undefined {
+  return entries.length === 0 ? undefined : epochOf(entries[0] as RedisEntry);
 }
 
 /** It has no choice, no turn to wait for, and is told nothing, and sums of what it charges are exact. */

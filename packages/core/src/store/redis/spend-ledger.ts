@@ -3,7 +3,7 @@
  * what was answered last. Which calls Redis still knows of tells what that was: it is spent again, neither more nor less.
  */
 import { recordName } from './keys.js';
-import type { RedisEntry } from './operation.js';
+import { type Data, dataOf, type RedisEntry } from './operation.js';
 
 /** What was spent of a budget, or given back to it. */
 export interface Spend {
@@ -15,15 +15,18 @@ export interface Spend {
 
 export interface SpendLedger {
   /** Notes what came of a call, once it has been answered. */
-  note(lane: number, number: number, spends: readonly Spend[]): void;
+  note(lane: number, number: number, epoch: number, spends: readonly Spend[]): void;
   /** The last call that is noted: Redis has to know of it, and then it knows of all before it. */
   newest(): { readonly lane: number; readonly number: number } | undefined;
   /** The number of the last one of a lane; 0: none is. */
   last(lane: number): number;
   /** Lets go of what is too old, or too much. */
   forget(): void;
-  /** Takes out what was noted of a lane behind a call. */
-  takeSince(lane: number, number: number): readonly Spend[];
+  /**
+   * Takes out what is lost: of a lane what was noted behind a call, and of all lanes what was done in another epoch. What is left
+   * of it stands where it is spent again; what was charged before anything was noted doesn't, and has nothing to give back there.
+   */
+  takeLost(lane: number, number: number, epoch: number): readonly Spend[];
 }
 
 /** For longer no replica that takes over has been without its master, by Redis's own defaults. */
@@ -35,9 +38,13 @@ const MOST_KEPT = 100_000;
 interface Call {
   readonly lane: number;
   readonly number: number;
+  /** In which it was done. */
+  readonly epoch: number;
   /** By each of the clocks. */
   readonly at: readonly number[];
   readonly spends: readonly Spend[];
+  /** Nothing was noted of these before: with it they are lost as a whole. */
+  readonly begun: readonly Data[];
 }
 
 /**
@@ -51,6 +58,7 @@ export function createSpendLedger(clocks: readonly (() => number)[] = CLOCKS): S
   /** In the order of their answers. */
   let calls: Call[] = [];
   let kept = 0;
+  const known = new WeakSet<Data>();
 
   function isKept({ at }: Call): boolean {
     return clocks.every((time, i) => time() < at[i] + KEPT_MS);
@@ -63,10 +71,12 @@ export function createSpendLedger(clocks: readonly (() => number)[] = CLOCKS): S
   }
 
   return {
-    note(lane, number, spends) {
+    note(lane, number, epoch, spends) {
       const sums = sumsOf(spends);
       if (sums.length === 0) return;
-      calls.push({ lane, number, at: clocks.map((time) => time()), spends: sums });
+      const begun = [...new Set(sums.map(({ entry }) => dataOf(entry)))].filter((data) => !known.has(data));
+      for (const data of begun) known.add(data);
+      calls.push({ lane, number, epoch, at: clocks.map((time) => time()), spends: sums, begun });
       kept += sums.length;
     },
     newest() {
@@ -74,13 +84,16 @@ export function createSpendLedger(clocks: readonly (() => number)[] = CLOCKS): S
       return call && isKept(call) ? call : undefined;
     },
     last: (lane) => calls.findLast((call) => call.lane === lane && isKept(call))?.number ?? 0,
-    takeSince(lane, number) {
+    takeLost(lane, number, epoch) {
       forget();
-      const isLost = (call: Call) => call.lane === lane && call.number > number;
-      const lost = calls.filter(isLost).flatMap(({ spends }) => spends);
+      const isLost = (call: Call) => call.epoch !== epoch || (call.lane === lane && call.number > number);
+      const lost = calls.filter(isLost);
       calls = calls.filter((call) => !isLost(call));
-      kept -= lost.length;
-      return sumsOf(lost);
+      const again: Data = { epoch };
+      for (const { begun } of lost) for (const data of begun) data.again = again;
+      const spends = lost.flatMap(({ spends }) => spends);
+      kept -= spends.length;
+      return sumsOf(spends);
     },
     forget,
   };
@@ -101,13 +114,16 @@ function isSpent({ charge }: RedisEntry): boolean {
   return charge.rule.kind === 'calendar';
 }
 
-/** One for each budget, key and period. */
+/** One for each budget, key and period, of each data. */
 function sumsOf(spends: readonly Spend[]): Spend[] {
-  const sums = new Map<string, Spend>();
+  const sums = new Map<Data, Map<string, Spend>>();
   for (const { entry, amount } of spends) {
     const { meter } = entry.charge;
     const name = recordName(`${entry.place} ${meter.id}`, meter.scope, entry.who);
-    sums.set(name, { entry, amount: amount + (sums.get(name)?.amount ?? 0) });
+    const data = dataOf(entry);
+    const named = sums.get(data) ?? new Map<string, Spend>();
+    sums.set(data, named);
+    named.set(name, { entry, amount: amount + (named.get(name)?.amount ?? 0) });
   }
-  return [...sums.values()].filter(({ amount }) => amount !== 0);
+  return [...sums.values()].flatMap((named) => [...named.values()]).filter(({ amount }) => amount !== 0);
 }
