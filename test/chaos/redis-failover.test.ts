@@ -1,61 +1,30 @@
 /** A master dies before its replica knows all that was answered: with a ledger no spend is lost, and none is spent twice. */
 import type { Store, Taken } from '@tollgate/core';
-import { type RedisStoreOptions, redisStore } from '@tollgate/core/redis';
-import { Redis } from 'ioredis';
+import type { RedisStoreOptions } from '@tollgate/core/redis';
 import { CANCEL, runScript } from '../../packages/core/src/store/redis/scripts.js';
 import { alternativeOf, charge, daily, makeMeters, START } from '../conformance/store/charges.js';
-import { type FaultyProxy, startFaultyProxy } from '../helpers/faulty-proxy.js';
 import { until } from '../helpers/redis-cluster.js';
-import { describeWithOwnRedis, freePorts, type RedisServer, startRedis } from '../helpers/redis-server.js';
+import { type RedisFailover, startFailover } from '../helpers/redis-failover.js';
+import { describeWithOwnRedis } from '../helpers/redis-server.js';
 
 const LIMIT = 1_000_000;
 const USERS = ['ann', 'bob', 'all'];
 
 describeWithOwnRedis('a failover that loses what was answered', () => {
-  let master: RedisServer;
-  let replica: RedisServer;
-  let admins: Redis[] = [];
-  let proxy: FaultyProxy;
-  let clients: Redis[] = [];
-  let stores: Store[] = [];
+  let redis: RedisFailover;
   const meters = makeMeters();
 
   beforeEach(async () => {
-    const [port] = await freePorts(1);
-    master = await startRedis({ port, settings: ['--repl-diskless-sync-delay', '0'] });
-    replica = await startRedis({ settings: ['--replicaof', '127.0.0.1', `${port}`] });
-    admins = [master, replica].map((server) => new Redis(server.port, { retryStrategy: () => 50 }));
-    for (const admin of admins) admin.on('error', () => {});
-    proxy = await startFaultyProxy(master.port);
-    await until(async () => (await admins[1].info('replication')).includes('master_link_status:up'));
+    redis = await startFailover();
     jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
   });
 
   afterEach(async () => {
     jest.restoreAllMocks();
-    // Else they go on asking a Redis that is gone.
-    await Promise.all(stores.map((store) => store.close()));
-    stores = [];
-    for (const client of [...admins, ...clients]) client.disconnect();
-    clients = [];
-    await proxy.close();
-    await Promise.all([master.stop(), replica.stop()]);
+    await redis.stop();
   });
 
-  function open(options: RedisStoreOptions = {}): Store {
-    const client = new Redis(proxy.port, { retryStrategy: () => 20 });
-    client.on('error', () => {});
-    clients.push(client);
-    const store = redisStore(client, { clock: 'gate', timeoutMs: 10_000, ...options });
-    stores.push(store);
-    return store;
-  }
-
-  /** All that was done so far: Redis waits for what the connection that asks has written, and what was before. */
-  async function replicated(): Promise<void> {
-    await admins[0].set('mark', '', 'PX', 60_000);
-    expect(await admins[0].wait(1, 20_000)).toBe(1);
-  }
+  const open = (options?: RedisStoreOptions) => redis.open(options).store;
 
   async function take(store: Store, cost: number, user: string): Promise<Taken> {
     const charges = [user, 'all'].map((who) => charge(meters.budget, daily(START), [who], cost, LIMIT));
@@ -80,8 +49,8 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
   async function failOver(stores: readonly Store[], isEmpty = false): Promise<Taken[]> {
     const [one, other] = stores;
     const before = await Promise.all(Array.from({ length: 40 }, (_, i) => take(stores[i % 2], 10, USERS[i % 2])));
-    await replicated();
-    await admins[1].replicaof('127.0.0.1', 1);
+    await redis.replicated();
+    await redis.lag();
     // By all lanes, with what is given back, and what is above its estimate.
     const open = before.slice(8);
     const takes = Array.from({ length: 8 }, async (_, i) => {
@@ -93,10 +62,7 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
     });
     await Promise.all(takes);
     expect([await spent(one), await spent(other)]).toEqual([WANTED, WANTED]);
-    await master.kill();
-    await admins[1].replicaof('NO', 'ONE');
-    if (isEmpty) await admins[1].flushall();
-    proxy.redirect(replica.port);
+    await redis.takeOver(isEmpty);
     return open;
   }
 
@@ -141,8 +107,8 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
   it('is given back once it is spent again, whichever lane is asked about first', async () => {
     const store = open({ spendLedger: true });
     await take(store, 1, 'ann');
-    await replicated();
-    await admins[1].replicaof('127.0.0.1', 1);
+    await redis.replicated();
+    await redis.lag();
     const taken = await take(store, 10, 'bob');
     // While a call is under way, the next goes by another lane.
     const another = take(store, 1, 'ann');
@@ -150,9 +116,7 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
     await settle(store, taken, 4);
     await another;
     await take(store, 1, 'ann');
-    await master.kill();
-    await admins[1].replicaof('NO', 'ONE');
-    proxy.redirect(replica.port);
+    await redis.takeOver();
     await take(store, 1, 'ann');
     await until(async () => `${await spent(store)}` === '4,4,8');
   });
@@ -160,10 +124,7 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
   it('gives nothing back of what others have spent since all was lost', async () => {
     const [store, other] = [open({ spendLedger: true }), open()];
     const taken = await take(other, 10, 'ann');
-    await admins[1].replicaof('NO', 'ONE');
-    await admins[1].flushall();
-    await master.kill();
-    proxy.redirect(replica.port);
+    await redis.takeOver(true);
     await take(store, 5, 'ann');
     await settle(other, taken, 0);
     expect(await spent(store)).toEqual([5, 0, 5]);
@@ -172,12 +133,10 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
   it('is known to whoever asks next before that is decided', async () => {
     const store = open({ spendLedger: true });
     await take(store, 1, 'ann');
-    await replicated();
-    await admins[1].replicaof('127.0.0.1', 1);
+    await redis.replicated();
+    await redis.lag();
     await take(store, LIMIT - 1, 'ann');
-    await master.kill();
-    await admins[1].replicaof('NO', 'ONE');
-    proxy.redirect(replica.port);
+    await redis.takeOver();
     const way = alternativeOf([charge(meters.budget, daily(START), ['ann'], 1, LIMIT)]);
     expect(await store.take({ alternatives: [way] }, START)).toMatchObject({
       refused: [[{ used: LIMIT }]],
@@ -188,24 +147,22 @@ describeWithOwnRedis('a failover that loses what was answered', () => {
     const doubles = (...numbers: number[]) => Buffer.from(new Float64Array(numbers).buffer);
     const marker = (number: number) => doubles(number, 0, 0);
     const ask = (number: number, known: number, epoch: number) => {
-      const values = [number, known, epoch].map(String);
-      return runScript(admins[0], CANCEL, ['lane', 'epoch'], values) as Promise<Buffer | null>;
+      const values = [number, epoch, known].map(String);
+      return runScript(redis.master, CANCEL, ['lane', 'epoch', 'lane'], values) as Promise<Buffer | null>;
     };
-    await admins[0].set('lane', marker(2));
-    for (const epoch of [7, 8]) expect(await ask(5, 4, epoch)).toEqual(doubles(2, 7));
-    expect(await admins[0].getBuffer('lane')).toEqual(marker(2));
-    expect(await admins[0].getBuffer('epoch')).toEqual(doubles(7));
+    await redis.master.set('lane', marker(2));
+    for (const epoch of [7, 8]) expect(await ask(5, 4, epoch)).toEqual(doubles(-1, 7, 2));
+    expect(await redis.master.getBuffer('lane')).toEqual(marker(2));
+    expect(await redis.master.getBuffer('epoch')).toEqual(doubles(7));
     expect(await ask(5, 2, 8)).toBeNull();
-    expect(await admins[0].getBuffer('lane')).toEqual(marker(5));
+    expect(await redis.master.getBuffer('lane')).toEqual(marker(5));
   });
 
   it('goes unnoticed where all was replicated', async () => {
     const store = open({ spendLedger: true });
     const taken = await take(store, 10, 'ann');
-    await replicated();
-    await master.kill();
-    await admins[1].replicaof('NO', 'ONE');
-    proxy.redirect(replica.port);
+    await redis.replicated();
+    await redis.takeOver();
     await settle(store, taken, 4);
     for (let i = 0; i < 10; i++) await take(store, 1, 'ann');
     expect(await spent(store)).toEqual([14, 0, 14]);

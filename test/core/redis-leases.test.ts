@@ -36,7 +36,7 @@ const step = fc.record({
 
 function entryOf(place: number, cost: number, bookedAt: number): RedisEntry {
   const charge = { rule: WINDOW } as Charge;
-  return { charge, who: [], cost, place, used: undefined, data: { epoch: 1 }, bookedAt, settling: undefined };
+  return { charge, who: [], cost, place, used: undefined, origin: { epoch: 1 }, bookedAt, settling: undefined };
 }
 
 describe('a lease', () => {

@@ -35,7 +35,7 @@ function shards() {
       up();
       const result = (await memories[number].take(request, now)) as Taken | NotTaken;
       if ('receipt' in result)
-        for (const entry of result.receipt) Object.assign(entry, { data: { epoch: 1 }, bookedAt: now });
+        for (const entry of result.receipt) Object.assign(entry, { origin: { epoch: 1 }, bookedAt: now });
       return result;
     },
     async settle(...settling) {

@@ -9,7 +9,7 @@ interface WrittenEntry {
   readonly key: readonly (string | null)[];
   /** By which the store finds it again: what is booked, where, and what else it has put there. */
   readonly numbers: Readonly<Record<string, number | undefined>>;
-  readonly data: object | undefined;
+  readonly origin: object | undefined;
 }
 
 /** What can be infinite, which JSON has no word for: no other number of a charge is missing. */
@@ -25,22 +25,22 @@ export function readReceipt(text: string, meters: Iterable<Meter>): Receipt {
   return (JSON.parse(text, revived) as readonly WrittenEntry[]).map((entry) => entryOf(entry, byId));
 }
 
-function written({ charge, who, data, ...rest }: Entry): WrittenEntry {
+function written({ charge, who, origin, ...rest }: Entry): WrittenEntry {
   const { meter, ...terms } = charge;
   const { scope, outside: _, ...known } = meter;
   const key = keyIn(scope, who).map((value) => value ?? null);
   const numbers = Object.fromEntries(Object.entries(rest).filter(([, value]) => typeof value === 'number'));
-  return { charge: terms, meter: known, by: scope.by, key, numbers, data };
+  return { charge: terms, meter: known, by: scope.by, key, numbers, origin };
 }
 
-function entryOf({ charge, meter, by, key, numbers, data }: WrittenEntry, meters: ReadonlyMap<string, Meter>): Entry {
+function entryOf({ charge, meter, by, key, numbers, origin }: WrittenEntry, meters: ReadonlyMap<string, Meter>): Entry {
   const scope = { by, at: by.map((_, i) => i) } as Meter['scope'];
   const known = meters.get(meter.id) ?? { ...meter, scope };
   const values = key.map((value) => value ?? undefined);
   return {
     used: undefined,
     ...numbers,
-    data,
+    origin,
     charge: { ...charge, meter: known },
     who: whoHas(values, known.scope),
   } as Entry;

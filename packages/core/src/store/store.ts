@@ -31,8 +31,8 @@ export interface Entry extends Booking {
   readonly who: Who;
   /** Of a budget, what counted on it after this had been booked or settled: somebody may have to be told. */
   used: number | undefined;
-  /** What else the store has to know of it, as JSON has it: it is handed over, and so are numbers of the store's own. */
-  readonly data?: object | undefined;
+  /** Where the store has charged it, such as JSON can say: it is handed over, and so are numbers of the store's own. */
+  readonly origin?: object | undefined;
 }
 
 /**

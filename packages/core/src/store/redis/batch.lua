@@ -1,16 +1,15 @@
 -- Takes, settles, observations and peeks, all in one call, one after the other. Compute, then commit: nothing is written before all is
 -- known, so that an error leaves everything as it was.
 --
--- KEYS  1: what the last batch of the sender's lane was, and what came of it. 2: the epoch; where `known` is above 0, the
---          same as 1 of the lane that it is of; the records, those of a layout together; then those where instances wait.
--- ARGV  1: `number, known, epoch, now, layouts, settled in, settled to, taken from, taken to, end`; each layout `records, columns,
---          numbers, format, directory`, as records.lua has them; then each column of each `kind, at, width, minute, rule (2),
---          limit, sums, takes`: where in the records its row begins, and where its last minute stands. Behind it, what the
---          run does there: sums of its settlings, each `record, place, cost, actual`; and unless `takes` is 0, for each record
---          the `cost` of its takes, or -1 for none.
---          `now` is -1 where the time is Redis's; `known` a batch of the sender's that was answered, or 0. The run are the
---          settlings at the first places of ARGV 2, of what was charged in the epoch `settled in`, and the takes at those places,
---          none of which has a choice
+-- KEYS  1: what the last batch of the sender's lane was, and what came of it. 2: the epoch. Then the same as 1, of each lane
+--          of the sender of which a batch has to be known; the records, those of a layout together; those where instances wait.
+-- ARGV  1: `number, known, epoch, now, layouts, settled in, settled to, taken from, taken to, end`; the numbers of the `known`
+--          batches, all of them answered; each layout `records, columns, numbers, format, directory`, as records.lua has them;
+--          then each column of each `kind, at, width, minute, rule (2), limit, sums, takes`: where in the records its row
+--          begins, and where its last minute stands. Behind it, what the run does there: sums of its settlings, each `record,
+--          place, cost, actual`; and unless `takes` is 0, for each record the `cost` of its takes, or -1 for none.
+--          `now` is -1 where the time is Redis's. The run are the settlings at the first places of ARGV 2, of what was charged
+--          in the epoch `settled in`, and the takes at those places, none of which has a choice
 --       2: the operations, each by its kind:
 --            1 take           `alternatives`, and of each `count` and so many charges, each `cell, cost, room`. The cell of
 --                             a shadow charge is negative
@@ -39,8 +38,8 @@
 --       What of the run was done at once is answered in their place, column by column. Settlings: for each sum what is booked
 --          of it, the cost or the actual, of a budget `used` before and after that too. Takes: `place`, the same for all, and
 --          of a budget for each record that is charged `used` after all of them
--- Or the number of the last batch of that lane, and the epoch, where that is before `known`: what was answered since is
--- lost, and nothing is done.
+-- Or `-1, epoch`, and the numbers of the last batches of the lanes that have to be known, where one is before the other:
+-- what was answered since is lost, and nothing is done.
 -- Or one character, where what is brief can't be done at once, and nothing is done.
 -- Or nil, where the batch has been cancelled, or is older than the last that was answered.
 --

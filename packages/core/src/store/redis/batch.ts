@@ -15,6 +15,7 @@ import {
   type Take,
 } from './operation.js';
 import { countRun, type Run, type Steps, stepsOf } from './runs.js';
+import type { Noted } from './spend-ledger.js';
 import { createWaitings, isWaitedFor } from './waitings.js';
 
 export interface Batch {
@@ -36,7 +37,7 @@ const MOST_KEYS = 2_000;
  */
 const BATCHES_IN_FULL = 64;
 
-/** Of what begins where all data was lost. One is like another only by chance. */
+/** A number for data that begins anew, like another only by chance. */
 export function newEpoch(): number {
   return Math.floor(Math.random() * 2 ** 31);
 }
@@ -84,10 +85,10 @@ export function createBatches(prefix: string, instance: string) {
   /**
    * Takes from the front of a queue what fits in one call.
    *
-   * @param known a batch of some lane that was answered; 0: none is named
+   * @param answered what Redis has to know of
    * @param time of all of it, of operations that were asked for at that time; `undefined` where it is Redis's
    */
-  function next(queue: Operation[], number: number, known: number, time: number | undefined): Batch {
+  function next(queue: Operation[], number: number, answered: readonly Noted[], time: number | undefined): Batch {
     cells.reset();
     for (const numbers of [head, body, list]) reset(numbers);
     let [count, most] = [0, 0];
@@ -103,12 +104,13 @@ export function createBatches(prefix: string, instance: string) {
     if (leftInFull > 0) leftInFull--;
     const places = isBrief ? placesOf(run) : writeAll(steps);
     const keys = cells.layOut();
-    for (const value of [number, known, newEpoch(), time ?? -1, cells.countLayouts()]) push(head, value);
+    for (const value of [number, answered.length, newEpoch(), time ?? -1, cells.countLayouts()]) push(head, value);
     for (const value of [steps.epoch, ...places]) push(head, value);
+    for (const { number } of answered) push(head, number);
     run.columns = cells.writeLayouts(head, operations[0].now);
     if (isBrief) return { operations, steps, keys, values: [textOf(head)] };
     cells.writeCells(list);
-    const waiting = waitings.next(keys, known > 0 ? 3 : 2);
+    const waiting = waitings.next(keys, 2 + answered.length);
     return {
       operations,
       steps,
@@ -174,6 +176,7 @@ export function createBatches(prefix: string, instance: string) {
   }
 
   function writeSettle({ entries, actual, goesOn }: Settle): void {
+    // It names one epoch: the newest, if an entry stands there. What stands in another is nowhere.
     const last = entries[entries.length - 1] as RedisEntry | undefined;
     const isOfNewest = (entries as readonly RedisEntry[]).some((entry) => epochOf(entry) === epoch);
     const own = isOfNewest || last === undefined ? epoch : epochOf(last);
@@ -183,7 +186,6 @@ export function createBatches(prefix: string, instance: string) {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as RedisEntry;
       const { charge, who, cost } = entry;
-      // What was charged before all data was lost is nowhere any more.
       const at = epochOf(entry) === own ? entry.place : UNKNOWN;
       const place = cells.placeOf(charge.meter.scope, who, beside(entries, i));
       const column = cells.columnIn(place, charge, 0);

@@ -7,6 +7,9 @@ local MARKER = '<ddd'
 local MARKER_BYTES = 24
 local EPOCH_MS = '2592000000'
 
+-- What comes first in a reply where others before it were lost.
+local LOST = -1
+
 -- That of headroom is filled in by headroom.lua: what is done at once has none.
 local headroom = {}
 local RULES = { window, bucket, calendar, slots, headroom }
@@ -15,8 +18,9 @@ local KEYS, ARGV = KEYS, ARGV
 local head = numbersOf(ARGV[1])
 local number, epoch, now, layouts, settledIn = head[1], head[3], head[4], head[5], head[6]
 local settledTo, takenFrom, takenTo, ends = head[7], head[8], head[9], head[10]
--- Where in it a layout is, and where the columns begin.
-local LAYOUT, LAYOUT_NUMBERS = 11, 5
+-- Where in it the numbers of those are that have to be known, where a layout is, and where the columns begin.
+local KNOWN = 11
+local LAYOUT, LAYOUT_NUMBERS = KNOWN + head[2], 5
 local COLUMNS, COLUMN_NUMBERS, SUM_NUMBERS = LAYOUT + LAYOUT_NUMBERS * layouts, 9, 4
 
 local values = redis.call('MGET', unpack(KEYS))
@@ -34,13 +38,13 @@ if values[1] then
   if last == number then return bytes > 0 and sub(values[1], MARKER_BYTES + 1, MARKER_BYTES + bytes) end
 end
 -- How many keys are before those of records.
-local before = 2
-if head[2] > 0 then
-  before = 3
-  local answered = values[3] and unpackNumbers('<d', values[3]) or 0
-  if answered < head[2] then
+local before = 2 + head[2]
+for key = 3, before do
+  if (values[key] and unpackNumbers('<d', values[key]) or 0) < head[KNOWN + key - 3] then
     if not values[2] then keepEpoch() end
-    return packNumbers('<dd', answered, epoch)
+    local known = { LOST, epoch }
+    for other = 3, before do known[other] = values[other] and unpackNumbers('<d', values[other]) or 0 end
+    return packNumbers(doubles(before), unpack(known))
   end
 end
 if now == -1 then now = milliseconds() end

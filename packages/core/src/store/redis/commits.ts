@@ -8,8 +8,8 @@
  * as it takes. What wasn't done by then never will be; what was done is put right: a take that nobody waits for any more is
  * given back.
  *
- * With a ledger of what was spent, each call names one that was answered before. Where Redis no longer knows of that, it does
- * nothing: what was lost since is spent again first.
+ * With a ledger of what was spent, each call names those of each lane that were answered last. Where Redis doesn't know of them, it
+ * does nothing: what is lost is spent again first. Until that is done nothing else is sent.
  */
 import { randomBytes } from 'node:crypto';
 import type { Receipt } from '../store.js';
@@ -17,42 +17,24 @@ import { createAnswers } from './answers.js';
 import { type Batch, createBatches, newEpoch } from './batch.js';
 import { hasEnded, passing, pause, type RedisClient } from './client.js';
 import { ended, failed, giveUp, tooLate } from './faults.js';
+import { createLanes, type Lane } from './lanes.js';
 import { type Operation, probeAt } from './operation.js';
 import { createProbes } from './probes.js';
+import { epochIn, isDone, LEAST_BYTES } from './reply.js';
+import { isRespend, noteEpoch, respendsFirst, respendsOf } from './respends.js';
 import { BATCH, CANCEL, runScript, type Script } from './scripts.js';
-import type { Spend, SpendLedger } from './spend-ledger.js';
-
-interface Lane {
-  /** Where Redis keeps what became of its last call. */
-  readonly marker: string;
-  number: number;
-  batch: Batch | undefined;
-  /** The answer to its call was not to be had, and what became of it is being asked. */
-  asking: boolean;
-}
-
-const LANES = 4;
+import type { Noted, SpendLedger } from './spend-ledger.js';
 
 /** Between attempts to learn what became of a call. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
-/**
- * What is answered where Redis has lost what it had answered: the last call of the lane that it knows of, and the epoch. A run
- * that can't be done at once, and was not sent in full, is answered less; all else more.
- */
-const LOSS_BYTES = 16;
-
-/** All that is answered has it there, but for what is less. */
-function epochIn(reply: Buffer): number {
-  return reply.readDoubleLE(8);
-}
+const NONE: readonly Noted[] = [];
 
 export interface Commits {
   /** By which Redis knows this one from others. */
   readonly instance: string;
-  /** @param isFirst goes before all that is waiting to be sent */
-  submit(operation: Operation, isFirst?: boolean): void;
+  submit(operation: Operation): void;
   /** Calls `task` once nothing is awaited. */
   whenIdle(task: () => void): void;
 }
@@ -63,7 +45,6 @@ export interface Commits {
  * @param known told of each operation whose outcome is certain
  * @param giveBack gives back what was charged for nobody
  * @param ledger what was spent is noted there
- * @param spendAgain told of what was spent and is lost
  */
 export function createCommits(
   client: RedisClient,
@@ -73,32 +54,27 @@ export function createCommits(
   known: (operation: Operation) => void,
   giveBack: (receipt: Receipt, now: number) => void,
   ledger: SpendLedger | undefined,
-  spendAgain: (spends: readonly Spend[]) => void,
 ): Commits {
   const instance = randomBytes(9).toString('base64url');
-  const epoch = `${head}/epoch`;
   const batches = createBatches(head, instance);
   const tell = createAnswers(giveBack, ledger !== undefined);
   let queue: Operation[] = [];
-  const lanes = Array.from({ length: LANES }, (_, i): Lane => {
-    return { marker: `${head}/lane/${instance}/${i}`, number: 0, batch: undefined, asking: false };
-  });
+  const lanes = createLanes(head, instance);
   let isScheduled = false;
   let watch: NodeJS.Timeout | undefined;
   /** The latest time that came with an operation. */
   let latest = 0;
   let idle: (() => void)[] = [];
-  const probes = createProbes(hasSpent, probe);
+  const probes = createProbes(() => ledger !== undefined && ledger.last().length > 0 && !hasEnded(client), probe);
 
-  function submit(operation: Operation, isFirst = false): void {
+  function submit(operation: Operation): void {
     if (hasEnded(client)) {
       giveUp(operation, ended());
       known(operation);
       return;
     }
     latest = Math.max(latest, operation.now);
-    if (isFirst) queue.unshift(operation);
-    else queue.push(operation);
+    queue.push(operation);
     schedule();
     watchOver();
   }
@@ -116,23 +92,27 @@ export function createCommits(
 
   function send(): void {
     isScheduled = false;
-    for (const lane of lanes) {
-      if (queue.length === 0) return;
+    for (const lane of lanes.all) {
+      if (queue.length === 0 || isSpending()) return;
       if (lane.batch === undefined) sendBy(lane);
     }
+  }
+
+  /** What was lost is being spent again. */
+  function isSpending(): boolean {
+    return lanes.all.some(({ batch }) => batch !== undefined && isRespend(batch.operations[0]));
   }
 
   function sendBy(lane: Lane, from = queue): void {
     lane.number++;
     probes.noteUse();
     const now = isTimeGiven ? from[0].now : undefined;
-    const witness = ledger?.newest();
-    const batch = batches.next(from, lane.number, witness?.number ?? 0, now);
+    const answered = ledger?.last() ?? NONE;
+    const batch = batches.next(from, lane.number, answered, now);
     lane.batch = batch;
     watchOver();
-    const before = witness === undefined ? [] : [lanes[witness.lane].marker];
-    call(BATCH, [lane.marker, epoch, ...before, ...batch.keys], batch.values).then(
-      (reply) => finish(lane, batch, reply, witness?.lane),
+    call(BATCH, [...lanes.keysOf(lane, answered), ...batch.keys], batch.values).then(
+      (reply) => finish(lane, batch, reply, answered),
       (error) => {
         if (lane.batch !== batch) return;
         for (const operation of batch.operations) giveUp(operation, failed(error));
@@ -147,19 +127,22 @@ export function createCommits(
 
   /**
    * @param reply null where the batch was cancelled
-   * @param witness the lane of the call that Redis had to know of
+   * @param answered the calls that Redis had to know of
    */
-  function finish(lane: Lane, batch: Batch, reply: Buffer | null, witness = 0): void {
+  function finish(lane: Lane, batch: Batch, reply: Buffer | null, answered: readonly Noted[]): void {
     if (lane.batch !== batch) return;
     lane.batch = undefined;
     lane.asking = false;
-    if (reply !== null && reply.length >= LOSS_BYTES) batches.epochIs(epochIn(reply));
-    if (reply !== null && reply.length <= LOSS_BYTES) {
-      sendAgain(lane, batch, reply, witness);
+    if (reply !== null && reply.length >= LEAST_BYTES) batches.epochIs(epochIn(reply));
+    if (reply !== null && !isDone(reply)) {
+      sendAgain(lane, batch, reply, answered);
       return;
     }
-    if (reply === null) for (const operation of batch.operations) giveUp(operation, tooLate(timeoutMs));
-    else note(lane, epochIn(reply), tell(batch, reply));
+    if (reply !== null) note(lane, batch, reply);
+    else {
+      for (const operation of batch.operations) giveUp(operation, tooLate(timeoutMs));
+      queue = respendsFirst([...batch.operations.filter(isRespend), ...queue]);
+    }
     for (const operation of batch.operations) known(operation);
     schedule();
     tellIdle();
@@ -169,26 +152,24 @@ export function createCommits(
    * It was not done. It is now, in full or once what was spent is spent again: at once, and by its own lane, so that what was
    * sent before does nothing should it arrive late.
    */
-  function sendAgain(lane: Lane, { operations }: Batch, reply: Buffer, witness: number): void {
-    queue = [...operations.filter(({ givenUp }) => !givenUp), ...queue];
-    if (reply.length === LOSS_BYTES) spendAgain(ledger?.takeLost(witness, reply.readDoubleLE(), epochIn(reply)) ?? []);
-    else batches.writeInFull();
-    sendBy(lane, queue.length > 0 ? queue : [probeAt(latest)]);
+  function sendAgain(lane: Lane, { operations }: Batch, reply: Buffer, answered: readonly Noted[]): void {
+    const awaited = operations.filter((operation) => !operation.givenUp || isRespend(operation));
+    queue = respendsFirst([...awaited, ...queue]);
+    if (reply.length < LEAST_BYTES) batches.writeInFull();
+    else if (ledger !== undefined) queue = respendsFirst([...queue, ...respendsOf(ledger, reply, answered, latest)]);
+    sendBy(lane, queue.length > 0 && !isSpending() ? queue : [probeAt(latest)]);
     for (const operation of operations) if (operation.givenUp) known(operation);
   }
 
-  function note(lane: Lane, epoch: number, spends: readonly Spend[]): void {
-    ledger?.note(lanes.indexOf(lane), lane.number, epoch, spends);
-    if (ledger?.newest() !== undefined) probes.begin();
-  }
-
-  function hasSpent(): boolean {
-    ledger?.forget();
-    return ledger?.newest() !== undefined && !hasEnded(client);
+  function note(lane: Lane, batch: Batch, reply: Buffer): void {
+    const spends = tell(batch, reply);
+    noteEpoch(batch.operations, reply);
+    ledger?.note(lanes.all.indexOf(lane), lane.number, epochIn(reply), spends);
+    if (spends.length > 0) probes.begin();
   }
 
   function probe(): void {
-    const lane = lanes.find(({ batch }) => batch === undefined);
+    const lane = lanes.all.find(({ batch }) => batch === undefined);
     if (lane !== undefined) sendBy(lane, [probeAt(latest)]);
   }
 
@@ -197,11 +178,11 @@ export function createCommits(
     if (lane.asking) return;
     lane.asking = true;
     for (let ms = FIRST_PAUSE_MS; lane.batch === batch; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
-      const self = lanes.indexOf(lane);
-      const values = [lane.number, ledger?.last(self) ?? 0, newEpoch()].map(String);
-      const cancelling = call(CANCEL, [lane.marker, epoch], values);
+      const answered = ledger?.last() ?? NONE;
+      const values = [lane.number, newEpoch(), ...answered.map(({ number }) => number)];
+      const cancelling = call(CANCEL, lanes.keysOf(lane, answered), values.map(String));
       cancelling.then(
-        (reply) => finish(lane, batch, reply, self),
+        (reply) => finish(lane, batch, reply, answered),
         () => {},
       );
       await Promise.race([cancelling.catch(() => {}), passing(timeoutMs)]);
@@ -213,13 +194,14 @@ export function createCommits(
   function giveUpLate(): void {
     const inTime = performance.now() - timeoutMs;
     const late = queue.filter(({ at }) => at <= inTime);
-    if (late.length > 0) queue = queue.filter(({ at }) => at > inTime);
+    if (late.length > 0) queue = queue.filter((operation) => operation.at > inTime || isRespend(operation));
     for (const operation of late) {
       giveUp(operation, tooLate(timeoutMs));
       known(operation);
     }
-    let oldest = queue.reduce((oldest, { at }) => Math.min(oldest, at), Number.POSITIVE_INFINITY);
-    for (const lane of lanes) {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { at } of queue) if (at > inTime) oldest = Math.min(oldest, at);
+    for (const lane of lanes.all) {
       const { batch } = lane;
       if (batch === undefined) continue;
       for (const operation of batch.operations) {
@@ -233,7 +215,8 @@ export function createCommits(
   }
 
   function isIdle(): boolean {
-    return queue.length === 0 && lanes.every(({ batch }) => !batch || batch.operations.every(({ givenUp }) => givenUp));
+    const isGivenUp = ({ givenUp }: Operation) => givenUp;
+    return queue.every(isGivenUp) && lanes.all.every(({ batch }) => !batch || batch.operations.every(isGivenUp));
   }
 
   function tellIdle(): void {

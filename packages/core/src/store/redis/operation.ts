@@ -3,18 +3,17 @@ import type { Bill, Usage, Who } from '../../meters/meter.js';
 import type { Alternative, Entry, NotTaken, Receipt, Seen, Taken } from '../store.js';
 import type { Counted } from './columns.js';
 
-/** What a call found in Redis, or what takes the place of it: it is lost as a whole, if it is. */
-export interface Data {
-  /** Of all that Redis has; another one begins where that is lost. */
-  readonly epoch: number;
-  /** Where what was spent in it was spent again. */
-  again?: Data;
+/** Where entries were charged, all by one call or by one respend; `again` is the respend that took its place. */
+export interface Origin {
+  /** Of the data in Redis: another one begins where all of that is lost. */
+  epoch: number;
+  again?: Origin;
 }
 
 /** What was charged in Redis, to be settled there. */
 export interface RedisEntry extends Entry {
-  /** In which it was charged, lest it be given back in other. Of budgets it is other than that of the rest. */
-  readonly data: Data;
+  /** What is lost of it is not given back of other data. Budgets have one of their own, since they alone are spent again. */
+  readonly origin: Origin;
   /** When it was charged, by the time that records go by. */
   readonly bookedAt: number;
   /** A settling whose outcome isn't known yet: what comes of it is what the next one starts from. */
@@ -46,6 +45,8 @@ export interface Settle extends Asked<void> {
   readonly entries: Receipt;
   readonly actual: readonly number[];
   readonly goesOn: boolean;
+  /** It is a respend: of what was lost, which stands there from then on. It goes before all else, and until it is done. */
+  readonly again?: Origin;
 }
 
 export interface Peek extends Asked<readonly Usage[]> {
@@ -60,6 +61,9 @@ export interface Observe extends Asked<boolean> {
 }
 
 export type Operation = Take | Settle | Observe | Peek;
+
+/** Of a settling: Lua can't take many more numbers out of a text at once. */
+export const MOST_ENTRIES = 500;
 
 /** How many keys a call needs for it at most. */
 export function mostKeysOf(operation: Operation): number {
@@ -92,15 +96,15 @@ export function probeAt(now: number): Peek {
   return { kind: 'peek', who: [], bills: [], now, at, givenUp: false, resolve() {}, reject() {} };
 }
 
-/** In which an entry stands by now. */
-export function dataOf({ data }: RedisEntry): Data {
-  let standing = data;
+/** Where an entry stands by now. */
+export function originOf({ origin }: Pick<RedisEntry, 'origin'>): Origin {
+  let standing = origin;
   while (standing.again !== undefined) standing = standing.again;
   return standing;
 }
 
 export function epochOf(entry: RedisEntry): number {
-  return dataOf(entry).epoch;
+  return originOf(entry).epoch;
 }
 
 type Charged = { readonly charge: Counted; readonly who: Take['alternatives'][number]['who'] };

@@ -1,5 +1,4 @@
 /** Keeps meters in Redis, for any number of processes: each step is atomic there, over all its records. */
-import { warn } from '../../errors.js';
 import type { Usage } from '../../meters/meter.js';
 import { denyCache } from '../deny-cache.js';
 import type { NotTaken, Receipt, Store, Taken } from '../store.js';
@@ -8,11 +7,11 @@ import { createCommits } from './commits.js';
 import { failed, giveUp, tooLate } from './faults.js';
 import { createLine } from './line.js';
 import { createRecords } from './named-records.js';
-import type { Operation, RedisEntry, Settle } from './operation.js';
+import { MOST_ENTRIES, type Operation, type RedisEntry, type Settle } from './operation.js';
 import { checkOptions, type RedisStoreOptions } from './options.js';
 import { shardedStore } from './shards.js';
 import { createShared } from './shared.js';
-import { createSpendLedger, type Spend } from './spend-ledger.js';
+import { createSpendLedger } from './spend-ledger.js';
 import { turnOf } from './waitings.js';
 
 export type { RedisClient } from './client.js';
@@ -20,9 +19,6 @@ export type { RedisStoreOptions } from './options.js';
 
 /** Before what has to be settled, and could not be, is once more. */
 const AGAIN_MS = 1_000;
-
-/** Entries of one step: Lua can't take many more numbers out of a text at once. */
-const MOST_ENTRIES = 500;
 
 /**
  * A store in Redis 7.0 or newer, or Valkey. Its steps fail with `TOLLGATE_STORE_FAILED` or `TOLLGATE_STORE_TIMEOUT`, and
@@ -56,7 +52,7 @@ function openStore(
   hasLedger: boolean,
 ): Store {
   const ledger = hasLedger ? createSpendLedger() : undefined;
-  const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack, ledger, spendAgain);
+  const commits = createCommits(client, head, timeoutMs, isTimeGiven, known, giveBack, ledger);
   const shared = createShared(client, head, within);
   const records = createRecords(client, head, within);
   const line = createLine(client, head, commits.instance, within);
@@ -70,31 +66,25 @@ function openStore(
     return isTimeGiven ? latest : now;
   }
 
-  function settle(
-    entries: Receipt,
-    actual: readonly number[],
-    now: number,
-    goesOn: boolean,
-    isFirst = false,
-  ): Promise<void> {
-    if (entries.length > MOST_ENTRIES) return settleInSteps(entries, actual, now, goesOn, isFirst);
+  function settle(entries: Receipt, actual: readonly number[], now: number, goesOn: boolean): Promise<void> {
+    if (entries.length > MOST_ENTRIES) return settleInSteps(entries, actual, now, goesOn);
     return new Promise((resolve, reject) => {
       const at = performance.now();
-      begin({ kind: 'settle', entries, actual, goesOn, now, at, givenUp: false, resolve, reject }, isFirst);
+      begin({ kind: 'settle', entries, actual, goesOn, now, at, givenUp: false, resolve, reject });
     });
   }
 
   /** As of an agent's admission that was extended a thousand times. */
-  async function settleInSteps(entries: Receipt, actual: readonly number[], ...how: [number, boolean, boolean]) {
+  async function settleInSteps(entries: Receipt, actual: readonly number[], now: number, goesOn: boolean) {
     const steps: Promise<void>[] = [];
     for (let i = 0; i < entries.length; i += MOST_ENTRIES) {
       const to = i + MOST_ENTRIES;
-      steps.push(settle(entries.slice(i, to), actual.slice(i, to), ...how));
+      steps.push(settle(entries.slice(i, to), actual.slice(i, to), now, goesOn));
     }
     await Promise.all(steps);
   }
 
-  function begin(operation: Settle, isFirst = false): void {
+  function begin(operation: Settle): void {
     if (hasToWait(operation)) {
       const timer = setTimeout(() => {
         held.delete(operation);
@@ -104,7 +94,7 @@ function openStore(
       return;
     }
     for (const entry of operation.entries as readonly RedisEntry[]) entry.settling = operation;
-    commits.submit(operation, isFirst);
+    commits.submit(operation);
   }
 
   function known(operation: Operation): void {
@@ -118,40 +108,10 @@ function openStore(
     }
   }
 
+  /** Until it is done. */
   function giveBack(receipt: Receipt, now: number): void {
     const nothing = receipt.map(() => 0);
-    settleForSure(receipt, nothing, now, false);
-  }
-
-  /** What is to be asked for is to see what was spent, if not what was given back. */
-  function spendAgain(spends: readonly Spend[]): void {
-    if (spends.length === 0) return;
-    warn(
-      'TOLLGATE_SPEND_LOST',
-      'Redis has lost what it had answered, as in a failover. What was spent is spent again.',
-    );
-    book(
-      spends.filter(({ amount }) => amount > 0),
-      true,
-    );
-    // It may be of what another lane has charged, whose loss shows later.
-    book(
-      spends.filter(({ amount }) => amount < 0),
-      false,
-    );
-  }
-
-  function book(spends: readonly Spend[], isFirst: boolean): void {
-    if (spends.length === 0) return;
-    const entries = spends.map(({ entry, amount }) => ({ ...entry, cost: Math.max(0, -amount), settling: undefined }));
-    const actual = spends.map(({ amount }) => Math.max(0, amount));
-    settleForSure(entries, actual, latest, isFirst);
-  }
-
-  /** Until it is done. */
-  function settleForSure(entries: Receipt, actual: readonly number[], now: number, isFirst: boolean): void {
-    const again = () => settleForSure(entries, actual, now, isFirst);
-    settle(entries, actual, now, false, isFirst).catch(() => pause(client, AGAIN_MS).then(again));
+    settle(receipt, nothing, now, false).catch(() => pause(client, AGAIN_MS).then(() => giveBack(receipt, now)));
   }
 
   function within<T>(promise: Promise<T>): Promise<T> {

@@ -4,12 +4,42 @@ import { type Charge, keyIn, type Usage, type Who } from '../../meters/meter.js'
 import { settledPlace, usage, width } from '../../meters/rules.js';
 import type { Alternative, Entry, NotTaken, Taken } from '../store.js';
 import type { Sum } from './layouts.js';
-import { countOf, type Data, type Operation, type Peek, type RedisEntry, type Settle, type Take } from './operation.js';
+import {
+  countOf,
+  type Operation,
+  type Origin,
+  type Peek,
+  type RedisEntry,
+  type Settle,
+  type Take,
+} from './operation.js';
 import type { Run } from './runs.js';
+import type { Gap, Noted } from './spend-ledger.js';
 
 const NOT_CHARGED = -1;
 
 const NO_USAGE: readonly Usage[] = [];
+
+/** A run that can't be done at once, and was not sent in full, is answered less. */
+export const LEAST_BYTES = 16;
+
+/** What comes first where Redis has lost what it had answered, instead of its time. */
+const LOST = -1;
+
+/** False where nothing was done. */
+export function isDone(reply: Buffer): boolean {
+  return reply.length >= LEAST_BYTES && reply.readDoubleLE() !== LOST;
+}
+
+/** Of all replies that have {@link LEAST_BYTES}. */
+export function epochIn(reply: Buffer): number {
+  return reply.readDoubleLE(8);
+}
+
+/** Where something is lost. @param answered the calls that Redis had to know of */
+export function gapsIn(reply: Buffer, answered: readonly Noted[]): readonly Gap[] {
+  return answered.map(({ lane, number }, i) => ({ lane, number, known: reply.readDoubleLE(LEAST_BYTES + 8 * i) }));
+}
 
 /** Reads the reply to a batch, a step after the other, in their order. */
 export interface Reading {
@@ -30,7 +60,7 @@ export interface Reading {
 export function readingOf(reply: Buffer): Reading {
   const numbers = new Float64Array(reply.buffer.slice(reply.byteOffset, reply.byteOffset + reply.length));
   const [now, epoch, atOnce] = numbers;
-  const [ofBudgets, ofOthers]: readonly Data[] = [{ epoch }, { epoch }];
+  const [ofBudgets, ofOthers]: readonly Origin[] = [{ epoch }, { epoch }];
   let at = 3;
 
   function take(operation: Take): Taken | NotTaken {
@@ -54,8 +84,8 @@ export function readingOf(reply: Buffer): Reading {
           continue;
         }
         const used = charge.rule.kind === 'calendar' ? numbers[at++] : undefined;
-        const data = used === undefined ? ofOthers : ofBudgets;
-        receipt.push({ charge, who, cost: charge.cost, place, used, data, bookedAt: now, settling: undefined });
+        const origin = used === undefined ? ofOthers : ofBudgets;
+        receipt.push({ charge, who, cost: charge.cost, place, used, origin, bookedAt: now, settling: undefined });
       }
     }
     const usages = operation.tells ? usagesOf(alternatives[taken], operation) : undefined;
@@ -116,8 +146,8 @@ export function readingOf(reply: Buffer): Reading {
           const used = before === undefined ? undefined : before + cost;
           amounts[cell] = used;
           const place = places[cell];
-          const data = used === undefined ? ofOthers : ofBudgets;
-          receipt[count++] = { charge, who, cost, place, used, data, bookedAt: now, settling: undefined };
+          const origin = used === undefined ? ofOthers : ofBudgets;
+          receipt[count++] = { charge, who, cost, place, used, origin, bookedAt: now, settling: undefined };
         }
       }
       return { taken: 0, receipt, shadowRefused: NO_USAGE, usages: undefined };
