@@ -82,6 +82,13 @@ test.each(['nosuch', '', 'toString', '__proto__', undefined])('a model that is n
   expect(catalogPrices().costOf(model, { inputTokens: 1, outputTokens: 1 }, NOW)).toBeUndefined();
 });
 
+test('a name that is longer than any model has is not looked up', () => {
+  const table = catalogPrices();
+  const costOf = (length: number) => table.costOf('claude-opus-4-6-'.padEnd(length, 'x'), { inputTokens: 1 }, NOW);
+  expect(costOf(256)).toBe(5000);
+  expect(costOf(257)).toBeUndefined();
+});
+
 test('an embedding costs by its input', () => {
   expect(catalogPrices().costOf('text-embedding-3-small', { inputTokens: 1_000_000, outputTokens: 0 }, NOW)).toBe(2e7);
 });

@@ -34,6 +34,8 @@ type Listed =
 
 /** Models that are remembered: their names come from requests. */
 const MAX_MODELS = 1000;
+/** No model has a longer name, and to look one up takes as long as it is. */
+const MAX_NAME_LENGTH = 256;
 /** For how long: some prices change by the hour, and the catalogue itself can be updated. */
 const MINUTE_MS = 60_000;
 
@@ -54,6 +56,7 @@ export function catalogPrices({ overrides = {}, providers }: CatalogPricesOption
   const known = new Map<string, { readonly minute: number; readonly tiers: Tiers | undefined }>();
 
   function tiersAt(model: string, at: number): Tiers | undefined {
+    if (model.length > MAX_NAME_LENGTH) return undefined;
     const minute = Math.floor(at / MINUTE_MS);
     const last = known.get(model);
     if (last?.minute === minute) return last.tiers;
