@@ -131,11 +131,14 @@ export function checkOutcome(given: Outcome): void {
   for (const name in given) {
     if (!FIELDS.includes(name)) throw wrongOutcome(`outcome.${name}`, given[name], `${FIELDS.join(', ')} alone`);
   }
-  const { outcome = 'succeeded', usage, overloaded } = given;
+  const { outcome = 'succeeded', usage, model, overloaded } = given;
   if (outcome !== 'succeeded' && outcome !== 'failed' && outcome !== 'ignored') {
     throw wrongOutcome('outcome.outcome', outcome, "'succeeded', 'failed' or 'ignored'");
   }
   checkTokenCounts('TOLLGATE_USAGE_INVALID', 'outcome.usage', usage);
+  if (model !== undefined && (typeof model !== 'string' || model === '')) {
+    throw wrongOutcome('outcome.model', model, 'the name of a model, or undefined');
+  }
   if (!isOverload(overloaded)) {
     throw wrongOutcome('outcome.overloaded', overloaded, 'true, false, or { retryAfterMs } with milliseconds from 0');
   }
