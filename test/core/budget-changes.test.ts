@@ -129,6 +129,25 @@ describe('topUp', () => {
   });
 });
 
+test.each<[string, Budget['limit']]>([
+  ['one for all', '$5'],
+  ['by plan', { default: '$5' }],
+  ['by a function', () => '$5'],
+])(
+  'room that is given while a request is under way counts in alerts of its end: a limit that is %s',
+  async (_, limit) => {
+    const { gate, spend, alerts } = budgeted([{ ...user, limit, alertAt: [0.5, 1] }]);
+    const open = await spend('$2');
+    await gate.topUp('user', { user: 'ann' }, '$5');
+    await open.settle({ usd: '$6' });
+    await spend('$4');
+    expect(alerts.map(({ threshold, spent, limit }) => [threshold, spent, limit])).toEqual([
+      [0.5, $(6), $(10)],
+      [1, $(10), $(10)],
+    ]);
+  },
+);
+
 describe('resetBudget', () => {
   test('lets a key begin anew, and keeps on the books what was spent', async () => {
     const { gate, clock, spend, refused, credited } = budgeted([user]);

@@ -99,8 +99,10 @@ export function createAlerts(
   };
 }
 
-/** What a budget holds now for a key; as it was when it was charged, where that depends on more than the key. */
-function wholeNow(plan: Plan, { meter, rule, whole }: Charge, key: Key): number {
+/** What a budget holds now for a key; its limit as it was when it was charged, where that depends on more than the key. */
+function wholeNow(plan: Plan, { meter, rule, whole, credit = 0 }: Charge, key: Key): number {
   const layer = plan.layerOf.get(meter);
-  return typeof layer?.limit === 'number' ? withCredit(layer.limit, layer.credits, key, rule) : whole;
+  if (layer === undefined) return whole;
+  const limit = typeof layer.limit === 'number' ? layer.limit : whole - credit;
+  return withCredit(limit, layer.credits, key, rule);
 }

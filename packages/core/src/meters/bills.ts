@@ -126,7 +126,8 @@ function chargeOf(layer: MeteredLayer, last: Charge | undefined, who: Who, asked
     adaptive?.limit(keyIn(meter.scope, who), now) ??
     (budget === undefined ? whole : shareFor(layer, budget, rung, whole));
   if (last?.cost === cost && last.limit === limit && last.whole === whole && last.rule === rule) return last;
-  return { meter, rule, cost, limit, whole, whenFull, shadow };
+  const credit = whole === given ? 0 : whole - given;
+  return { meter, rule, cost, limit, whole, credit, whenFull, shadow };
 }
 
 /** What of a budget a rung may use. What is on trial sends no request to a cheaper model, so it is not kept from any. */

@@ -59,6 +59,8 @@ export interface Charge {
    * adaptive slots the most that there can be.
    */
   readonly whole: number;
+  /** What of `whole` a budget's key had been given beyond the limit; none unless given. */
+  readonly credit?: number | undefined;
   /** What becomes of a request that does not fit now. */
   readonly whenFull: 'refuse' | 'wait';
   /** Counted where it fits, but never a reason to refuse. */
