@@ -162,6 +162,8 @@ function promises(open: (clock: ManualClock) => [Gate, Gate]): void {
     for (const within of ['0s', '31d', 'soon', -1, null]) {
       expect(await codeOf(here.handOver({ within: within as never }))).toBe('TOLLGATE_REQUEST_INVALID');
     }
+    const misspelt = here.handOver({ withn: '2d' } as object);
+    await expect(misspelt).rejects.toThrow('handOver.withn: got a value that is not shown; expected no such field.');
     await here.settle();
     expect(await codeOf(here.handOver())).toBe('TOLLGATE_ADMISSION_SETTLED');
   });

@@ -48,6 +48,8 @@ describe('redisStore', () => {
     ['shared', { shared: ['global'] }],
     ['shared', { shardBy: 'tenant' as const, shared: 'global' as unknown as string[] }],
     ['shared[1]', { shardBy: 'tenant' as const, shared: ['global', 7 as unknown as string] }],
+    ['prefx', { prefx: 'app' } as object],
+    ['spendledger', { spendledger: true } as object],
   ])('refuses what is no %s: %p', (field, options) => {
     expect(() => redisStore(client, options)).toThrow(
       expect.objectContaining({

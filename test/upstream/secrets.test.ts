@@ -90,6 +90,7 @@ const failing: readonly (readonly [string, () => unknown])[] = [
     }),
   ],
   ['a ttl', () => cached(() => PLANTED, { ttl: 'never' as never })],
+  ['a secret in another option of what remembers it', () => cached(() => PLANTED, { tll: PLANTED } as object)],
   ['a secret in place of its source', () => openai({ keys: [{ name: 'a', secret: PLANTED as never }] })],
   ['a secret in place of a key', () => openai({ keys: [PLANTED as never] })],
   ['a secret in place of a name', () => openai({ keys: [{ name: UNUSABLE, secret: () => PLANTED }] })],

@@ -105,6 +105,11 @@ function wrong(field: string, value: unknown, expected: string): string {
   return `${field}: got ${show(value)}; expected ${expected}`;
 }
 
+/** Options that there are none of, as problems. They are not shown: a misspelt one may hold a secret. */
+export function strayOptions(what: string, others: object): Problem[] {
+  return Object.keys(others).map((name) => ({ path: `${what}.${name}`, value: NOT_SHOWN, expected: 'no such field' }));
+}
+
 /** What would be right where one of some names has to stand. */
 export function oneOfNames(names: Iterable<string>): string {
   return `one of ${[...names].map((name) => `'${name}'`).join(', ')}`;

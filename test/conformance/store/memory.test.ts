@@ -1,4 +1,4 @@
-import { type Alternative, memoryStore, type Records, type Taken } from '@tollgate/core';
+import { type Alternative, memoryStore, type Records, type Taken, type TollgateError } from '@tollgate/core';
 import type { Keyed } from '../../helpers/oracle-store.js';
 import { alternativeOf, COARSE, charge, daily, makeMeters, PERIOD, START, WINDOW } from './charges.js';
 import { storeContract } from './store-contract.js';
@@ -6,9 +6,25 @@ import { storeContract } from './store-contract.js';
 storeContract('memoryStore()', () => memoryStore());
 storeContract('memoryStore() with another bound', () => memoryStore({ maxKeys: 64 }));
 
+/** The code and the message. */
+function refusalOf(options: object): unknown {
+  try {
+    return memoryStore(options);
+  } catch (error) {
+    const { code, message } = error as TollgateError;
+    return [code, message];
+  }
+}
+
 describe('memoryStore', () => {
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses a bound of %p', (maxKeys) => {
-    expect(() => memoryStore({ maxKeys })).toThrow(RangeError);
+    const expected = `memoryStore.maxKeys: got ${maxKeys}; expected a whole number of at least 1`;
+    expect(refusalOf({ maxKeys })).toEqual(['TOLLGATE_CONFIG_INVALID', expect.stringContaining(expected)]);
+  });
+
+  it('refuses an option that it lacks, misspelt as it may be', () => {
+    const expected = 'memoryStore.maxkeys: got a value that is not shown; expected no such field';
+    expect(refusalOf({ maxkeys: 5 })).toEqual(['TOLLGATE_CONFIG_INVALID', expect.stringContaining(expected)]);
   });
 
   it('has room for others once the periods of budgets are over', async () => {

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { HandOverOptions } from '../admission.js';
 import type { Clock } from '../clock.js';
-import { TollgateError, warn, wrongValue } from '../errors.js';
+import { strayOptions, TollgateError, warn, wrongValue } from '../errors.js';
 import { type Ledger, NOTHING_OF_THE_LOAD } from '../ledger/ledger.js';
 import type { Claim } from '../ledger/unsettled.js';
 import type { Bill, Scope } from '../meters/meter.js';
@@ -89,7 +89,11 @@ export function createHandovers({ gate, store, clock, terms, ledger, books }: Si
     };
   }
 
-  async function handOver(admission: GateAdmission, { within = '1d' }: HandOverOptions = {}): Promise<string> {
+  async function handOver(admission: GateAdmission, options: HandOverOptions = {}): Promise<string> {
+    const { within = '1d', ...others } = options;
+    for (const { path, value, expected } of strayOptions('handOver', others)) {
+      throw wrongValue('TOLLGATE_REQUEST_INVALID', path, value, expected);
+    }
     const ttlMs = parseDuration(within);
     if (ttlMs === undefined || ttlMs < SHORTEST_MS || ttlMs > LONGEST_MS) {
       const expected = "a duration from 1s to 30d such as '1h' or '7d'";

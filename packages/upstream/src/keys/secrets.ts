@@ -56,8 +56,10 @@ export interface CacheOptions {
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID`; what it returns throws `TOLLGATE_SECRET_UNAVAILABLE`, with nothing of what
  * the source gave or said
  */
-export function cached(source: SecretSource, { ttl = '5m', clock = systemClock }: CacheOptions = {}): SecretSource {
+export function cached(source: SecretSource, options: CacheOptions = {}): SecretSource {
+  const { ttl = '5m', clock = systemClock } = options;
   const reader = createReader();
+  reader.noOtherFields('cached', options, ['ttl', 'clock']);
   const ttlMs = reader.read('cached.ttl', ttl, A_DURATION, parseDuration);
   reader.read(
     'cached.source',

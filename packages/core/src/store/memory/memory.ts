@@ -1,5 +1,5 @@
 /** Keeps meters in this process. Everything is synchronous, so every step is atomic by itself. */
-import { warnOnce } from '../../errors.js';
+import { configError, strayOptions, warnOnce } from '../../errors.js';
 import {
   type Bill,
   type Charge,
@@ -39,12 +39,14 @@ const NO_USAGE: readonly Usage[] = [];
  * The store of a gate that names none: in this process, without timers, forgotten when the process ends. Gates may share it,
  * which count apart there; what one has counted stays until the store itself is garbage.
  *
- * @throws RangeError where `maxKeys` is no whole number of at least 1
+ * @throws TollgateError `TOLLGATE_CONFIG_INVALID` where `maxKeys` is no whole number of at least 1, or another option is given
  */
-export function memoryStore({ maxKeys = 100_000 }: MemoryStoreOptions = {}): Store {
+export function memoryStore({ maxKeys = 100_000, ...others }: MemoryStoreOptions = {}): Store {
+  const problems = strayOptions('memoryStore', others);
   if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) {
-    throw new RangeError(`memoryStore: maxKeys is ${maxKeys}; expected a whole number of at least 1`);
+    problems.push({ path: 'memoryStore.maxKeys', value: maxKeys, expected: 'a whole number of at least 1' });
   }
+  if (problems.length > 0) throw configError(problems);
   /** One for each scope: of a request's bills each is of another. */
   const spots = new Map<Scope, Spot>();
   const values = new Map<Dimension | undefined, Values>();

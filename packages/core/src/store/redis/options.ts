@@ -1,5 +1,5 @@
 /** What a store in Redis is made with. */
-import { configError, type Problem } from '../../errors.js';
+import { configError, strayOptions } from '../../errors.js';
 import type { Dimension } from '../../request.js';
 import type { RedisClient } from './client.js';
 
@@ -41,13 +41,14 @@ interface Checked {
   readonly prefix: unknown;
   readonly timeoutMs: unknown;
   readonly clock: unknown;
-  readonly shardBy: unknown;
-  readonly shared: unknown;
+  readonly shardBy?: unknown;
+  readonly shared?: unknown;
   readonly spendLedger: unknown;
 }
 
-export function checkOptions({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger }: Checked): void {
-  const problems: Problem[] = [];
+export function checkOptions(checked: Checked): void {
+  const { client, prefix, timeoutMs, clock, shardBy, shared, spendLedger, ...others } = checked;
+  const problems = strayOptions('redisStore', others);
   const wrong = (field: string, value: unknown, expected: string) =>
     problems.push({ path: `redisStore.${field}`, value, expected });
   if (typeof (client as Partial<RedisClient> | undefined)?.callBuffer !== 'function') {

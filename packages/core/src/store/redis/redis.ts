@@ -29,8 +29,9 @@ const AGAIN_MS = 1_000;
  * @throws TollgateError `TOLLGATE_CONFIG_INVALID` for a client or an option that is none
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): Store {
-  const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis', shardBy, shared, spendLedger = false } = options;
-  checkOptions({ client, prefix, timeoutMs, clock, shardBy, shared, spendLedger });
+  const { prefix = 'tollgate', timeoutMs = 1_000, clock = 'redis' } = options;
+  const { shardBy, shared, spendLedger = false } = options;
+  checkOptions({ ...options, client, prefix, timeoutMs, clock, spendLedger });
   // The steps that fail tell of an outage; without a listener ioredis prints one at each attempt to connect.
   if (client.listenerCount?.('error') === 0) client.on?.('error', () => {});
   const isTimeGiven = clock === 'gate';
