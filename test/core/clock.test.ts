@@ -295,7 +295,16 @@ describe('manualClock', () => {
     const clock = manualClock(7);
     expect(() => clock.set(ms)).toThrow(RangeError);
     expect(() => clock.advance(ms)).toThrow(RangeError);
+    expect(() => manualClock(ms)).toThrow(RangeError);
     expect(clock.now()).toBe(7);
+  });
+
+  test('says what it got in place of milliseconds', async () => {
+    const expected = "manualClock: got '1m'; expected a finite number of milliseconds";
+    const clock = manualClock();
+    expect(() => clock.advance('1m' as never)).toThrow(expected);
+    await expect(clock.play('1m' as never)).rejects.toThrow(expected);
+    expect(() => manualClock(new Date() as never)).toThrow('manualClock: got an object;');
   });
 
   test('runs every timer once, in the order of their times, however it is advanced', () => {

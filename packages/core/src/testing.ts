@@ -1,5 +1,6 @@
 /** What an app needs to test its own limits without waiting: `import { manualClock } from '@tollgate/core/testing'`. */
 import type { Clock } from './clock.js';
+import { show } from './errors.js';
 
 /** A clock that moves when it is told to. */
 export interface ManualClock extends Clock {
@@ -14,9 +15,12 @@ export interface ManualClock extends Clock {
   play(ms: number): Promise<void>;
 }
 
-/** @param startMs the time it shows at first, in milliseconds since 1970; 1 January 2026 unless given */
+/**
+ * @param startMs the time it shows at first, in milliseconds since 1970; 1 January 2026 unless given
+ * @throws RangeError here and in what moves it, for what is no time in milliseconds
+ */
 export function manualClock(startMs: number = Date.UTC(2026, 0, 1)): ManualClock {
-  let now = startMs;
+  let now = checked(startMs);
   const timers = new Set<{ due: number; task: () => void }>();
 
   function nextDue(until: number) {
@@ -26,7 +30,7 @@ export function manualClock(startMs: number = Date.UTC(2026, 0, 1)): ManualClock
   }
 
   function set(ms: number) {
-    if (!Number.isFinite(ms)) throw new RangeError(`manualClock: expected a finite time in milliseconds, got ${ms}`);
+    checked(ms);
     for (let timer = nextDue(ms); timer; timer = nextDue(ms)) {
       timers.delete(timer);
       now = Math.max(now, timer.due);
@@ -42,10 +46,10 @@ export function manualClock(startMs: number = Date.UTC(2026, 0, 1)): ManualClock
       timers.add(timer);
       return () => void timers.delete(timer);
     },
-    advance: (ms) => set(now + ms),
+    advance: (ms) => set(now + checked(ms)),
     set,
     async play(ms) {
-      const end = now + ms;
+      const end = now + checked(ms);
       await rest();
       for (let timer = nextDue(end); timer; timer = nextDue(end)) {
         set(Math.max(now, timer.due));
@@ -54,6 +58,11 @@ export function manualClock(startMs: number = Date.UTC(2026, 0, 1)): ManualClock
       set(end);
     },
   };
+}
+
+function checked(ms: number): number {
+  if (Number.isFinite(ms)) return ms;
+  throw new RangeError(`manualClock: got ${show(ms)}; expected a finite number of milliseconds`);
 }
 
 /** Promises that are settled have told all who wait for them, however long their chain. */
