@@ -26,6 +26,12 @@ test('an estimate is told of beside all else that is wrong', () => {
   ]);
 });
 
+test.each([() => {}, 'chat', 10, null, []])('options are no %p', (options) => {
+  const error = thrownBy(() => makeToll('small', options as object));
+  expect(error.code).toBe('TOLLGATE_CONFIG_INVALID');
+  expect(error.problems).toEqual([{ path: 'options', value: options, expected: expect.stringContaining('handler') }]);
+});
+
 test.each([undefined, {}, { outputTokens: 0 }, { inputTokens: 6, cachedInputTokens: 6, cacheWriteTokens: undefined }])(
   'an estimate may be %p',
   async (estimate) => {

@@ -1,6 +1,7 @@
 /** Annotations: what a route says that a request to it costs. */
 import { z } from 'zod';
 import type { DefaultTier } from '../config.js';
+import { configError } from '../errors.js';
 import type { Tollgate } from '../gate.js';
 import { type Money, parseMoney } from '../money/nano-dollars.js';
 import type { AdmitRequest, May, Priority, TokenCounts } from '../request.js';
@@ -122,6 +123,10 @@ const schema = z.strictObject({
 /** @throws TollgateError `TOLLGATE_CONFIG_INVALID` with every problem */
 export function makeToll<R>(tier: Fact<R, TierName>, options: TollOptions<R> = {}): Toll<R> {
   assertCalled(tier, 'toll', 'tier', "toll('small')");
+  if (!isRecord(options)) {
+    const expected = "an object such as { feature: 'chat' }; the handler stands after the toll";
+    throw configError([{ path: 'options', value: options, expected }]);
+  }
   const given: Record<string, unknown> = { ...options, tier };
   const wrongEstimate = isRecord(given.estimate) ? problemOf('estimate', given.estimate) : undefined;
   check(schema, given, wrongEstimate ? [wrongEstimate] : []);
