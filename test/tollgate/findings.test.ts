@@ -43,6 +43,29 @@ test.each<[surprise: string, config: TollgateConfig, finding: RegExp]>([
     /^tiers\.large: It costs \$0\.02, and 'spend' holds \$0\.01/,
   ],
   [
+    'a tier too costly where features are named',
+    { limits: [user], features: ['chat'], tiers: { huge: 1000 } },
+    /^tiers\.huge: It costs 1,000, and 'user'/,
+  ],
+  [
+    'a ladder that rises where features are named',
+    {
+      limits: [user],
+      budgets: [budget({ name: 'b', limit: '$5', per: 'day' })],
+      ladders: [['haiku', 'opus']],
+      prices,
+      features: ['chat'],
+    },
+    /^ladders\[0\]\[1\]: 'opus' costs no less than 'haiku'/,
+  ],
+  [
+    'refills of fewer plans than hold permits',
+    {
+      limits: [tokenBucket({ name: 'user', by: 'user', capacity: { free: 50, pro: 500 }, refill: { free: '100/h' } })],
+    },
+    /^limits\[0\]\.refill: .*not free, fails with TOLLGATE_UNKNOWN_PLAN/,
+  ],
+  [
     'plans without a default',
     { limits: [tokenBucket({ name: 'user', by: 'user', capacity: { free: 50 }, refill: '100/h' })] },
     /^limits\[0\]\.capacity: .*not free, fails with TOLLGATE_UNKNOWN_PLAN/,
@@ -123,6 +146,12 @@ test('nobody is warned of what only the check asks', async () => {
     budgets: [budget({ name: 'spend', by: ['key', 'feature'], limit: '$0.01', per: 'day' })],
     ladders: [['opus', 'haiku']],
     prices,
+  });
+  await found({
+    limits: [
+      slidingWindow({ name: 'model', by: ['model', 'provider'], limit: 100, window: '1m' }),
+      slidingWindow({ name: 'plan', by: ['plan', 'region' as never], limit: 100, window: '1m' }),
+    ],
   });
   expect(warned).not.toHaveBeenCalled();
   warned.mockRestore();

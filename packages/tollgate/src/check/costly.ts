@@ -8,7 +8,7 @@ import {
   type TollgateConfig,
 } from '@tollgate/core';
 import { count } from '../output.js';
-import { type Finding, SOMEONE, SOMETHING } from './finding.js';
+import { type Finding, trialOf } from './finding.js';
 import { amountsOf, plansOf } from './plans.js';
 
 /** Each tier, of each plan, by the first model of the first ladder, as a client would meet it. */
@@ -16,10 +16,10 @@ export async function costly(gate: Tollgate, config: TollgateConfig): Promise<Fi
   const found = new Map<string, Finding>();
   // Without prices nothing costs dollars but what says so itself.
   const usd = config.prices === undefined ? ('$0' as const) : undefined;
-  const { tiers = DEFAULT_TIERS, limits = [], budgets = [], ladders } = config;
+  const { tiers = DEFAULT_TIERS, limits = [], budgets = [] } = config;
   const plans = plansOf([...limits, ...budgets].flatMap((layer) => Object.values(amountsOf(layer))));
   for (const [tier, costs] of Object.entries(tiers)) {
-    const asked = { tier, usd, model: ladders?.[0]?.[0], estimate: leastOf(costs) };
+    const asked = { ...trialOf(gate, config), tier, usd, estimate: leastOf(costs) };
     for (const plan of plans) {
       for (const finding of await refusals(gate, asked, plan)) {
         found.set(`${finding.path} ${finding.text}`, finding);
@@ -35,14 +35,10 @@ function leastOf(costs: NonNullable<TollgateConfig['tiers']>[string]): TokenCoun
   return { inputTokens, outputTokens };
 }
 
-async function refusals(
-  gate: Tollgate,
-  asked: Pick<AdmitRequest, 'tier' | 'usd' | 'model' | 'estimate'>,
-  plan: string | undefined,
-): Promise<Finding[]> {
-  const subject = { ...SOMEONE, plan };
+async function refusals(gate: Tollgate, asked: AdmitRequest, plan: string | undefined): Promise<Finding[]> {
+  const subject = plan === undefined ? asked.subject : { ...asked.subject, plan };
   try {
-    const { refusal } = await gate.explain({ subject, ...SOMETHING, ...asked });
+    const { refusal } = await gate.explain({ ...asked, subject });
     if (refusal?.reason !== 'too-costly') return [];
     return refusal.violated.map(({ layer, unit, cost, limit }) => {
       const amounts =

@@ -1,10 +1,10 @@
 /** What in a configuration is valid, and yet may surprise. */
-import { createTollgate, memoryStore, type Tollgate, type TollgateConfig } from '@tollgate/core';
+import { type AdmitRequest, createTollgate, memoryStore, type Tollgate, type TollgateConfig } from '@tollgate/core';
 import { parseCount, parseDuration, parseRate } from '@tollgate/core/options';
 import { manualClock } from '@tollgate/core/testing';
 import { duration } from '../output.js';
 import { costly } from './costly.js';
-import { type Finding, SOMEONE, SOMETHING } from './finding.js';
+import { type Finding, trialOf } from './finding.js';
 import { amountFor, amountsOf, isByPlan, type Layer, plansOf } from './plans.js';
 
 /** A layer of the configuration, and where it stands. */
@@ -76,11 +76,14 @@ function dimensions({ by }: Layer): readonly string[] {
 }
 
 function unknownPlans({ path, layer }: Place): Finding[] {
-  const strict = Object.entries(amountsOf(layer)).find(([, amount]) => isByPlan(amount) && !('default' in amount));
-  if (strict === undefined) return [];
-  const [field, amount] = strict;
-  const text = `A request without a plan, or with one that is not ${plansOf([amount]).join(', ')}, fails with TOLLGATE_UNKNOWN_PLAN. Add a 'default' unless that is meant.`;
-  return [{ path: `${path}.${field}`, text }];
+  const told = new Set<string>();
+  return Object.entries(amountsOf(layer)).flatMap(([field, amount]) => {
+    const plans = plansOf([amount]).join(', ');
+    if (!isByPlan(amount) || 'default' in amount || told.has(plans)) return [];
+    told.add(plans);
+    const text = `A request without a plan, or with one that is not ${plans}, fails with TOLLGATE_UNKNOWN_PLAN. Add a 'default' unless that is meant.`;
+    return [{ path: `${path}.${field}`, text }];
+  });
 }
 
 function slowBucket({ path, layer }: Place): Finding[] {
@@ -127,11 +130,12 @@ function degradingNothing({ budgets = [], ladders = [] }: TollgateConfig): Findi
 }
 
 /** A rung that costs as much as the one before it. */
-async function risingLadders(gate: Tollgate, { ladders = [], budgets = [] }: TollgateConfig): Promise<Finding[]> {
+async function risingLadders(gate: Tollgate, config: TollgateConfig): Promise<Finding[]> {
+  const { ladders = [], budgets = [] } = config;
   if (budgets.length === 0) return [];
   const found: Finding[] = [];
   for (const [i, ladder] of ladders.entries()) {
-    const prices = await Promise.all(ladder.map((model) => priceOf(gate, model)));
+    const prices = await Promise.all(ladder.map((model) => priceOf(gate, { ...trialOf(gate, config), model })));
     for (let rung = 1; rung < ladder.length; rung++) {
       const [before, price] = [prices[rung - 1], prices[rung]];
       if (before === undefined || price === undefined || price < before) continue;
@@ -142,18 +146,11 @@ async function risingLadders(gate: Tollgate, { ladders = [], budgets = [] }: Tol
   return found;
 }
 
-/** What a common request costs with a model; `undefined` where that isn't known. */
-async function priceOf(gate: Tollgate, model: string): Promise<number | undefined> {
+/** What a common request costs with its model; `undefined` where that isn't known. */
+async function priceOf(gate: Tollgate, asked: AdmitRequest): Promise<number | undefined> {
   try {
     const estimate = { inputTokens: 10_000, outputTokens: 1000 };
-    const { layers } = await gate.explain({
-      subject: SOMEONE,
-      ...SOMETHING,
-      model,
-      permits: 0,
-      degrade: false,
-      estimate,
-    });
+    const { layers } = await gate.explain({ ...asked, permits: 0, degrade: false, estimate });
     return layers.find(({ unit }) => unit === 'usd')?.cost;
   } catch {
     return undefined;
