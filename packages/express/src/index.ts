@@ -15,6 +15,7 @@ import {
   isCutOff,
   isOver,
   makeToll,
+  onOver,
   problemBody,
   type TierName,
   type Toll,
@@ -136,7 +137,7 @@ const adapter: Adapter<Request, Response, NextFunction> = {
   removeHeader: (res, name) => res.removeHeader(name),
   isClosed: isOver,
   onClose(res, listener) {
-    res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished && !isCutOff(res) }));
+    onOver(res, () => listener({ status: res.statusCode, finished: res.writableFinished && !isCutOff(res) }));
   },
   refuse(refusal, req, res, next) {
     res.status(refusal.status);

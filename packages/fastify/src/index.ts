@@ -14,6 +14,7 @@ import {
   createConduct,
   isCutOff,
   isOver,
+  onOver,
   type Passage,
   problemBody,
   type Toll,
@@ -179,11 +180,14 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunct
     isClosed: ({ raw }) => isOver(raw),
     onClose({ raw }, listener) {
       // Injected responses emit `finish`, and never say that they are.
-      let finished = false;
+      let emitted = false;
       raw.on('finish', () => {
-        finished = !isCutOff(raw);
+        emitted = true;
       });
-      raw.on('close', () => listener({ status: raw.statusCode, finished }));
+      onOver(raw, () => {
+        const finished = (emitted || raw.writableFinished) && !isCutOff(raw);
+        listener({ status: raw.statusCode, finished });
+      });
     },
     refuse(refusal, request, reply) {
       reply.code(refusal.status);

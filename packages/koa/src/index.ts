@@ -14,6 +14,7 @@ import {
   isCutOff,
   isOver,
   makeToll,
+  onOver,
   problemBody,
   type TierName,
   type Toll,
@@ -130,7 +131,7 @@ const adapter: Adapter<Context, Context, Next> = {
   removeHeader: (ctx, name) => ctx.remove(name),
   isClosed: (ctx) => isOver(ctx.res),
   onClose({ res }, listener) {
-    res.on('close', () => listener({ status: res.statusCode, finished: res.writableFinished && !isCutOff(res) }));
+    onOver(res, () => listener({ status: res.statusCode, finished: res.writableFinished && !isCutOff(res) }));
   },
   refuse(refusal, ctx, _ctx, next) {
     ctx.status = refusal.status;

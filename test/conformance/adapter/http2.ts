@@ -1,6 +1,6 @@
 /** What the frameworks that speak HTTP/2 promise over it: that it ends as over HTTP/1, which Node tells in other ways. */
 import { once } from 'node:events';
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -52,8 +52,8 @@ export function http2Contract(name: string, harness: Harness): void {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     running.set(server, session);
-    const ask = (path: string): ClientHttp2Stream =>
-      session.request({ ':path': path, ...as(ann) }).on('error', () => {});
+    const ask = (path: string, method = 'GET'): ClientHttp2Stream =>
+      session.request({ ':path': path, ':method': method, ...as(ann) }).on('error', () => {});
     return {
       gate,
       errors,
@@ -82,6 +82,25 @@ export function http2Contract(name: string, harness: Harness): void {
       await over;
       expect(settlements).toMatchObject([{ outcome: 'succeeded', provisional: true }]);
       expect([await used('user'), await used('address')]).toEqual([10, 10]);
+    });
+
+    test('HEAD is over when the client has its headers, though the handler goes on', async () => {
+      const begin = (_req: IncomingMessage, res: ServerResponse) => {
+        res.writeHead(200);
+        return new Promise<void>(() => {});
+      };
+      const { ask, used, settlements, gate } = await open({
+        queue: { concurrency: 1 },
+        routes: [{ path: '/', toll, after: begin, handler: () => ({}) }],
+      });
+      const over = new Promise((resolve) => gate.on('settled', resolve));
+      const stream = ask('/', 'HEAD');
+      const [headers] = await once(stream, 'response');
+      expect(headers[':status']).toBe(200);
+      expect(await text(stream)).toBe('');
+      await over;
+      expect(settlements).toMatchObject([{ outcome: 'succeeded', provisional: true }]);
+      expect([await used('user'), await used('concurrency')]).toEqual([10, 0]);
     });
 
     test('a refusal is a problem', async () => {

@@ -17,6 +17,7 @@ import { keyContract } from './keys.js';
 import { hostileKeyContract } from './keys-hostile.js';
 import { keyScopesContract } from './keys-scopes.js';
 import { leavingContract } from './leaving.js';
+import { pipeliningContract } from './pipelining.js';
 import { proxyContract } from './proxies.js';
 import { refusalContract } from './refusals.js';
 import { retryAfterContract } from './retry-after.js';
@@ -43,6 +44,7 @@ export function adapterContract(name: string, harness: Harness): void {
     describe('the end of a response', () => endingContract(open));
     describe('extending in the handler', () => extendingContract(open));
     describe('a client that leaves', () => leavingContract(open));
+    describe('requests sent at once on one connection', () => pipeliningContract(open));
     describe('requests that wait', () => waitingContract(open));
     describe('the current admission', () => currentAdmissionContract(open));
     describe('addresses and proxies', () => proxyContract(open));

@@ -6,17 +6,25 @@
  */
 import { ServerResponse } from 'node:http';
 
+interface Closing {
+  on(event: 'close', listener: () => void): unknown;
+}
+
+interface Connection extends Closing {
+  readonly destroyed: boolean;
+}
+
 /** What is asked of both. */
 export interface NodeResponse {
   readonly closed?: boolean;
   readonly destroyed?: boolean;
   /** Of HTTP/2. */
-  readonly stream?: { readonly destroyed: boolean; readonly aborted: boolean; readonly writableFinished: boolean };
+  readonly stream?: Connection & { readonly aborted: boolean; readonly writableFinished: boolean };
 }
 
-/** Nobody waits for it any more: its `close` has been emitted, or is about to be. */
+/** Nobody waits for it any more: its `close` has been emitted, or is about to be, or never will be. */
 export function isOver(response: object): boolean {
-  if (response instanceof ServerResponse) return response.destroyed;
+  if (response instanceof ServerResponse) return response.destroyed || (connectionOf(response)?.destroyed ?? false);
   const { closed, destroyed, stream } = response as NodeResponse;
   return closed === true || destroyed === true || (stream?.destroyed ?? false);
 }
@@ -26,4 +34,41 @@ export function isCutOff(response: object): boolean {
   if (response instanceof ServerResponse) return false;
   const { stream } = response as NodeResponse;
   return stream !== undefined && (stream.aborted || !stream.writableFinished);
+}
+
+/**
+ * Calls `listener` once, as a response is over. Its own `close` is not always emitted: over HTTP/2 not to a HEAD that the handler
+ * goes on answering when the client has its end, and over HTTP/1 not where the connection ends while those before it are sent.
+ */
+export function onOver(response: Closing, listener: () => void): void {
+  const connection = response instanceof ServerResponse ? connectionOf(response) : undefined;
+  if (connection === undefined) {
+    ((response as NodeResponse).stream ?? response).on('close', listener);
+    return;
+  }
+  const atTheEnd = listenersOf(connection);
+  const once = () => {
+    if (atTheEnd.delete(once)) listener();
+  };
+  atTheEnd.add(once);
+  response.on('close', once);
+}
+
+/** Of a response that waits for those before it on its connection, and is not joined to it yet. */
+function connectionOf({ socket, req }: ServerResponse): Connection | undefined {
+  return socket === null ? req?.socket : undefined;
+}
+
+const listeners = new WeakMap<Connection, Set<() => void>>();
+
+/** One listener for each connection: Node warns of many, and how many wait on one is the client's choice. */
+function listenersOf(connection: Connection): Set<() => void> {
+  const known = listeners.get(connection);
+  if (known !== undefined) return known;
+  const made = new Set<() => void>();
+  listeners.set(connection, made);
+  connection.on('close', () => {
+    for (const listener of made) listener();
+  });
+  return made;
 }
