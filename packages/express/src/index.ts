@@ -12,8 +12,8 @@ import {
   createConduct,
   type Fact,
   FREE,
-  isCutOff,
   isOver,
+  isSent,
   makeToll,
   onOver,
   problemBody,
@@ -137,7 +137,7 @@ const adapter: Adapter<Request, Response, NextFunction> = {
   removeHeader: (res, name) => res.removeHeader(name),
   isClosed: isOver,
   onClose(res, listener) {
-    onOver(res, () => listener({ status: res.statusCode, finished: res.writableFinished && !isCutOff(res) }));
+    onOver(res, () => listener({ status: res.statusCode, finished: isSent(res) }));
   },
   refuse(refusal, req, res, next) {
     res.status(refusal.status);

@@ -12,8 +12,8 @@ import {
   type ConductOptions,
   conductOf,
   createConduct,
-  isCutOff,
   isOver,
+  isSent,
   onOver,
   type Passage,
   problemBody,
@@ -179,15 +179,7 @@ function adapterOf(): Adapter<FastifyRequest, FastifyReply, HookHandlerDoneFunct
     removeHeader: (reply, name) => void reply.removeHeader(name),
     isClosed: ({ raw }) => isOver(raw),
     onClose({ raw }, listener) {
-      // Injected responses emit `finish`, and never say that they are.
-      let emitted = false;
-      raw.on('finish', () => {
-        emitted = true;
-      });
-      onOver(raw, () => {
-        const finished = (emitted || raw.writableFinished) && !isCutOff(raw);
-        listener({ status: raw.statusCode, finished });
-      });
+      onOver(raw, () => listener({ status: raw.statusCode, finished: isSent(raw) }));
     },
     refuse(refusal, request, reply) {
       reply.code(refusal.status);

@@ -11,8 +11,8 @@ import {
   createConduct,
   type Fact,
   FREE,
-  isCutOff,
   isOver,
+  isSent,
   makeToll,
   onOver,
   problemBody,
@@ -131,7 +131,7 @@ const adapter: Adapter<Context, Context, Next> = {
   removeHeader: (ctx, name) => ctx.remove(name),
   isClosed: (ctx) => isOver(ctx.res),
   onClose({ res }, listener) {
-    onOver(res, () => listener({ status: res.statusCode, finished: res.writableFinished && !isCutOff(res) }));
+    onOver(res, () => listener({ status: res.statusCode, finished: isSent(res) }));
   },
   refuse(refusal, ctx, _ctx, next) {
     ctx.status = refusal.status;

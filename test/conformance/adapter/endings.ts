@@ -1,4 +1,6 @@
 /** How an admission is settled: by the adapter when the response closes, by the handler whenever it knows better, once. */
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { type Admission, slidingWindow } from '@tollgate/core';
 import { deferred, quiet } from '../../helpers/http-server.js';
@@ -31,6 +33,18 @@ export function endingContract(open: Open): void {
       expect([await used('tokens', ann), await used('permits', ann)]).toEqual([300, 10]);
     },
   );
+
+  test('a response that code takes in place of a client, as of a cloud function, is one that succeeds', async () => {
+    const { server, gate, settlements } = await openFor(() => ({ body: 'ok' }));
+    const over = new Promise((resolve) => gate.on('settled', resolve));
+    const req = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: '/', headers: as(ann) });
+    const res = new ServerResponse(req);
+    res.on('finish', () => res.emit('close'));
+    res.assignSocket(sink());
+    server.emit('request', req, res);
+    await over;
+    expect(settlements).toMatchObject([{ outcome: 'succeeded', provisional: true }]);
+  });
 
   test.each([
     [
@@ -202,4 +216,22 @@ export function endingContract(open: Open): void {
     await quiet();
     expect(admission?.signal.aborted).toBe(false);
   });
+}
+
+/** In place of a connection, what serverless-http has. */
+function sink(): Socket {
+  const nothing = () => {};
+  const write = (_chunk: unknown, encoding: unknown, done: unknown = encoding) => {
+    if (typeof done === 'function') setImmediate(done as () => void);
+    return true;
+  };
+  return {
+    _writableState: {},
+    writable: true,
+    on: nothing,
+    removeListener: nothing,
+    cork: nothing,
+    uncork: nothing,
+    write,
+  } as never;
 }

@@ -8,7 +8,7 @@ export { answer } from './answer.js';
 export { createConduct } from './conduct.js';
 export type { ConductOptions } from './conduct-options.js';
 export { ADMISSION, admissionOfThis, apiKeyOf, type Conduct, conductOf, type Passage } from './exchange.js';
-export { isCutOff, isOver, onOver } from './node-response.js';
+export { isOver, isSent, onOver } from './node-response.js';
 export { problemBody } from './problem.js';
 export type { HeaderStyle } from './rate-limit-headers.js';
 export {

@@ -5,6 +5,7 @@
  * decision: no more is looked for than it takes.
  */
 import { ServerResponse } from 'node:http';
+import { Duplex } from 'node:stream';
 
 interface Closing {
   on(event: 'close', listener: () => void): unknown;
@@ -18,6 +19,7 @@ interface Connection extends Closing {
 export interface NodeResponse {
   readonly closed?: boolean;
   readonly destroyed?: boolean;
+  readonly writableFinished?: boolean;
   /** Of HTTP/2. */
   readonly stream?: Connection & { readonly aborted: boolean; readonly writableFinished: boolean };
 }
@@ -29,11 +31,16 @@ export function isOver(response: object): boolean {
   return closed === true || destroyed === true || (stream?.destroyed ?? false);
 }
 
-/** True of a response of HTTP/2 that the client has not had to its end, which may say of itself that it has finished. */
-export function isCutOff(response: object): boolean {
-  if (response instanceof ServerResponse) return false;
-  const { stream } = response as NodeResponse;
-  return stream !== undefined && (stream.aborted || !stream.writableFinished);
+/** The client has had a response to its end. Of HTTP/2 it may say of itself that it has finished, and the client has left before. */
+export function isSent(response: object): boolean {
+  if (response instanceof ServerResponse) return response.writableFinished || isInjectedAndEnded(response);
+  const { stream, writableFinished } = response as NodeResponse;
+  return stream === undefined ? writableFinished === true : !stream.aborted && stream.writableFinished;
+}
+
+/** Goes to no client but to code, such as a test's or a cloud function's. It never says that it has finished. */
+function isInjectedAndEnded({ writableEnded, socket }: ServerResponse): boolean {
+  return writableEnded && socket !== null && !((socket as object) instanceof Duplex);
 }
 
 /**
