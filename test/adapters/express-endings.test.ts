@@ -1,5 +1,6 @@
 /** How requests end in Express's own ways: settled by the handler, refused in the app's words, upgraded. Of both versions. */
 import { once } from 'node:events';
+import { ServerResponse } from 'node:http';
 import type { Refusal } from '@tollgate/core';
 import { currentAdmission } from '@tollgate/core/context';
 import { toll, tollgate } from '@tollgate/express';
@@ -163,6 +164,23 @@ describe.each(EXPRESS)('%s', (_, express) => {
     expect((await send(server, '/')).status).toBe(200);
     expect(fell).not.toHaveBeenCalled();
     expect(await used()).toBe(10);
+  });
+
+  test('an upgrade that the app is handed with a response of no connection, as by express-ws, is over with its own', async () => {
+    const handled = deferred<Request>();
+    const { app, gate, server, used } = await openExpress(express, (app) =>
+      app.get('/', toll('large'), (req) => handled.resolve(req)),
+    );
+    server.on('upgrade', (req, socket) => {
+      socket.on('end', () => socket.end()).resume();
+      app(req, new ServerResponse(req));
+    });
+    const client = sendAndStay(server, '/', { Connection: 'Upgrade', Upgrade: 'echo' });
+    const { admission } = await handled.promise;
+    const over = new Promise((resolve) => gate.on('settled', resolve));
+    client.destroy();
+    await over;
+    expect([admission?.signal.aborted, await used()]).toEqual([true, 10]);
   });
 
   test('real upgrades go past the gate: neither asked who they are nor charged', async () => {

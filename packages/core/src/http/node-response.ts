@@ -62,8 +62,8 @@ export function onOver(response: Closing, listener: () => void): void {
 }
 
 /** Of a response that waits for those before it on its connection, and is not joined to it yet. */
-function connectionOf({ socket, req }: ServerResponse): Connection | undefined {
-  return socket === null ? req?.socket : undefined;
+function connectionOf(response: ServerResponse): Connection | undefined {
+  return response.socket === null ? response.req?.socket : undefined;
 }
 
 const listeners = new WeakMap<Connection, Set<() => void>>();
