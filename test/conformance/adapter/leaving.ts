@@ -165,6 +165,33 @@ export function leavingContract(open: Open): void {
     expect(await used('user', ann)).toBe(0);
   });
 
+  test('while a long answer that has ended is being sent: has not had it', async () => {
+    const answering = deferred();
+    const ends: unknown[] = [];
+    const { server, gate } = await open({
+      limits,
+      options: { refundOn: (end) => ends.push(end) < 0 },
+      routes: [
+        {
+          path: '/',
+          toll,
+          handler() {
+            answering.resolve();
+            return { body: 'x'.repeat(30_000_000) };
+          },
+        },
+      ],
+    });
+    const over = new Promise((resolve) => gate.on('settled', resolve));
+    const client = sendAndStay(server, '/', as(ann));
+    await answering.promise;
+    await quiet();
+    expect(ends).toEqual([]);
+    client.destroy();
+    await over;
+    expect(ends).toEqual([{ status: 200, finished: false }]);
+  });
+
   test('before its handler has responded: the handler can tell by the signal', async () => {
     const started = deferred<Admission>();
     const done = deferred<string>();

@@ -31,9 +31,14 @@ export function isOver(response: object): boolean {
   return closed === true || destroyed === true || (stream?.destroyed ?? false);
 }
 
-/** The client has had a response to its end. Of HTTP/2 it may say of itself that it has finished, and the client has left before. */
+/**
+ * The client has had a response to its end, as far as can be told as it closes. It may say of itself that it has finished where the
+ * client has left before: over HTTP/1 its connection is gone by then, which it never is behind one that was sent.
+ */
 export function isSent(response: object): boolean {
-  if (response instanceof ServerResponse) return response.writableFinished || isInjectedAndEnded(response);
+  if (response instanceof ServerResponse) {
+    return response.writableFinished ? response.req?.socket?.destroyed !== true : isInjectedAndEnded(response);
+  }
   const { stream, writableFinished } = response as NodeResponse;
   return stream === undefined ? writableFinished === true : !stream.aborted && stream.writableFinished;
 }
