@@ -1,5 +1,5 @@
 /** What a gate's line gives up in an overload, and what is told of the line. */
-import type { AdmitRequest, Priority, TollgateEvents } from '@tollgate/core';
+import { type AdmitRequest, type Limit, type Priority, slidingWindow, type TollgateEvents } from '@tollgate/core';
 import fc from 'fast-check';
 import { check } from '../helpers/oracle-log.js';
 import { askers, flush, gateOf, SECOND } from './support.js';
@@ -12,8 +12,8 @@ const queue = { concurrency: 1, maxDepth: 10, maxWait: long, shedding } as const
 const of = (priority: Priority, more: AdmitRequest = {}): AdmitRequest => ({ permits: 1, priority, ...more });
 
 /** A gate whose one slot is taken, and in whose line so many wait. */
-async function loaded(depth: number, more: Parameters<typeof gateOf>[1] = {}) {
-  const bench = gateOf([], { queue, ...more });
+async function loaded(depth: number, more: Parameters<typeof gateOf>[1] = {}, limits: readonly Limit[] = []) {
+  const bench = gateOf(limits, { queue, ...more });
   const levels: [from: number, to: number][] = [];
   bench.gate.on('shed.level', ({ from, to }) => levels.push([from, to]));
   const asking = askers(bench.gate);
@@ -124,6 +124,22 @@ describe('shedding', () => {
     await end('runs again');
     await end('batch');
     expect(began.slice(2)).toEqual(['runs again', 'batch', 'later']);
+  });
+
+  it('fails whom alone a change leaves without a limit while it is delayed', async () => {
+    const user = slidingWindow({ name: 'user', by: 'user', limit: { free: 10, default: 10 }, window: '1m' });
+    const { gate, clock, ask, end, began, errors, leave } = await loaded(8, {}, [user]);
+    const delayed = (plan: string) => of('batch', { whenShed: 'delay', subject: { user: plan, plan } });
+    ask('free', delayed('free'));
+    ask('pro', delayed('pro'));
+    await leave(8);
+    await end('runs');
+    gate.update({ limits: { user: { limit: { pro: 10 } } } });
+    clock.advance(10 * SECOND);
+    await flush();
+    expect(errors.get('free')).toMatchObject({ code: 'TOLLGATE_UNKNOWN_PLAN' });
+    expect(began).toEqual(['runs', 'pro']);
+    expect((await gate.inspect({ plan: 'pro' })).line).toMatchObject({ waiting: 0, delayed: 0 });
   });
 
   describe('where a slot is free every 20 seconds', () => {

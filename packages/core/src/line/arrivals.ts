@@ -57,9 +57,9 @@ function comeAgain<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>): May
   const { priority } = entrant;
   const now = hall.desk.clock.now();
   const before = Math.max(0, now - since);
-  const alternatives = entrant.renewed(now);
   const told = (passed: Passed<A>) => resolve({ ...passed, waitedMs: passed.waitedMs + before });
   try {
+    const alternatives = entrant.renewed(now);
     const coming: Entrant<A> = {
       id: entrant.id,
       priority,
