@@ -1,5 +1,6 @@
 /** The line of a gate: who waits, for what, and who is next. */
 import { type AdmitRequest, budget, concurrency, memoryStore, slidingWindow, tokenBucket } from '@tollgate/core';
+import { breakableStore } from '../helpers/breakable-store.js';
 import { askers, flush, gateOf, MINUTE, SECOND, START } from './support.js';
 
 const HOUR = 60 * MINUTE;
@@ -530,6 +531,34 @@ describe('where the store fails', () => {
     expect(began).toEqual(onStoreError === 'open' ? ['first', 'second', 'third'] : ['first']);
     if (onStoreError === 'closed') expect(refusals.get('second')).toMatchObject({ reason: 'store-down', status: 503 });
   });
+
+  it.each([
+    ['open', ['first', 'second', 'late', 'other 0', 'other 1', 'other 2', 'later', 'waits']],
+    ['local', ['first', 'second', 'other 0', 'other 1', 'waits', 'late']],
+  ] as const)(
+    'says so of who comes behind others too, when it has failed once and when it is left alone: %s',
+    async (onStoreError, expected) => {
+      const store = breakableStore();
+      const limits = [concurrency({ name: 'c', by: 'user', limit: 2, onStoreError })];
+      const { gate, clock } = gateOf(limits, { queue, store });
+      gate.on('store.failed', () => {});
+      const { ask, began, refusals, errors } = askers(gate);
+      const a: AdmitRequest = { permits: 1, subject: { user: 'a' } };
+      for (const name of ['first', 'second', 'waits']) ask(name, a);
+      await flush();
+      store.break();
+      ask('late', a);
+      await flush();
+      for (let i = 0; i < 3; i++) ask(`other ${i}`, { permits: 1, subject: { user: 'b' } });
+      await flush();
+      ask('later', a);
+      await flush();
+      clock.advance(SECOND);
+      await flush();
+      expect(began).toEqual(expected);
+      expect([...refusals, ...errors]).toEqual([]);
+    },
+  );
 });
 
 it('expects no wait where the limit is none for whoever asks', async () => {

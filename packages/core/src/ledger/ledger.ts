@@ -46,9 +46,10 @@ export interface Ledger {
   /** What the meters would say to these bills. Fails as the store does. */
   peek(who: Who, bills: readonly Bill[]): May<readonly Usage[]>;
   /**
-   * The same; `undefined` if that failed, which is told.
+   * The same. Where that fails, which is told, by what the limits say of that: `undefined` where one is closed.
    *
-   * @param receipt of what is asked about, where it has been charged: what was charged here is to be seen here
+   * @param receipt of what is asked about, where it has been charged: what was charged here is to be seen here, and of the
+   *   rest nothing can be told where the store fails
    */
   tryPeek(who: Who, bills: readonly Bill[], receipt?: Receipt): May<readonly Usage[] | undefined>;
   /** Tells of a failure of the store, or of what counts beside it. */
@@ -101,6 +102,11 @@ export function createLedger(
     fallback ??= createFallback(store.takeLeased);
     const result = fallback.take(alternatives, plan(), shares(), now, tells);
     return result && taken(result, now);
+  }
+
+  function peekLocally(who: Who, bills: readonly Bill[]): readonly Usage[] | undefined {
+    fallback ??= createFallback(store.takeLeased);
+    return fallback.peek(who, bills, plan(), shares(), clock.now());
   }
 
   function shares(): number {
@@ -197,13 +203,17 @@ export function createLedger(
         return observeLocally(error, seen);
       }
     },
-    tryPeek(who, bills, receipt = NO_RECEIPT) {
-      if (breaker.isOpen || ledger.isLocal(receipt)) return fallback?.peek(who, bills, plan(), shares(), clock.now());
+    tryPeek(who, bills, receipt) {
+      if (breaker.isOpen || (receipt && ledger.isLocal(receipt))) return peekLocally(who, bills);
+      const failing = (error: unknown) => {
+        failed(error);
+        return receipt ? undefined : peekLocally(who, bills);
+      };
       try {
         const answer = store.peek(who, bills, clock.now());
-        return isPromise(answer) ? answer.then(undefined, failed) : answer;
+        return isPromise(answer) ? answer.then(undefined, failing) : answer;
       } catch (error) {
-        return failed(error);
+        return failing(error);
       }
     },
     failed,
@@ -211,8 +221,6 @@ export function createLedger(
   };
   return ledger;
 }
-
-const NO_RECEIPT: Receipt = [];
 
 /** Slots that were left for others, or taken in vain. */
 export const NOTHING_OF_THE_LOAD: Ending = { outcome: 'failed' };

@@ -30,8 +30,31 @@ export function approach<A extends Alternative>(
   const ways = skips === 0 ? alternatives : alternatives.slice(skips);
   const coming = { entrant, ways, skips, asked: { at: now, rooms: hall.rooms } };
   const open = stations.busy.size === 0 ? ways : ways.filter((way) => !isBehind(hall, entrant, way, now));
-  if (open.length === 0) return askedFor(hall, coming);
-  const taking = desk.take(open, now, entrant.tells, scoreOf(desk.terms().ageing, entrant.priority, now));
+  return open.length === 0 ? askedFor(hall, coming) : take(hall, coming, open);
+}
+
+/** Those are taken that have nothing to wait for, by the limits that hold by now. What can't be asked may count for nothing. */
+function approachBy<A extends Alternative>(
+  hall: Hall<A>,
+  { entrant, skips }: Coming<A>,
+  free: readonly number[],
+): May<Passed<A>> {
+  assertStays(hall, entrant);
+  const now = hall.desk.clock.now();
+  const ways = entrant.renewed(now).slice(skips);
+  const coming = { entrant, ways, skips, asked: { at: now, rooms: hall.rooms } };
+  return take(
+    hall,
+    coming,
+    free.map((i) => ways[i]),
+  );
+}
+
+function take<A extends Alternative>(hall: Hall<A>, coming: Coming<A>, open: readonly A[]): May<Passed<A>> {
+  const { desk } = hall;
+  const { entrant, asked } = coming;
+  const score = scoreOf(desk.terms().ageing, entrant.priority, asked.at);
+  const taking = desk.take(open, asked.at, entrant.tells, score);
   if (!isPromise(taking)) return judged(hall, coming, open, taking);
   return taking.then((result) => judged(hall, coming, open, result));
 }
@@ -91,12 +114,12 @@ function hold<A extends Alternative>(
   coming: Coming<A>,
   usages: readonly (readonly Usage[])[],
 ): May<Passed<A>> {
-  const { entrant, ways, skips } = coming;
+  const { entrant, ways } = coming;
   const maxWaitMs = mayWaitMs(hall, entrant);
   const isRefused = usages.every((ofOne) => ofOne.some((usage) => isFull(usage) && !usage.isBehind));
   if (isRefused && maxWaitMs === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
   return andThen(stopsOf(hall, entrant, ways, usages), (stops) => {
-    if (stops === 'none') return approach(hall, entrant, skips, entrant.renewed(hall.desk.clock.now()));
+    if ('free' in stops) return approachBy(hall, coming, stops.free);
     if (stops.length === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
     assertStays(hall, entrant);
     return stay(hall, coming, stops, usages, maxWaitMs);
@@ -129,9 +152,14 @@ function stay<A extends Alternative>(
   return enqueue(hall, coming, stops, first, told, maxWaitMs);
 }
 
+/** The alternatives that have nothing to wait for any more, by their places. */
+interface Free {
+  readonly free: readonly number[];
+}
+
 /**
- * Where it has to wait: for each alternative that waiting may help, the station at which that takes longest. `none` where
- * an alternative has nothing to wait for any more.
+ * Where it has to wait: for each alternative that waiting may help, the station at which that takes longest. Where some have
+ * nothing to wait for, those.
  *
  * @param usages what the meters of each say
  */
@@ -140,14 +168,13 @@ export function stopsOf<A extends Alternative>(
   entrant: Entrant<A>,
   ways: readonly A[],
   usages: readonly (readonly Usage[])[],
-): May<readonly Stop[] | 'none'> {
+): May<readonly Stop[] | Free> {
   const now = hall.desk.clock.now();
-  const found: May<readonly Stop[]>[] = [];
-  for (let i = 0; i < ways.length; i++) {
-    if (isHelpedByWaiting(usages[i])) found.push(stopsFor(hall, entrant, usages[i], now));
-  }
-  return andThen(together(found), (stopsOfEach) => {
-    if (stopsOfEach.some(({ length }) => length === 0)) return 'none';
+  const helped: number[] = [];
+  for (let i = 0; i < ways.length; i++) if (isHelpedByWaiting(usages[i])) helped.push(i);
+  return andThen(together(helped.map((i) => stopsFor(hall, entrant, usages[i], now))), (stopsOfEach) => {
+    const free = helped.filter((_, i) => stopsOfEach[i].length === 0);
+    if (free.length > 0) return { free };
     return stopsOfEach.map((stops) => stops.reduce((a, b) => (leastMsAt(b) > leastMsAt(a) ? b : a)));
   });
 }

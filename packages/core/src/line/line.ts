@@ -152,7 +152,7 @@ export function createLine<A extends Alternative>(desk: LineDesk<A>): Line<A> {
     async outlook(entrant, usages) {
       if (mayWaitMs(hall, entrant) === 0) return undefined;
       const stops = await stopsOf(hall, entrant, entrant.alternatives, usages);
-      if (stops === 'none' || stops.length === 0) return undefined;
+      if ('free' in stops || stops.length === 0) return undefined;
       const { position, expectedMs } = stops.reduce((a, b) => (b.leastMs < a.leastMs ? b : a));
       return { position, expectedMs };
     },
