@@ -1,5 +1,5 @@
 /** Leases of slots: what runs on after them is told to stop. */
-import { concurrency, slidingWindow, TollgateError } from '@tollgate/core';
+import { concurrency, memoryStore, type Store, slidingWindow, TollgateError } from '@tollgate/core';
 import { gateOf, MINUTE } from './support.js';
 
 const slots = concurrency({ name: 'running', by: 'model', limit: 2, lease: '1m' });
@@ -39,6 +39,29 @@ test('what is settled, or holds no slot, is left alone', async () => {
   expect(without.signal.aborted).toBe(false);
   other.advance(60 * MINUTE);
   expect(without.signal.aborted).toBe(false);
+});
+
+test("where the clock is ahead of the store's, no lease is over before it has lasted", async () => {
+  const inner = memoryStore();
+  const behind = (now: number) => now - 30 * MINUTE;
+  const store: Store = {
+    ...inner,
+    take: (request, now) => inner.take(request, behind(now)),
+    settle: (receipt, actual, now) => inner.settle(receipt, actual, behind(now)),
+  };
+  const { clock, admission, gate } = gateOf([slots], { store, queue: { concurrency: 1, lease: '1m', maxWait: '1h' } });
+  const first = await admission(request);
+  const { signal } = first;
+  const waiting = gate.admit(request);
+  clock.advance(MINUTE - 1);
+  expect(signal.aborted).toBe(false);
+  await first.settle();
+  const second = await waiting;
+  if (!second.admitted) throw new Error('refused');
+  clock.advance(MINUTE - 1);
+  expect(second.admission.signal.aborted).toBe(false);
+  clock.advance(1);
+  expect(second.admission.signal.reason).toMatchObject({ code: 'TOLLGATE_LEASE_OVER' });
 });
 
 test('slots on trial tell nobody to stop', async () => {

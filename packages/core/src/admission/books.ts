@@ -17,8 +17,8 @@ export interface Books {
   /** A call has gone well. */
   learn(request: AdmitRequest, call: Priced, model: string | undefined, usage: TokenCounts): void;
   layers(way: Alternative, receipt: Receipt): May<readonly LayerState[]>;
-  /** Calls `task` when the first lease in the receipt has ended. Returns what cancels that. */
-  atLeaseEnd(receipt: () => Receipt, task: () => void): () => void;
+  /** Calls `task` when the first lease in the receipt has ended, none of which was charged before `since`. Returns what cancels that. */
+  atLeaseEnd(since: number, receipt: () => Receipt, task: () => void): () => void;
   observe(admission: GateAdmission, readings: readonly Observation[]): May<void>;
   handOver(admission: GateAdmission, options: HandOverOptions | undefined): Promise<string>;
   settle(receipt: Receipt, actual: readonly number[], contest?: Contest): May<void>;

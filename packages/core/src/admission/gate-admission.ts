@@ -29,6 +29,8 @@ type State = 'open' | 'kept open' | 'handed over' | 'provisional' | 'settled';
 export class GateAdmission implements Admission {
   readonly sequence: number;
   readonly waitedMs: number;
+  /** When it was charged, in milliseconds since 1970, by its gate's clock. */
+  private readonly begunAt: number;
   request: AdmitRequest;
   /** How it is served. Its quote includes extensions; its bills are what it was charged before them. */
   offer: Offer;
@@ -61,6 +63,7 @@ export class GateAdmission implements Admission {
     this.books = books;
     this.sequence = sequence;
     this.waitedMs = waitedMs;
+    this.begunAt = offer.at + waitedMs;
     this.request = request;
     this.offer = offer;
     this.receipt = receipt;
@@ -106,6 +109,7 @@ export class GateAdmission implements Admission {
     this.abortable ??= abortable(this.caller);
     if (this.isOpen)
       this.unwatch ??= this.books.atLeaseEnd(
+        this.begunAt,
         () => this.receipt,
         () => this.abort(leaseOver(this.id)),
       );

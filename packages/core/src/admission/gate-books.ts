@@ -57,7 +57,7 @@ export function createBooks(site: Site): Books {
     learn: ({ feature }, { quote }, model, usage) => learned.learn(feature, model, quote.tokens, usage, quote.choices),
     defer: deferrals.defer,
     layers: layersIn(ledger),
-    atLeaseEnd: (receipt, task) => atLeaseEnd(clock, receipt, task),
+    atLeaseEnd: (...watched) => atLeaseEnd(clock, ...watched),
     observe,
     handOver: (admission, options) => inTurn(admission, () => handOver(admission, options)),
     settle: (receipt, actual, contest) => ledger.settle(receipt, actual, false, contest),
