@@ -1,4 +1,5 @@
 /** How requests leave the line without having begun, and what they are told. */
+import { getEventListeners } from 'node:events';
 import { type AdmitRequest, concurrency, memoryStore, slidingWindow, tokenBucket } from '@tollgate/core';
 import { problemBody, refusalHeaders } from '../../packages/core/src/http/problem.js';
 import { askers, flush, gateOf, MINUTE, SECOND } from './support.js';
@@ -274,6 +275,36 @@ describe('a full line', () => {
 });
 
 describe('who gives up', () => {
+  it('leaves with all that have the same signal, and none of them begins in the place of another', async () => {
+    const { gate, used } = gateOf([perMinute(10)], { queue: { maxWait: '1h' } });
+    const { ask, began, errors } = askers(gate);
+    const leaving = new AbortController();
+    ask('runs', { permits: 5 });
+    ask('large', { permits: 8 }, { signal: leaving.signal });
+    for (let i = 0; i < 20; i++) ask(`small ${i}`, one, { signal: leaving.signal });
+    ask('stays', one);
+    await flush();
+    leaving.abort('gone');
+    await flush();
+    expect(began).toEqual(['runs', 'stays']);
+    expect(errors.size).toBe(21);
+    expect(await used()).toEqual({ w: 6 });
+  });
+
+  it('is heard by one listener, however many have the same signal: Node.js warns of more than ten', async () => {
+    const { gate } = gateOf([], { queue: { concurrency: 1 } });
+    const { ask, errors } = askers(gate);
+    const leaving = new AbortController();
+    ask('runs');
+    for (let i = 0; i < 20; i++) ask(`waits ${i}`, one, { signal: leaving.signal });
+    await flush();
+    expect(getEventListeners(leaving.signal, 'abort')).toHaveLength(1);
+    leaving.abort('gone');
+    await flush();
+    expect(errors.size).toBe(20);
+    expect(getEventListeners(leaving.signal, 'abort')).toHaveLength(0);
+  });
+
   it('leaves at once, charged nothing, with the reason', async () => {
     const { gate, used, clock } = gateOf([perMinute(5)], { queue: { concurrency: 1 } });
     const heard: unknown[] = [];
@@ -349,6 +380,18 @@ describe('a gate that closes', () => {
     expect(errors.get('leaves')).toBeDefined();
     expect(heard.map((id) => id.slice(-2))).toEqual(['-1', '-2']);
     await closing;
+  });
+
+  it('lets none begin in the place of another that is turned away', async () => {
+    const { gate } = gateOf([perMinute(10)], { queue: { maxWait: '1h' } });
+    const { ask, began, errors } = askers(gate);
+    ask('runs', { permits: 5 });
+    ask('large', { permits: 8 });
+    ask('small', one);
+    await flush();
+    await gate.close();
+    expect(began).toEqual(['runs']);
+    expect([...errors.keys()]).toEqual(['large', 'small']);
   });
 
   it('turns all away, leaves no timer and gives back what was under way', async () => {

@@ -2,6 +2,7 @@
 import type { Usage } from '../meters/meter.js';
 import type { May, Priority } from '../request.js';
 import type { Alternative } from '../store/store.js';
+import { onAbort } from './aborts.js';
 import { type Rank, rankAt } from './blocked.js';
 import { mayWaitMs, pushOut, turnedAway, withdraw } from './departures.js';
 import { createFairness } from './fairness.js';
@@ -95,7 +96,6 @@ function comeIn<A extends Alternative>(
 ): Promise<Passed<A>> {
   const { signal } = entrant;
   return new Promise((resolve, reject) => {
-    const leaves = signal && (() => withdraw(hall, waiter, signal.reason));
     const waiter: Waiter<A> = {
       entrant,
       since,
@@ -111,10 +111,9 @@ function comeIn<A extends Alternative>(
       hasLeft: false,
       resolve,
       reject,
-      unlisten: leaves && (() => signal.removeEventListener('abort', leaves)),
+      unlisten: signal && onAbort(signal, () => withdraw(hall, waiter, signal.reason)),
       place: 0,
     };
-    if (leaves) signal.addEventListener('abort', leaves);
     arrive(hall, waiter);
     begin(waiter);
     look(hall);

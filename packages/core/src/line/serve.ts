@@ -51,6 +51,8 @@ export function serve<A extends Alternative>(hall: Hall<A>, station: Station<Wai
 /** Tries one who has a turn. */
 function tryNow<A extends Alternative>(hall: Hall<A>, waiter: Waiter<A>, at: Station<Waiter<A>>): May<void> {
   const { desk, stations } = hall;
+  // Where many leave at once, by one signal or as the line is closed, it is one after the other.
+  if (hall.isClosed || waiter.entrant.signal?.aborted) return;
   const now = desk.clock.now();
   const asked: Asked = { at: now, rooms: hall.rooms };
   try {
