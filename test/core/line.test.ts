@@ -559,6 +559,51 @@ describe('where the store fails', () => {
       expect([...refusals, ...errors]).toEqual([]);
     },
   );
+
+  it('has those wait whose wait can not be told, where it fails to be asked for that alone', async () => {
+    const peek = () => {
+      throw new Error('down');
+    };
+    const limits = [slidingWindow({ name: 'w', limit: 10, window: '1m', whenFull: 'wait', onStoreError: 'open' })];
+    const { gate, clock } = gateOf(limits, { queue, store: { ...memoryStore(), peek } });
+    gate.on('store.failed', () => {});
+    const { ask, began, errors } = askers(gate);
+    for (const name of ['first', 'second', 'third']) ask(name, { permits: 6 });
+    await flush();
+    expect(began).toEqual(['first']);
+    for (let i = 0; i < 3; i++) {
+      clock.advance(MINUTE);
+      await flush();
+    }
+    expect(began).toEqual(['first', 'second', 'third']);
+    expect([...errors]).toEqual([]);
+  });
+
+  it('has one wait for all of its models, where it fails to be asked for that alone', async () => {
+    const peek = () => {
+      throw new Error('down');
+    };
+    const limits = [
+      concurrency({ name: 'c', by: 'model', limit: 1, onStoreError: 'open' }),
+      slidingWindow({ name: 'w', by: 'model', limit: 10, window: '1m', whenFull: 'wait' }),
+    ];
+    const ladders = [['best', 'cheap']];
+    const { gate } = gateOf(limits, { queue, ladders, store: { ...memoryStore(), peek } });
+    gate.on('store.failed', () => {});
+    const { ask, began, of, end, errors } = askers(gate);
+    const only = (model: string, permits: number): AdmitRequest => ({ model, permits, subject: { degrade: false } });
+    ask('best runs', only('best', 1));
+    ask('cheap runs', only('cheap', 10));
+    ask('best waits', only('best', 1));
+    ask('cheap waits', only('cheap', 1));
+    ask('any', { model: 'best', permits: 1 });
+    await flush();
+    expect([...errors]).toEqual([]);
+    await end('best runs');
+    await end('best waits');
+    expect(began).toEqual(['best runs', 'cheap runs', 'best waits', 'any']);
+    expect(of('any').model).toBe('best');
+  });
 });
 
 it('expects no wait where the limit is none for whoever asks', async () => {

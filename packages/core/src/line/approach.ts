@@ -15,48 +15,41 @@ import type { Entrant, Passed } from './waiter.js';
 /**
  * Begins at once where there is room that nobody waits for who goes first.
  *
- * @param alternatives the entrant's, by the limits that hold
  * @throws whatever the entrant's signal was aborted with, and where the line is closed
  */
-export function approach<A extends Alternative>(
-  hall: Hall<A>,
-  entrant: Entrant<A>,
-  skips: number,
-  alternatives = entrant.alternatives,
-): May<Passed<A>> {
+export function approach<A extends Alternative>(hall: Hall<A>, entrant: Entrant<A>, skips: number): May<Passed<A>> {
   assertStays(hall, entrant);
   const { desk, stations } = hall;
   const now = desk.clock.now();
-  const ways = skips === 0 ? alternatives : alternatives.slice(skips);
+  const ways = skips === 0 ? entrant.alternatives : entrant.alternatives.slice(skips);
   const coming = { entrant, ways, skips, asked: { at: now, rooms: hall.rooms } };
   const open = stations.busy.size === 0 ? ways : ways.filter((way) => !isBehind(hall, entrant, way, now));
-  return open.length === 0 ? askedFor(hall, coming) : take(hall, coming, open);
+  return open.length === 0 ? askedFor(hall, coming) : take(hall, coming, open, now);
 }
 
 /** Those are taken that have nothing to wait for, by the limits that hold by now. What can't be asked may count for nothing. */
-function approachBy<A extends Alternative>(
-  hall: Hall<A>,
-  { entrant, skips }: Coming<A>,
-  free: readonly number[],
-): May<Passed<A>> {
+function approachBy<A extends Alternative>(hall: Hall<A>, coming: Coming<A>, known: Known): May<Passed<A>> {
+  const { entrant, skips } = coming;
   assertStays(hall, entrant);
   const now = hall.desk.clock.now();
   const ways = entrant.renewed(now).slice(skips);
-  const coming = { entrant, ways, skips, asked: { at: now, rooms: hall.rooms } };
-  return take(
-    hall,
-    coming,
-    free.map((i) => ways[i]),
-  );
+  const open = known.free.map((i) => ways[i]);
+  return take(hall, { ...coming, ways }, open, now, known);
 }
 
-function take<A extends Alternative>(hall: Hall<A>, coming: Coming<A>, open: readonly A[]): May<Passed<A>> {
+/** @param known where it has been asked about all ways */
+function take<A extends Alternative>(
+  hall: Hall<A>,
+  coming: Coming<A>,
+  open: readonly A[],
+  now: number,
+  known?: Known,
+): May<Passed<A>> {
   const { desk } = hall;
-  const { entrant, asked } = coming;
-  const score = scoreOf(desk.terms().ageing, entrant.priority, asked.at);
-  const taking = desk.take(open, asked.at, entrant.tells, score);
-  if (!isPromise(taking)) return judged(hall, coming, open, taking);
-  return taking.then((result) => judged(hall, coming, open, result));
+  const { entrant } = coming;
+  const taking = desk.take(open, now, entrant.tells, scoreOf(desk.terms().ageing, entrant.priority, now));
+  if (!isPromise(taking)) return judged(hall, coming, open, taking, known);
+  return taking.then((result) => judged(hall, coming, open, result, known));
 }
 
 /** The store may have taken its time since it came. */
@@ -80,13 +73,19 @@ function judged<A extends Alternative>(
   coming: Coming<A>,
   open: readonly A[],
   result: Taken | NotTaken | undefined,
+  known: Known | undefined,
 ): May<Passed<A>> {
   const { entrant, ways } = coming;
   if (result !== undefined && 'refused' in result) {
+    if (known) return hold(hall, coming, withRefused(known, result.refused));
     return open.length === ways.length ? hold(hall, coming, result.refused) : askedFor(hall, coming);
   }
   if (result !== undefined && hall.stations.busy.size > 0) pass(hall, entrant, open[result.taken]);
   return { result, alternatives: open, waitedMs: 0 };
+}
+
+function withRefused({ usages, free }: Known, refused: Known['usages']): Known['usages'] {
+  return usages.map((ofOne, i) => (free.includes(i) ? refused[free.indexOf(i)] : ofOne));
 }
 
 /** Has begun before others that wait: it counts for the share of its key. */
@@ -119,7 +118,7 @@ function hold<A extends Alternative>(
   const isRefused = usages.every((ofOne) => ofOne.some((usage) => isFull(usage) && !usage.isBehind));
   if (isRefused && maxWaitMs === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
   return andThen(stopsOf(hall, entrant, ways, usages), (stops) => {
-    if ('free' in stops) return approachBy(hall, coming, stops.free);
+    if ('free' in stops) return approachBy(hall, coming, { usages, free: stops.free });
     if (stops.length === 0) return { result: { refused: usages }, alternatives: ways, waitedMs: 0 };
     assertStays(hall, entrant);
     return stay(hall, coming, stops, usages, maxWaitMs);
@@ -155,6 +154,11 @@ function stay<A extends Alternative>(
 /** The alternatives that have nothing to wait for any more, by their places. */
 interface Free {
   readonly free: readonly number[];
+}
+
+/** What meters said of all alternatives. */
+interface Known extends Free {
+  readonly usages: readonly (readonly Usage[])[];
 }
 
 /**

@@ -54,7 +54,10 @@ function timeFor({ charge, key, used, waitMs }: Usage, total: number, now: numbe
   const wholes = Math.ceil(total / limit) - 1;
   const rest = total - wholes * limit;
   const waitFor = (cost: number) =>
-    andThen(peek(whoHas(key, scope), [{ scope, charges: [{ ...charge, cost }] }]), (usages) => usages?.[0].waitMs ?? 0);
+    andThen(
+      peek(whoHas(key, scope), [{ scope, charges: [{ ...charge, cost }] }]),
+      (usages) => usages?.[0]?.waitMs ?? 0,
+    );
   switch (rule.kind) {
     case 'bucket':
       return Math.max(0, Math.ceil((used + total - limit) / rule.perMs));
