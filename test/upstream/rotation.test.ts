@@ -58,6 +58,16 @@ test('a key that was revoked as it was replaced is passed over within the call',
   expect([await ask(), keysSeen()]).toEqual([200, ['k1', 'k2']]);
 });
 
+test('also where the new one keeps its name', async () => {
+  const next = key('k1', { secret: () => 'secret-of-k1-now' });
+  const { llm, ask, keysSeen } = bench(({ key }) => {
+    if (key !== 'secret-of-k1') return answered();
+    llm.rotate('one', [next]);
+    return { status: 401 };
+  });
+  expect([await ask(), keysSeen()]).toEqual([200, ['k1', 'k1-now']]);
+});
+
 test('a key that keeps its name, with a new secret, begins anew', async () => {
   const { llm, ask, keysSeen } = bench(({ key }) => (key === 'secret-of-k1' ? { status: 401 } : answered()));
   expect([await ask(), await ask()]).toEqual([503, 503]);

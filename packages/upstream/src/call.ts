@@ -94,10 +94,13 @@ async function nextTurn(
   }
 }
 
-/** A key is tried once. Where the provider itself has failed, its other keys would be of no use. */
+/**
+ * A key is tried once; one that has taken its place since, by the same name, is another. Where the provider itself has failed,
+ * its other keys would be of no use.
+ */
 function rulesOut({ way, failure }: Failed, other: CallWay): boolean {
   const isOfProvider = failure === 'overloaded' || failure === 'broken' || failure === 'unanswered';
-  return other.name === way.name || (isOfProvider && other.provider === way.provider);
+  return other.key === way.key || (isOfProvider && other.provider === way.provider);
 }
 
 function endingWith(turn: Turn, end: () => void): Turn {
