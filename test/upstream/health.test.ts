@@ -187,6 +187,38 @@ describe('a key that is refused', () => {
     expect(events).toEqual([]);
   });
 
+  test('is asked for anew as well where the key may not be to blame, once in ten seconds at most', async () => {
+    let current = 'old';
+    let freshly = 0;
+    const secret = ({ fresh }: { fresh?: boolean } = {}) => {
+      if (fresh) freshly++;
+      return current;
+    };
+    const { llm, ask, events } = bench(({ key }) => (key === current ? answered() : { status: 401 }), {
+      keys: [{ name: 'k1', secret }],
+    });
+    const { fetch } = llm.as({ subject: { user: 'u' } });
+    const asking = [
+      async () => (await llm.fetch(`${AT}/models`)).status,
+      async () => (await fetch(`${AT}/images`, { method: 'POST', body: '{}' })).status,
+      () => ask({}, 'u', { headers: { 'openai-organization': 'org-1' } }),
+    ];
+    expect(await ask()).toBe(200);
+    for (const one of asking) {
+      current += '-newer';
+      expect(await one()).toBe(200);
+    }
+    const refusing = bench(() => ({ status: 401 }), { keys: [{ name: 'k1', secret }] });
+    const statuses = [];
+    freshly = 0;
+    for (let i = 0; i < 20; i++) {
+      statuses.push((await refusing.llm.fetch(`${AT}/models`)).status);
+      refusing.clock.advance(1000);
+    }
+    expect([new Set(statuses), freshly]).toEqual([new Set([401]), 2]);
+    expect([events, refusing.events]).toEqual([[], []]);
+  });
+
   test('leaves none where it was the only one: clients are told so, not which it was, and when to come back', async () => {
     const { llm, ask } = bench(() => ({ status: 401 }));
     await ask();

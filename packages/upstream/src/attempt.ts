@@ -63,9 +63,9 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
     emitter.emit('unanswered', { ...takenOf(way), why: exchanged.why, ms });
     return unanswered(attempting, exchanged, sentAt);
   }
-  const { response, failure, isAsking } = exchanged;
+  const { response, failure, isRefused, isAsking } = exchanged;
   emitter.emit('answered', { ...takenOf(way), status: response.status, ms });
-  if (failure?.kind === 'unauthorized' && signal?.aborted) {
+  if (isRefused && signal?.aborted) {
     // The client left before it was known whether there is another secret.
     health.answered(way);
     return left(attempting, REFUSED);

@@ -36,10 +36,11 @@ export const MOVED: Failure = { kind: 'broken' };
 /** Sends the call; if the key is refused and there is another secret by now, once more. */
 export async function exchange(attempting: Attempting, secret: string): Promise<Exchanged> {
   const first = await sendWith(attempting, secret);
-  const isRefused = typeof first === 'object' && 'failure' in first && first.failure?.kind === 'unauthorized';
+  const isRefused = typeof first === 'object' && 'isRefused' in first && first.isRefused;
   if (!isRefused || !attempting.asked.request.canRepeat) return first;
-  const { turn, signal } = attempting;
-  const another = await unlessAborted(askAnother(turn.way.key.secret, secret), signal).catch(() => undefined);
+  const { post, turn, signal } = attempting;
+  const asking = askAnother(turn.way.key.secret, secret, post.clock);
+  const another = await unlessAborted(asking, signal).catch(() => undefined);
   return another === undefined ? first : sendWith(attempting, another);
 }
 
@@ -49,6 +50,8 @@ export type Exchanged = Heard | Unanswered | 'left';
 interface Heard {
   readonly response: Response;
   readonly failure: Failure | undefined;
+  /** The secret was refused, whoever is to blame for that. */
+  readonly isRefused: boolean;
   readonly isAsking: boolean;
 }
 
@@ -64,14 +67,15 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
     const { status, headers } = response;
     if (asked.call && status >= 300 && status < 400) {
       response.body?.cancel().catch(() => {});
-      return { response, failure: MOVED, isAsking: false };
+      return { response, failure: MOVED, isRefused: false, isAsking: false };
     }
     const isError = status >= 400;
     const { body, again } = isError ? await readError(response, secret, signal) : { body: undefined, again: response };
     const answer = { status, headers, body };
     turn.observe(provider.readings(answer, clock.now()));
-    const failure = isError ? ofKeyOrProvider(asked, turn.way, provider.failure(answer, clock.now())) : undefined;
-    return { response: again, failure, isAsking: message.isAsking };
+    const said = isError ? provider.failure(answer, clock.now()) : undefined;
+    const failure = ofKeyOrProvider(asked, turn.way, said);
+    return { response: again, failure, isRefused: said?.kind === 'unauthorized', isAsking: message.isAsking };
   } catch (error) {
     return signal?.aborted ? 'left' : readUnanswered(error, secret);
   } finally {

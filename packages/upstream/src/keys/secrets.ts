@@ -95,16 +95,31 @@ export function cached(source: SecretSource, options: CacheOptions = {}): Secret
   };
 }
 
+/** When sources last had no other secret than one that was refused. */
+const inVain = new WeakMap<SecretSource, number>();
+
 /**
- * The secret to use in place of one that the provider has refused: asked for anew, unless somebody has done so since.
+ * The secret to use in place of one that the provider has refused: asked for anew, unless somebody has done so since. Where
+ * that was in vain the source is left alone for 10 seconds: some refusals are what clients have provoked.
  *
  * @param source a cached one
  * @returns `undefined` where there is none but that
  * @throws TollgateError `TOLLGATE_SECRET_UNAVAILABLE`
  */
-export async function askAnother(source: SecretSource, refused: string): Promise<string | undefined> {
+export async function askAnother(
+  source: SecretSource,
+  refused: string,
+  clock: Clock = systemClock,
+): Promise<string | undefined> {
   const held = await source();
-  const secret = held === refused ? await source({ fresh: true }) : held;
+  if (held !== refused) return held;
+  if (clock.now() - (inVain.get(source) ?? Number.NEGATIVE_INFINITY) < RETRY_MS) return undefined;
+  let secret = refused;
+  try {
+    secret = await source({ fresh: true });
+  } finally {
+    if (secret === refused) inVain.set(source, clock.now());
+  }
   return secret === refused ? undefined : secret;
 }
 
