@@ -117,3 +117,15 @@ test('a key that grows old while it serves is warned of, once; none is once the 
   expect(old()).toEqual([{ code: 'TOLLGATE_OLD_KEY', message: expect.stringContaining("'k1'") }]);
   await llm.close();
 });
+
+test('keys of other environments alone, which would serve nothing, are warned of', () => {
+  const warned = warnings();
+  const pair = (environment: string) => [key('k1', { environment }), key('k2', { environment })];
+  const { gate } = gateOf({ budgets: [] });
+  const llm = createUpstream({ gate, providers: [provider('one', AT, pair('production'))], environment: 'production' });
+  expect(warned).toEqual([]);
+  llm.rotate('one', pair('staging'));
+  expect(warned).toEqual([
+    { code: 'TOLLGATE_SINGLE_KEY', message: expect.stringContaining("no key for 'production'") },
+  ]);
+});

@@ -69,7 +69,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const warned = new Set<string>();
   const warnOfPool = (name: string, { keys }: KeyPool) => {
     const staying = keys.filter(({ isLeaving }) => !isLeaving).map(({ configured }) => configured);
-    warnOfKeys(name, staying, clock.now(), warned);
+    warnOfKeys(name, staying, environment, clock.now(), warned);
   };
   let stopWarning = () => {};
   /** Repeated every day, as keys grow old while they are in use. */

@@ -16,8 +16,8 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-function warned(keys: readonly KeyOptions[], now = NOW): string[] {
-  warnOfKeys('openai', keys, now, new Set());
+function warned(keys: readonly KeyOptions[], own?: string): string[] {
+  warnOfKeys('openai', keys, own, NOW, new Set());
   return told;
 }
 
@@ -34,6 +34,16 @@ test('each environment needs two, those of all environments counted', () => {
   ]);
   told = [];
   expect(warned([key('a', 'production'), key('b', 'staging'), key('c'), key('d')])).toEqual([]);
+});
+
+test('an environment without a key that is used there is warned of', () => {
+  const key = (name: string, environment?: string) => ({ name, secret, environment });
+  const keys = [key('a', 'production'), key('b', 'production')];
+  expect(warned(keys, 'prod')).toEqual([
+    "TollgateWarning TOLLGATE_SINGLE_KEY Provider 'openai' has no key for 'prod', where it is: it serves no call.",
+  ]);
+  told = [];
+  expect([...warned(keys, 'production'), ...warned([key('a'), key('b')], 'prod')]).toEqual([]);
 });
 
 test.each([NOW - 91 * DAY, new Date(NOW - 91 * DAY), new Date(NOW - 91 * DAY).toISOString()])(
@@ -55,7 +65,7 @@ test('each is told once', () => {
   const keys = [{ name: 'a', secret, createdAt: 0 }];
   const before = new Set<string>();
   for (let i = 0; i < 3; i++) {
-    warnOfKeys('openai', keys, NOW, before);
+    warnOfKeys('openai', keys, undefined, NOW, before);
     warnOfRefusal('openai', 'a', before);
   }
   warnOfRefusal('openai', 'b', before);

@@ -6,13 +6,28 @@ import { parseTime } from './read-keys.js';
 const DAY_MS = 86_400_000;
 const OLD_DAYS = 90;
 
-/** Warns where an environment has a single key, and of keys of over 90 days. `warned` keeps what has been told: once is enough. */
-export function warnOfKeys(provider: string, keys: readonly KeyOptions[], now: number, warned: Set<string>): void {
+/**
+ * Warns where an environment has a single key, and this one none; and of keys of over 90 days. `warned` keeps what has been told:
+ * once is enough.
+ *
+ * @param own the environment whose keys alone are used; `undefined` where all are
+ */
+export function warnOfKeys(
+  provider: string,
+  keys: readonly KeyOptions[],
+  own: string | undefined,
+  now: number,
+  warned: Set<string>,
+): void {
   if (keys.includes(SIGNED_BY_CALLER)) return;
   const warnOnce = (what: string, code: string, message: string) => {
     if (!warned.has(what)) warn(code, message);
     warned.add(what);
   };
+  if (own !== undefined && !keys.some(({ environment }) => environment === undefined || environment === own)) {
+    const message = `Provider '${provider}' has no key for '${own}', where it is: it serves no call.`;
+    warnOnce(`none ${provider}`, 'TOLLGATE_SINGLE_KEY', message);
+  }
   for (const environment of new Set(keys.map((key) => key.environment))) {
     const here = keys.filter((key) => key.environment === environment || key.environment === undefined);
     if (here.length > 1) continue;
