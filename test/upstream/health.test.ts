@@ -168,6 +168,19 @@ describe('a key that is refused', () => {
     expect([await ask(), events]).toEqual([200, ['key.out', 'key.back']]);
   });
 
+  test.each([401, 402])(
+    'is not back where it is refused again, though that may not be its fault: %d',
+    async (status) => {
+      const { llm, ask, clock, told, events } = bench(() => ({ status }));
+      await ask();
+      clock.advance(60_000);
+      expect((await llm.fetch(`${AT}/models`)).status).toBe(status);
+      await ask();
+      expect(events).toEqual(['key.out', 'key.out']);
+      expect(told['key.out']).toMatchObject({ until: clock.now() + 120_000 });
+    },
+  );
+
   test('has its source asked for a fresh secret, once, and goes on with that in the same call', async () => {
     let current = 'old';
     const asked: (boolean | undefined)[] = [];

@@ -63,16 +63,17 @@ export async function attempt(attempting: Attempting): Promise<Attempted> {
     emitter.emit('unanswered', { ...takenOf(way), why: exchanged.why, ms });
     return unanswered(attempting, exchanged, sentAt);
   }
-  const { response, failure, isRefused, isAsking } = exchanged;
+  const { response, said, failure, isAsking } = exchanged;
   emitter.emit('answered', { ...takenOf(way), status: response.status, ms });
-  if (isRefused && signal?.aborted) {
+  if (said?.kind === 'unauthorized' && signal?.aborted) {
     // The client left before it was known whether there is another secret.
     health.answered(way);
     return left(attempting, REFUSED);
   }
   if (failure !== undefined) return failed(attempting, failure, response, sentAt);
   const isError = response.status >= 400;
-  health.succeeded(way, sentAt, !isError);
+  if (said === undefined) health.succeeded(way, sentAt, !isError);
+  else health.answered(way);
   return { answer: response, sentAt, isError, isAsking };
 }
 

@@ -36,7 +36,7 @@ export const MOVED: Failure = { kind: 'broken' };
 /** Sends the call; if the key is refused and there is another secret by now, once more. */
 export async function exchange(attempting: Attempting, secret: string): Promise<Exchanged> {
   const first = await sendWith(attempting, secret);
-  const isRefused = typeof first === 'object' && 'isRefused' in first && first.isRefused;
+  const isRefused = typeof first === 'object' && 'said' in first && first.said?.kind === 'unauthorized';
   if (!isRefused || !attempting.asked.request.canRepeat) return first;
   const { post, turn, signal } = attempting;
   const asking = askAnother(turn.way.key.secret, secret, post.clock);
@@ -49,9 +49,10 @@ export type Exchanged = Heard | Unanswered | 'left';
 
 interface Heard {
   readonly response: Response;
+  /** What the provider means by it, whoever is to blame for that. */
+  readonly said: Failure | undefined;
+  /** The same, where key or provider are. */
   readonly failure: Failure | undefined;
-  /** The secret was refused, whoever is to blame for that. */
-  readonly isRefused: boolean;
   readonly isAsking: boolean;
 }
 
@@ -67,7 +68,7 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
     const { status, headers } = response;
     if (asked.call && status >= 300 && status < 400) {
       response.body?.cancel().catch(() => {});
-      return { response, failure: MOVED, isRefused: false, isAsking: false };
+      return { response, said: MOVED, failure: MOVED, isAsking: false };
     }
     const isError = status >= 400;
     const { body, again } = isError ? await readError(response, secret, signal) : { body: undefined, again: response };
@@ -75,7 +76,7 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
     turn.observe(provider.readings(answer, clock.now()));
     const said = isError ? provider.failure(answer, clock.now()) : undefined;
     const failure = ofKeyOrProvider(asked, turn.way, said);
-    return { response: again, failure, isRefused: said?.kind === 'unauthorized', isAsking: message.isAsking };
+    return { response: again, said, failure, isAsking: message.isAsking };
   } catch (error) {
     return signal?.aborted ? 'left' : readUnanswered(error, secret);
   } finally {
