@@ -16,7 +16,7 @@ import {
 } from '@tollgate/upstream';
 import { createPool, offerKeys, setKeys } from '../../packages/upstream/src/keys/pool.js';
 import { closeServers, portOf } from '../helpers/http-server.js';
-import { answered, chat, type FakeReply, fakeServer, gateOf } from './support.js';
+import { answered, chat, type FakeReply, fakeServer, gateOf, post, provider } from './support.js';
 
 const PLANTED = 'sk-planted';
 const VARIABLE = 'TOLLGATE_TEST_SECRET';
@@ -150,5 +150,23 @@ test.each(replies)(
     expect(events.length).toBeGreaterThan(0);
     expect([shown(llm), ...events, ...warnings].join()).not.toContain(PLANTED);
     await llm.close();
+  },
+);
+
+test.each([`${PLANTED}-in-url`, `${PLANTED}/in+url==`, `${PLANTED}!in~url`])(
+  'where it stands in the URL that was sent, the answer shows none: %s',
+  async (secret) => {
+    const { server, seen } = await fakeServer();
+    const authorize = (_headers: Headers, secret: string, url: URL) => url.searchParams.set('key', secret);
+    const { gate } = gateOf();
+    const llm = createUpstream({
+      gate,
+      providers: [provider('one', server, [{ name: 'k1', secret: () => secret }], { authorize })],
+    });
+    const response = await post(llm.as({ subject: { user: 'u1' } }).fetch, server);
+    expect(response.url).toMatch(/completions\?key=\[secret\]$/);
+    expect(shown(response)).not.toContain(PLANTED);
+    expect(seen[0].path).toContain(PLANTED);
+    await response.text();
   },
 );

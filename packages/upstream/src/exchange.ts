@@ -6,7 +6,7 @@ import type { Turn } from './headroom/headroom.js';
 import type { Health } from './health/health.js';
 import { ofKeyOrProvider } from './health/verdict.js';
 import { askAnother } from './keys/secrets.js';
-import { readUnanswered, type Unanswered, withoutSecret } from './network.js';
+import { hidingSecret, readUnanswered, type Unanswered, withoutSecret } from './network.js';
 import type { Failure } from './providers/provider.js';
 import type { Asked } from './request.js';
 import { messageOf, send } from './sending.js';
@@ -64,7 +64,7 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
   const stop = timeoutMs === undefined ? undefined : clock.after(timeoutMs, timesOut);
   try {
     const message = messageOf(asked, turn.way, secret);
-    const response = await send(post.fetch, asked.request, message, begun.signal);
+    const response = hidingSecret(await send(post.fetch, asked.request, message, begun.signal), secret);
     const { status, headers } = response;
     if (asked.call && status >= 300 && status < 400) {
       response.body?.cancel().catch(() => {});

@@ -40,9 +40,19 @@ export function readUnanswered(error: unknown, secret: string): Unanswered {
   };
 }
 
-/** A text from outside, which may repeat the secret that was sent. */
+/** A text from outside, which may repeat the secret that was sent, also as it stands in URLs. */
 export function withoutSecret(text: string, secret: string): string {
-  return secret.length < SHORTEST_SECRET ? text : text.replaceAll(secret, '[secret]');
+  if (secret.length < SHORTEST_SECRET) return text;
+  const inQuery = new URLSearchParams({ '': secret }).toString().slice(1);
+  return [inQuery, encodeURIComponent(secret), secret].reduce((left, one) => left.replaceAll(one, '[secret]'), text);
+}
+
+/** The response itself. Its URL is not to show the secret, which a provider's `authorize` may have put there. */
+export function hidingSecret(response: Response, secret: string): Response {
+  const { url } = response;
+  // What sends may be the app's own, and give no whole response.
+  const shown = url && withoutSecret(url, secret);
+  return shown === url ? response : Object.defineProperty(response, 'url', { value: shown });
 }
 
 interface Cause {
