@@ -104,3 +104,20 @@ test('nothing is left at the signal of a caller that lives on', async () => {
   for (let i = 0; i < 3; i++) await (await post(llm.as({ subject: { user: 'u1' } }).fetch, AT, {}, { signal })).text();
   expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
+
+test('an answer that can’t be passed on, as its body was read by the fetch of the app, is an error, and nothing is held for it', async () => {
+  const { gate, spent } = gateOf();
+  const fetch = async () => {
+    const response = new Response('{}');
+    await response.text();
+    return response;
+  };
+  const providers = [provider('one', AT, [key('k1'), key('k2')])];
+  const llm = createUpstream({ gate, fetch, providers, concurrency: 1, maxWait: '0s' });
+  const { signal } = new AbortController();
+  for (let i = 0; i < 3; i++) {
+    await expect(post(llm.as({ subject: { user: 'u1' } }).fetch, AT, {}, { signal })).rejects.toThrow('locked');
+  }
+  expect((await llm.inspect()).providers[0].keys).toMatchObject([{ inFlight: 0 }, { inFlight: 0 }]);
+  expect([(await spent('u1')) > 0, getEventListeners(signal, 'abort').length]).toEqual([true, 0]);
+});

@@ -34,15 +34,22 @@ export function deliver(answered: Answered, account: Account): Response {
   }
   const { format } = provider;
   const call = asked.call && { ...asked.call, model: model ?? asked.call.model };
-  return tap(answer, {
-    format,
-    call,
-    asked: !isAsking,
-    signal,
-    clock: post.clock,
-    onEnd: (ending) => ended(account, answered, ending),
-    onClose: release,
-  });
+  try {
+    return tap(answer, {
+      format,
+      call,
+      asked: !isAsking,
+      signal,
+      clock: post.clock,
+      onEnd: (ending) => ended(account, answered, ending),
+      onClose: release,
+    });
+  } catch (error) {
+    // What sends may be the app's own, and have read the body.
+    end(account, { outcome: 'failed' }, { outcome: 'failed' });
+    release();
+    throw error;
+  }
 }
 
 function ended(account: Account, answered: Answered, ending: Ending): void {
