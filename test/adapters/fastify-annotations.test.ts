@@ -52,6 +52,19 @@ test('no name, and no text, are told of once', async () => {
   }
 });
 
+test('a toll beside its config is refused: the route would be free', async () => {
+  const { app } = await openFastify(() => {});
+  expect(() => app.get('/chat', { toll: { tier: 'large' } } as object, paid)).toThrow(
+    'toll of GET /chat: got an object; expected to stand in config, as { config: { toll: … } }',
+  );
+});
+
+test('a plugin that is called, as for Express, says how it is registered', async () => {
+  await expect(tollgate(gateWith({ small: 1 }) as never, undefined as never)).rejects.toThrow(
+    'options: got undefined; expected an object, as in app.register(tollgate, { gate })',
+  );
+});
+
 test('in a plugin it keeps the app from getting ready', async () => {
   const { app } = await openFastify((app) => {
     app.register(async (api) => void api.get('/chat', tolled({ tier: 'larg' }), paid), { prefix: '/api' });

@@ -11,6 +11,8 @@ const usd = (inputTokens: number, outputTokens: number) => inputTokens + 1000 * 
 const tiers = { small: { permits: 1, inputTokens: 70, outputTokens: 30 }, bare: 1 };
 const REQUEST: AdmitRequest = { tier: 'small', model: 'm', feature: 'f' };
 const BODY = { messages: [{ role: 'user', content: 'How many roads must a man walk down?' }], max_tokens: 200 };
+/** As of `{ outputTokens: req.body.max }` where the body has none. */
+const MISSING = { outputTokens: undefined };
 const BODY_TOKENS = estimateOf(BODY).inputTokens;
 
 function estimating(options: Partial<BudgetOptions> = {}, more: Partial<TollgateConfig> = {}) {
@@ -61,6 +63,8 @@ describe.each(['likely', 'worst'] as const)('reserve: %p', (reserve) => {
     ],
     ['there is the tier alone', {}, undefined, tokens(70, 30)],
     ['there is nothing, not even then nothing', { tier: 'bare' }, undefined, tokens(0, 4096)],
+    ['of an answer nothing came to be known', { tier: 'bare', estimate: MISSING }, undefined, tokens(0, 4096)],
+    ['none is expected', { tier: 'bare', estimate: { inputTokens: 11 } }, undefined, tokens(11, 0)],
   ])('%s', async (_, request, body, expected) => {
     expect(await estimating({ reserve }).estimated(request, body)).toEqual(expected[reserve]);
   });

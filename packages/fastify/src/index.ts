@@ -11,6 +11,7 @@ import {
   asError,
   type ConductOptions,
   conductOf,
+  configError,
   createConduct,
   isOver,
   isSent,
@@ -64,7 +65,8 @@ export type TollConfig = Annotation<FastifyRequest>;
 /** Whose gate the routes of an instance pay at: encapsulated ones inherit it, or have one of their own. */
 const CONDUCT = Symbol.for('tollgate.conduct');
 
-async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOptions): Promise<void> {
+async function plugin(app: FastifyInstance, given: TollgateOptions): Promise<void> {
+  const { gate, ...options } = checked(given);
   const adapter = adapterOf();
   const conduct = createConduct(gate, adapter, options);
   const tollOf = annotationReader<FastifyRequest>(gate);
@@ -74,8 +76,10 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
   Object.assign(app, { [CONDUCT]: conduct });
   if (!app.hasRequestDecorator('admission')) app.decorateRequest('admission', { getter: admissionOfThis });
 
-  app.addHook('onRoute', function ({ config, method, url }) {
+  app.addHook('onRoute', function (route) {
+    const { config, method, url } = route;
     if (isNearest(this)) tollOf(config?.toll, method, url);
+    if ('toll' in route) throw misplaced(route.toll, `${method} ${url}`);
   });
   app.addHook('onRequest', (request, reply, done) => void answer(adapter, enter, request, reply, done));
   app.addHook('preHandler', (request, reply, done) => {
@@ -117,6 +121,20 @@ async function plugin(app: FastifyInstance, { gate, ...options }: TollgateOption
     const toll = request.is404 ? undefined : tollFor(request);
     return toll && isLate(toll) ? conduct.pass(request, reply, toll) : undefined;
   }
+}
+
+/** Other frameworks' way is `app.use(tollgate(gate))`. */
+function checked(given: TollgateOptions | undefined): TollgateOptions {
+  if (given !== undefined) return given;
+  const expected = 'an object, as in app.register(tollgate, { gate })';
+  throw configError([{ path: 'options', value: given, expected }]);
+}
+
+/** A route without a toll would be free, and Fastify doesn't mind what it doesn't know. */
+function misplaced(toll: unknown, route: string): Error {
+  return configError([
+    { path: `toll of ${route}`, value: toll, expected: 'to stand in config, as { config: { toll: … } }' },
+  ]);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What an adapter for a framework is made of: `@tollgate/core/http`. */
 
-export { asError, warn } from '../errors.js';
+export { asError, configError, warn } from '../errors.js';
 export { andThen } from '../request.js';
 export type { Adapter, ResponseEnd } from './adapter.js';
 export { type Annotation, annotationReader } from './annotations.js';

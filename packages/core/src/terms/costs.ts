@@ -79,9 +79,9 @@ export function quotesBy(costing: Costing, learned: Learned): QuoteFor {
     const choices = body?.choices ?? 1;
     const usual = fallback === undefined ? undefined : fallback * choices;
     const told = estimate?.outputTokens ?? likelyOutput(likely, body) ?? usual;
-    // Who gives an estimate without an answer expects none, as of embeddings.
-    const outputTokens =
-      told ?? (usd === undefined && estimate === undefined ? assumedOutput(costing, model) * choices : 0);
+    // Who gives an estimate without an answer expects none, as of embeddings; but not whose tokens of it turn out to be missing.
+    const isOpen = estimate === undefined || 'outputTokens' in estimate;
+    const outputTokens = told ?? (usd === undefined && isOpen ? assumedOutput(costing, model) * choices : 0);
     const longest = estimate?.outputTokens ?? body?.maxOutputTokens ?? Math.max(outputTokens, usual ?? 0);
     const most = usd === undefined ? longest : outputTokens;
     const tokens = countsOf(inputTokens, outputTokens, estimate, estimate);
