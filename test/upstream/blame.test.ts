@@ -33,6 +33,26 @@ test('a provider that fails one caller again and again goes on serving others', 
   expect([(await ask('good')).status, events]).toEqual([200, []]);
 });
 
+test.each<['readings' | 'failure', number]>([
+  ['readings', 200],
+  ['failure', 400],
+])(
+  "a provider of the app's own whose %s throws has said nothing: the call is sent once, and paid",
+  async (what, status) => {
+    const throwing = () => {
+      throw new Error('no such header');
+    };
+    const own = { ...provider('one', AT, [key('k1'), key('k2')]), [what]: throwing };
+    const { ask, seen, spent, events } = bench(() => ({ ...answered(), status }), { providers: [own] });
+    const warned = warnings();
+    expect((await ask('a')).status).toBe(status);
+    expect([seen.length, events]).toEqual([1, []]);
+    expect((await spent('a')) > 0).toBe(status === 200);
+    const message = expect.stringContaining(`'${what}' of provider 'one' failed: no such header`);
+    expect(warned).toContainEqual({ code: 'TOLLGATE_LISTENER_FAILED', message });
+  },
+);
+
 test('one that fails two callers cools after the third failure, and one that fails a sole caller after the tenth', async () => {
   const several = bench(isPoison);
   for (const user of ['a', 'b', 'a']) {

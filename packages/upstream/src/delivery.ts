@@ -5,6 +5,7 @@ import type { Answered } from './attempt.js';
 import { NO_TOKENS, type Usage } from './formats/format.js';
 import type { Turn } from './headroom/headroom.js';
 import { type Accounts, ofKeyOrProvider, tell } from './health/verdict.js';
+import { failureIn } from './providers/hearing.js';
 import type { Asked } from './request.js';
 import { type Ending, tap } from './usage/tap.js';
 import { withUnseen } from './usage/unseen.js';
@@ -86,7 +87,7 @@ function tellOfEnd(
   const { way } = turn;
   if (how === 'complete') post.health.ended(way, sentAt);
   if (error === undefined) return undefined;
-  const said = way.provider.failure({ status, headers, body: error }, post.clock.now());
+  const said = failureIn(way.provider, { status, headers, body: error }, post.clock.now());
   const failure = ofKeyOrProvider(asked, way, said);
   return failure && tell(post, turn, failure, sentAt, true);
 }

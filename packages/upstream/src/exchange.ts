@@ -7,6 +7,7 @@ import type { Health } from './health/health.js';
 import { ofKeyOrProvider } from './health/verdict.js';
 import { askAnother } from './keys/secrets.js';
 import { hidingSecret, readUnanswered, type Unanswered, withoutSecret } from './network.js';
+import { failureIn, readingsIn } from './providers/hearing.js';
 import type { Failure } from './providers/provider.js';
 import type { Asked } from './request.js';
 import { messageOf, send } from './sending.js';
@@ -73,8 +74,8 @@ async function sendWith({ post, asked, turn, signal }: Attempting, secret: strin
     const isError = status >= 400;
     const { body, again } = isError ? await readError(response, secret, signal) : { body: undefined, again: response };
     const answer = { status, headers, body };
-    turn.observe(provider.readings(answer, clock.now()));
-    const said = isError ? provider.failure(answer, clock.now()) : undefined;
+    turn.observe(readingsIn(provider, answer, clock.now()));
+    const said = isError ? failureIn(provider, answer, clock.now()) : undefined;
     const failure = ofKeyOrProvider(asked, turn.way, said);
     return { response: again, said, failure, isAsking: message.isAsking };
   } catch (error) {
