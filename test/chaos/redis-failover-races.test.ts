@@ -108,6 +108,15 @@ describeWithOwnRedis('what a failover loses', () => {
     expect(await spent(store, 'ann')).toBe(3);
   });
 
+  it('is given back of what was charged as nothing, and came to something', async () => {
+    const store = open();
+    const taken = await take(store, 'ann', 0);
+    await redis.takeOver(true);
+    await store.settle(taken.receipt, [5], START, true);
+    await settle(store, taken, 3);
+    expect(await spent(store, 'ann')).toBe(3);
+  });
+
   it.each([true, false])(
     'is not given back of what others have spent, of what another process has charged',
     async (isEmpty) => {

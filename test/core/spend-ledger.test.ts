@@ -25,7 +25,7 @@ function spend(user: string, amount: number, place = 1, origin: Origin = { epoch
     bookedAt: START,
     settling: undefined,
   };
-  return { entry, amount };
+  return { entry, amount, begins: amount === cost };
 }
 
 function told(spends: readonly Spend[]): Record<string, number> {
@@ -94,6 +94,41 @@ test('what was charged stands where it is spent again, however often; but what w
   ledger.note(0, 3, 2, [spend('a', 7, 1, second)]);
   expect(byEpoch(ledger.takeLost(GAPS, { epoch: 3 }))).toEqual([[3, 7]]);
   expect([older, newer].map((origin) => epochOf(spend('a', 0, 1, origin).entry))).toEqual([1, 3]);
+});
+
+test('of what was charged nothing more is part than of the same call, be it nothing', () => {
+  let now = 0;
+  const ledger = createSpendLedger([() => now]);
+  const [older, newer]: Origin[] = [{ epoch: 1 }, { epoch: 1 }];
+  ledger.note(0, 1, 1, [spend('a', 0, 1, older), spend('b', 10, 1, older)]);
+  now = 300_000;
+  ledger.note(0, 2, 1, [spend('c', 0, 1, newer)]);
+  // What was charged as nothing comes to something; of the older one what b was charged is forgotten.
+  for (const [i, origin] of [older, newer].entries()) {
+    ledger.note(1, 1 + i, 1, [{ ...spend(i === 0 ? 'a' : 'c', 5, 1, origin), begins: false }]);
+  }
+  expect(told(ledger.takeLost(GAPS, { epoch: 2 }))).toEqual({ a1: 5, c1: 5 });
+  expect([older, newer].map((origin) => epochOf(spend('a', 0, 1, origin).entry))).toEqual([1, 2]);
+});
+
+test('what is kept is not moved each time that something is forgotten', () => {
+  let now = 0;
+  let moved = 0;
+  const ledger = createSpendLedger([() => now]);
+  const slice = Array.prototype.slice;
+  jest.spyOn(Array.prototype, 'slice').mockImplementation(function (this: unknown[], ...range) {
+    const part = slice.apply(this, range);
+    moved += part.length;
+    return part;
+  });
+  for (let i = 1; i <= 6_000; i++) {
+    now += 100;
+    ledger.note(0, i, EPOCH, [spend('a', 1)]);
+    ledger.last();
+  }
+  jest.restoreAllMocks();
+  expect(moved).toBeLessThan(40_000);
+  expect(told(ledger.takeLost([GAPS[0]], { epoch: EPOCH }))).toEqual({ a1: 3_000 });
 });
 
 test('it is forgotten after five minutes, and the oldest where there is too much', () => {

@@ -19,7 +19,7 @@ export function createAnswers(giveBack: (receipt: Receipt, now: number) => void,
   /** @param before the costs of its entries, where what was spent is wanted */
   function settled(settle: Settle, before: readonly number[] | undefined): readonly Spend[] {
     settle.resolve();
-    return before === undefined ? NOTHING : changesOf(settle.entries as readonly RedisEntry[], before);
+    return before === undefined ? NOTHING : changesOf(settle, before);
   }
 
   /** Returns what was spent. */

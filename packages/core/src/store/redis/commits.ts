@@ -168,7 +168,9 @@ export function createCommits(
     if (spends.length > 0) probes.begin();
   }
 
+  /** What is asked about a call tells as much, and may take its time: the other lanes are for those who wait. */
   function probe(): void {
+    if (lanes.all.some(({ asking }) => asking)) return;
     const lane = lanes.all.find(({ batch }) => batch === undefined);
     if (lane !== undefined) sendBy(lane, [probeAt(latest)]);
   }

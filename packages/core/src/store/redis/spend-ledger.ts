@@ -4,7 +4,7 @@
  * more nor less.
  */
 import { recordName } from './keys.js';
-import { type Origin, originOf, type RedisEntry } from './operation.js';
+import { type Origin, originOf, type RedisEntry, type Settle } from './operation.js';
 
 /** What was spent of a budget, or given back to it. */
 export interface Spend {
@@ -12,6 +12,8 @@ export interface Spend {
   readonly entry: RedisEntry;
   /** Nano-dollars; below 0: given back. */
   readonly amount: number;
+  /** Its entry was charged by it: what comes of that later is part of the same. */
+  readonly begins: boolean;
 }
 
 export interface SpendLedger {
@@ -52,8 +54,8 @@ interface Call extends Noted {
   /** By each of the clocks. */
   readonly at: readonly number[];
   readonly spends: readonly Spend[];
-  /** What it has charged. */
-  readonly begun: readonly Origin[];
+  /** What it has charged, if it were nothing. */
+  readonly begun: ReadonlySet<Origin>;
 }
 
 /**
@@ -66,6 +68,8 @@ const CLOCKS = [() => performance.now(), () => Date.now()];
 export function createSpendLedger(clocks: readonly (() => number)[] = CLOCKS): SpendLedger {
   /** In the order of their answers. */
   let calls: Call[] = [];
+  /** Those before it are forgotten. */
+  let first = 0;
   let kept = 0;
   /** By lane. */
   const last: (Call | undefined)[] = [];
@@ -78,21 +82,24 @@ export function createSpendLedger(clocks: readonly (() => number)[] = CLOCKS): S
 
   /** Lets go of what is too old, or too much. */
   function forget(): void {
-    let count = 0;
-    while (count < calls.length && (kept > MOST_KEPT || !isKept(calls[count]))) kept -= calls[count++].spends.length;
-    if (count > 0) calls = calls.slice(count);
+    while (first < calls.length && (kept > MOST_KEPT || !isKept(calls[first]))) kept -= weightOf(calls[first++]);
+    // To move those that are left takes as long as there are many: not each time.
+    if (4 * first > calls.length) {
+      calls = calls.slice(first);
+      first = 0;
+    }
   }
 
   return {
     note(lane, number, epoch, spends) {
       const sums = sumsOf(spends);
-      if (sums.length === 0) return;
-      const begun = spends.filter(isCharge).map(({ entry }) => originOf(entry));
-      const call = { lane, number, epoch, at: clocks.map((time) => time()), spends: sums, begun: [...new Set(begun)] };
+      const begun = new Set(spends.filter(({ begins }) => begins).map(({ entry }) => originOf(entry)));
+      if (sums.length === 0 && begun.size === 0) return;
+      const call = { lane, number, epoch, at: clocks.map((time) => time()), spends: sums, begun };
       for (const origin of begun) own.add(origin);
       calls.push(call);
       last[lane] = call;
-      kept += sums.length;
+      kept += weightOf(call);
     },
     last() {
       forget();
@@ -104,13 +111,15 @@ export function createSpendLedger(clocks: readonly (() => number)[] = CLOCKS): S
       const isIn = (gap: Gap, { lane, number, epoch }: Call) =>
         gap.lane === lane && number <= gap.number && (number > gap.known || epoch !== again.epoch);
       const isLost = (call: Call) => gaps.some((gap) => isIn(gap, call));
-      const lost = calls.filter(isLost);
-      calls = calls.filter((call) => !isLost(call));
+      const noted = calls.slice(first);
+      const lost = noted.filter(isLost);
+      calls = noted.filter((call) => !isLost(call));
+      first = 0;
       for (const lane of last.keys()) last[lane] = calls.findLast((call) => call.lane === lane);
       own.add(again);
       for (const { begun } of lost) for (const origin of begun) origin.again = again;
+      for (const call of lost) kept -= weightOf(call);
       const spends = lost.flatMap(({ spends }) => spends);
-      kept -= spends.length;
       return sumsOf(spends).filter(({ entry, amount }) => amount > 0 || own.has(originOf(entry)));
     },
   };
@@ -118,18 +127,21 @@ export function createSpendLedger(clocks: readonly (() => number)[] = CLOCKS): S
 
 /** What a take has spent. */
 export function spendsOf(receipt: readonly RedisEntry[]): Spend[] {
-  return receipt.filter(isSpent).map((entry) => ({ entry, amount: entry.cost }));
+  return receipt.filter(isSpent).map((entry) => ({ entry, amount: entry.cost, begins: true }));
 }
 
 /** What a settling has spent or given back. @param before the costs of its entries */
-export function changesOf(entries: readonly RedisEntry[], before: readonly number[]): Spend[] {
-  const changes = entries.map((entry, i) => ({ entry, amount: entry.cost - before[i] }));
+export function changesOf({ entries, again }: Settle, before: readonly number[]): Spend[] {
+  const changes = (entries as readonly RedisEntry[]).map((entry, i) => {
+    const begins = again !== undefined && originOf(entry) === originOf({ origin: again });
+    return { entry, amount: entry.cost - before[i], begins };
+  });
   return changes.filter(({ entry, amount }) => isSpent(entry) && amount !== 0);
 }
 
-/** All that its entry costs, so nothing was charged before. */
-function isCharge({ entry, amount }: Spend): boolean {
-  return amount > 0 && amount === entry.cost;
+/** Of what is kept. */
+function weightOf({ spends }: Call): number {
+  return Math.max(1, spends.length);
 }
 
 function isSpent({ charge }: RedisEntry): boolean {
@@ -145,7 +157,7 @@ function sumsOf(spends: readonly Spend[]): Spend[] {
     const origin = originOf(entry);
     const named = sums.get(origin) ?? new Map<string, Spend>();
     sums.set(origin, named);
-    named.set(name, { entry, amount: amount + (named.get(name)?.amount ?? 0) });
+    named.set(name, { entry, amount: amount + (named.get(name)?.amount ?? 0), begins: false });
   }
   return [...sums.values()].flatMap((named) => [...named.values()]).filter(({ amount }) => amount !== 0);
 }
