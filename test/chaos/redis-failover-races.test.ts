@@ -108,6 +108,16 @@ describeWithOwnRedis('what a failover loses', () => {
     expect(await spent(store, 'ann')).toBe(3);
   });
 
+  it('is spent again each time that it is lost, and settled there', async () => {
+    const store = open();
+    const taken = await take(store, 'ann', 10);
+    await redis.takeOver(true);
+    expect(await spent(store, 'ann')).toBe(10);
+    await redis.takeOverAnew();
+    await settle(store, taken, 3);
+    expect(await spent(store, 'ann')).toBe(3);
+  });
+
   it('is given back of what was charged as nothing, and came to something', async () => {
     const store = open();
     const taken = await take(store, 'ann', 0);

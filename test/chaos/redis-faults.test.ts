@@ -140,6 +140,21 @@ describeWithOwnRedis('a store whose Redis fails', () => {
       expect(await used(other)).toEqual([5, 5, 5]);
     });
 
+    it('answers in time as an outage is over, whatever an idle process has asked meanwhile', async () => {
+      const redis = new Redis(proxy.port, { retryStrategy: () => 20, maxRetriesPerRequest: 1 });
+      redis.on('error', () => {});
+      clients.push(redis);
+      const store = redisStore(redis, { clock: 'gate', timeoutMs: 300, spendLedger: true });
+      await take(store, 1);
+      proxy.cut();
+      // As long as it takes to ask by each of its lanes, once a second, and to pause for longer than others may wait.
+      await new Promise((resolve) => setTimeout(resolve, 7_000));
+      proxy.mend();
+      await until(async () => redis.status === 'ready');
+      expect(await codeOf(take(store, 1))).toBe('done');
+      await store.close();
+    });
+
     it('goes on where its scripts are flushed at any moment', async () => {
       const store = connect();
       const receipts: Taken[] = [];
