@@ -163,8 +163,9 @@ export function createCommits(
 
   function note(lane: Lane, batch: Batch, reply: Buffer): void {
     const spends = tell(batch, reply);
+    if (ledger === undefined) return;
     noteEpoch(batch.operations, reply);
-    ledger?.note(lanes.all.indexOf(lane), lane.number, epochIn(reply), spends);
+    ledger.note(lanes.all.indexOf(lane), lane.number, epochIn(reply), spends);
     if (spends.length > 0) probes.begin();
   }
 
